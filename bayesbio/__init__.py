@@ -1,0 +1,88 @@
+"""
+Mechanistic Bayesian models of bioprocesses.
+
+Rooms load when they are first touched, so ``import bayesbio`` is quick:
+
+>>> import bayesbio
+>>> bayesbio.data.Event(72.0, "bolus", "glucose", 4.0).kind
+'bolus'
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+__version__ = "0.1.0"
+
+ROOMS = (
+    "errors",
+    "data",
+    "mechanistic",
+    "inference",
+    "ode",
+    "surrogate",
+    "calibrate",
+    "decide",
+    "report",
+    "cli",
+)
+
+# Which function rebuilds which kind of saved file.
+REBUILDERS = {
+    "calibration": ("bayesbio.calibrate", "calibration_from_archive"),
+}
+
+__all__ = ["__version__", "load", *ROOMS]
+
+
+def load(path: str | os.PathLike[str], model: Any = None) -> Any:
+    """
+    Rebuild what was saved, without sampling and without running anything from the file.
+
+    Parameters
+    ----------
+    path : path
+        A file written by ``.save(path)``.
+    model : process model, optional
+        The model the posterior belongs to. Needed only when it is not from the library.
+
+    Returns
+    -------
+    object
+        What was saved, such as a `Calibration`.
+
+    Raises
+    ------
+    CalibrationError
+        If the file is missing, truncated, changed, of an unknown kind, or belongs to another model.
+
+    Examples
+    --------
+    ``bayesbio.load("posterior.nc").predict(until=336.0)`` predicts from a saved calibration.
+    """
+    from bayesbio.errors import CalibrationError
+    from bayesbio.inference.archive import read_archive
+
+    tree, kind, content = read_archive(path)
+    if kind not in REBUILDERS:
+        raise CalibrationError(
+            f"{os.fspath(path)!r} holds a {kind!r}; this version can load "
+            f"{', '.join(sorted(REBUILDERS))}. It was probably saved by a newer bayesbio: update, "
+            "then load it again."
+        )
+    room, function = REBUILDERS[kind]
+    return getattr(importlib.import_module(room), function)(tree, content, model)
+
+
+def __getattr__(name: str) -> Any:
+    """Open a room when it is first touched."""
+    if name in ROOMS:
+        return importlib.import_module(f"bayesbio.{name}")
+    raise AttributeError(f"module 'bayesbio' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the rooms before any of them is open."""
+    return sorted({*globals(), *__all__})
