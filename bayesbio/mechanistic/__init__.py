@@ -1,0 +1,74 @@
+"""What physics says: kinetic laws and process models, numbers in, numbers out."""
+
+from bayesbio.mechanistic.batch_culture import BatchCulture
+from bayesbio.mechanistic.batch_reactor import BatchReactor
+from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
+from bayesbio.mechanistic.functions import constant, exp, log, smooth_maximum, sqrt, tanh
+from bayesbio.mechanistic.growth_laws import Contois, Haldane, Monod, Moser, Tessier
+from bayesbio.mechanistic.inhibition_laws import Hyperbolic, Levenspiel
+from bayesbio.mechanistic.library import MODELS, find_model
+from bayesbio.mechanistic.mammalian_fed_batch import MammalianFedBatch
+from bayesbio.mechanistic.process_model import (
+    Parameter,
+    ProcessModel,
+    check_model,
+    check_units,
+    jump_of,
+    mass_balance_jump,
+    model_records,
+    record,
+)
+from bayesbio.mechanistic.rates import (
+    arrhenius,
+    byproduct_inhibition,
+    contois,
+    haldane,
+    hyperbolic_inhibition,
+    levenspiel_inhibition,
+    luedeking_piret,
+    monod,
+    moser,
+    pirt,
+    tessier,
+)
+
+__all__ = [
+    "MODELS",
+    "BatchCulture",
+    "BatchReactor",
+    "Contois",
+    "FedBatchCulture",
+    "Haldane",
+    "Hyperbolic",
+    "Levenspiel",
+    "MammalianFedBatch",
+    "Monod",
+    "Moser",
+    "Parameter",
+    "ProcessModel",
+    "Tessier",
+    "arrhenius",
+    "byproduct_inhibition",
+    "check_model",
+    "check_units",
+    "constant",
+    "contois",
+    "exp",
+    "find_model",
+    "haldane",
+    "hyperbolic_inhibition",
+    "jump_of",
+    "levenspiel_inhibition",
+    "log",
+    "luedeking_piret",
+    "mass_balance_jump",
+    "model_records",
+    "monod",
+    "moser",
+    "pirt",
+    "record",
+    "smooth_maximum",
+    "sqrt",
+    "tanh",
+    "tessier",
+]

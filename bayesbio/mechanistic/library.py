@@ -1,0 +1,67 @@
+"""The models that ship with bayesbio, by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from bayesbio.errors import ModelError
+from bayesbio.mechanistic.batch_culture import BatchCulture
+from bayesbio.mechanistic.batch_reactor import BatchReactor
+from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
+from bayesbio.mechanistic.mammalian_fed_batch import MammalianFedBatch
+
+__all__ = ["MODELS", "find_model"]
+
+MODELS: Mapping[str, type[Any]] = {
+    model.__name__: model
+    for model in (BatchReactor, BatchCulture, FedBatchCulture, MammalianFedBatch)
+}
+"""Every library model, by the name of its class."""
+
+
+def find_model(name: str, **options: Any) -> Any:
+    """
+    Library model from its name and constructor options.
+
+    Parameters
+    ----------
+    name : str
+        A name in `MODELS`.
+    **options
+        Constructor options of that model, as `dataclasses.asdict` gives them.
+
+    Returns
+    -------
+    ProcessModel
+
+    Raises
+    ------
+    ModelError
+        When no model has the name, or the model has no such option.
+
+    Examples
+    --------
+    >>> find_model("MammalianFedBatch", glutamine=False).glutamine
+    False
+    >>> find_model("BatchCulture", growth="contois").growth
+    Contois(name='contois')
+    """
+    if name not in MODELS:
+        lower = {known.lower(): known for known in MODELS}
+        near = difflib.get_close_matches(name.lower().replace("_", ""), list(lower), n=1)
+        hint = f" Did you mean {lower[near[0]]}?" if near else ""
+        raise ModelError(
+            f"There is no model {name!r} in the library; it has {', '.join(MODELS)}.{hint}"
+        )
+    fields = [field.name for field in dataclasses.fields(MODELS[name]) if field.init]
+    for option in options:
+        if option not in fields:
+            near = difflib.get_close_matches(option, fields, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ModelError(
+                f"{name} has no option {option!r}; it has {', '.join(fields) or 'none'}.{hint}"
+            )
+    return MODELS[name](**options)
