@@ -1,0 +1,322 @@
+"""Draws from a posterior: one policy for every model of the house."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import nutpie
+import pymc as pm
+import xarray as xr
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from bayesbio.errors import CalibrationError
+from bayesbio.inference.density import LogDensity
+from bayesbio.inference.starting import Mode, dispersed_starts, find_mode, name_culprits
+
+# Seconds between two looks at the chains, and between two reports of progress.
+_GLANCE, _REPORT = 0.02, 0.25
+# What nutpie writes when the density or its gradient was not a number, or could not be computed.
+_NOT_FINITE = ("error code", "NaN energy")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """
+    How far sampling has come; handed to `sample(..., progress=...)` a few times a second.
+
+    Attributes
+    ----------
+    stage : str
+        "compiling", "searching the mode" or "sampling".
+    finished, total : int
+        Draws done and asked for, over all chains, tuning included.
+    divergences : int
+        Divergences so far, tuning included.
+    elapsed : float
+        Seconds since sampling began.
+    remaining : float
+        Seconds to go at the present pace; NaN while unknown.
+    """
+
+    stage: str
+    finished: int = 0
+    total: int = 0
+    divergences: int = 0
+    elapsed: float = 0.0
+    remaining: float = float("nan")
+
+
+def sample(
+    model: pm.Model | LogDensity,
+    *,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    cores: int | None = None,
+    random_seed: int,
+    start: Mode | np.ndarray | None = None,
+    hold: Sequence[str] = (),
+    target_accept: float = 0.9,
+    progress: Callable[[Progress], None] | bool | None = None,
+) -> xr.DataTree:
+    """
+    Draw from the posterior with the no-U-turn sampler.
+
+    Each chain starts from its own point near the posterior mode, adapts a low-rank metric and
+    runs on its own thread. Same seed, same draws, whatever the number of cores.
+
+    Parameters
+    ----------
+    model : pm.Model or LogDensity
+        What to sample; a `LogDensity` is compiled already.
+    draws, tune : int
+        Draws kept and tuning draws thrown away, per chain.
+    chains : int
+        Number of chains.
+    cores : int, optional
+        How many chains run at a time; all processors by default.
+    random_seed : int
+        Seed of starts and chains. More chains leave the first ones unchanged.
+    start : Mode or array (chains, size), optional
+        Where to start: around a known mode, or exactly at these unconstrained points. By default
+        the mode is searched first.
+    hold : sequence of str
+        Variables held at their prior medians while the mode is searched (population standard
+        deviations; see `find_mode`).
+    target_accept : float
+        Mean acceptance the step size is adapted to, between 0 and 1.
+    progress : callable or bool, optional
+        True shows a bar; a callable receives a `Progress`. Silent by default.
+
+    Returns
+    -------
+    DataTree
+        `posterior`: every free variable and deterministic on its natural scale, dims (chain,
+        draw, ...). `sample_stats`: what the sampler reports for each draw; `diverging` marks every
+        divergence and `non_finite` those caused by a density that is not a number (a failed
+        solution) rather than by the shape of the posterior. Attributes of `posterior`: seed,
+        settings, versions, time.
+
+    Raises
+    ------
+    CalibrationError
+        When no finite start exists, or a chain cannot run.
+
+    Notes
+    -----
+    NUTS: Hoffman and Gelman (2014), arXiv:1111.4246; metric from draws and gradients: Seyboldt,
+    Carlson and Carpenter (2026), arXiv:2603.18845.
+
+    Examples
+    --------
+    >>> with pm.Model() as model:
+    ...     location = pm.Normal("location", 1.0, 2.0)
+    >>> tree = sample(model, draws=200, tune=200, chains=2, random_seed=1)
+    >>> dict(tree["posterior"].sizes)
+    {'chain': 2, 'draw': 200}
+    """
+    with _audience(progress) as tell:
+        if isinstance(model, LogDensity):
+            density = model
+        else:
+            tell(Progress("compiling"))
+            density = LogDensity(model)
+        seeds = np.random.SeedSequence(random_seed).spawn(chains)
+        if start is None:
+            tell(Progress("searching the mode"))
+            start = find_mode(density, hold=hold, random_seed=random_seed)
+        if isinstance(start, Mode):
+            points = dispersed_starts(density, start, chains=chains, random_seed=random_seed)
+        else:
+            points = _checked(density, start, chains)
+        began = time.perf_counter()
+        branches = _run(
+            density,
+            points,
+            seeds,
+            draws=draws,
+            tune=tune,
+            cores=min(chains, cores or os.process_cpu_count() or 1),
+            target_accept=target_accept,
+            tell=tell,
+        )
+    attributes = {
+        "random_seed": random_seed,
+        "tuning_steps": tune,
+        "target_accept": target_accept,
+        "adaptation": "low_rank",
+        "sampling_time": time.perf_counter() - began,
+        "inference_library": "nutpie",
+        "inference_library_version": version("nutpie"),
+        "pymc_version": version("pymc"),
+        "numba_version": version("numba"),
+    }
+    return _merge(density.model, branches, attributes)
+
+
+def _run(
+    density: LogDensity,
+    points: np.ndarray,
+    seeds: Sequence[np.random.SeedSequence],
+    *,
+    draws: int,
+    tune: int,
+    cores: int,
+    target_accept: float,
+    tell: Callable[[Progress], None],
+) -> list[xr.DataTree]:
+    """Run one sampler per chain, `cores` at a time."""
+    waiting = list(range(len(points)))
+    running: dict[int, Any] = {}
+    done: dict[int, xr.DataTree] = {}
+    seen: dict[int, tuple[int, int]] = {}  # chain -> draws finished, divergences
+    total = len(points) * (draws + tune)
+    began = told = time.perf_counter()
+
+    def watch(chain: int) -> Callable[[list[Any]], None]:
+        def note(states: list[Any]) -> None:
+            seen[chain] = (states[0].finished_draws, states[0].divergences)
+
+        return note
+
+    try:
+        while waiting or running:
+            while waiting and len(running) < cores:
+                chain = waiting.pop(0)
+                running[chain] = nutpie.sample(
+                    density.starting_from(points[chain]),
+                    draws=draws,
+                    tune=tune,
+                    chains=1,
+                    cores=1,
+                    seed=int(seeds[chain].generate_state(1, np.uint64)[0]),
+                    adaptation="low_rank",
+                    target_accept=target_accept,
+                    save_warmup=False,
+                    progress_bar=False,
+                    progress_callback=watch(chain),
+                    blocking=False,
+                )
+            for chain, sampler in list(running.items()):
+                try:
+                    done[chain] = sampler.wait(timeout=_GLANCE / len(running))
+                except TimeoutError:
+                    continue
+                del running[chain]
+            now = time.perf_counter()
+            if now - told > _REPORT or not running:
+                told = now
+                tell(_state(list(seen.values()), total, now - began))
+    except RuntimeError as error:
+        raise CalibrationError(
+            f"A chain could not run: {error}. {name_culprits(density, points[chain])}"
+        ) from error
+    finally:
+        for sampler in running.values():
+            sampler.cancel()
+    return [done[chain] for chain in range(len(points))]
+
+
+def _state(seen: Sequence[tuple[int, int]], total: int, elapsed: float) -> Progress:
+    """Sum the chains up."""
+    finished = sum(count for count, _ in seen)
+    return Progress(
+        stage="sampling",
+        finished=finished,
+        total=total,
+        divergences=sum(count for _, count in seen),
+        elapsed=elapsed,
+        remaining=elapsed * (total - finished) / finished if finished else float("nan"),
+    )
+
+
+def _checked(density: LogDensity, start: np.ndarray, chains: int) -> np.ndarray:
+    """Refuse points of the wrong shape or without a finite density."""
+    points = np.asarray(start, dtype=float)
+    if points.shape != (chains, density.size):
+        raise CalibrationError(
+            f"start has shape {points.shape}; one unconstrained point per chain was expected, "
+            f"shape {(chains, density.size)}."
+        )
+    for chain, point in enumerate(points):
+        if not np.isfinite(density.value_and_gradient(point)[0]):
+            raise CalibrationError(
+                f"The log density is not finite where chain {chain} should start. "
+                f"{name_culprits(density, point)}"
+            )
+    return points
+
+
+def _merge(
+    model: pm.Model, branches: Sequence[xr.DataTree], attributes: dict[str, Any]
+) -> xr.DataTree:
+    """Put the chains side by side, in the order of the model, with causes of divergence."""
+    groups = {}
+    for group in ("posterior", "sample_stats"):
+        joined = xr.concat(
+            [branch[group].to_dataset() for branch in branches],
+            dim="chain",
+            data_vars="all",
+            coords="minimal",
+            compat="override",
+            join="exact",
+            combine_attrs="drop",
+        )
+        groups[group] = joined.assign_coords(chain=np.arange(len(branches)))
+    names = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
+    groups["posterior"] = groups["posterior"][names].assign_attrs(attributes)
+
+    stats = groups["sample_stats"]
+    messages = np.array(
+        [
+            text if isinstance(text, str) else ""
+            for text in stats["divergence_message"].to_numpy().flat
+        ]
+    ).reshape(stats["diverging"].shape)
+    non_finite = np.zeros(messages.shape, dtype=bool)
+    for sign in _NOT_FINITE:
+        non_finite |= np.char.find(messages, sign) >= 0
+    groups["sample_stats"] = stats.assign(
+        divergence_message=(("chain", "draw"), messages),
+        non_finite=(("chain", "draw"), non_finite),
+    )
+    return xr.DataTree.from_dict(groups)
+
+
+@contextmanager
+def _audience(
+    progress: Callable[[Progress], None] | bool | None,
+) -> Iterator[Callable[[Progress], None]]:
+    """Whoever wants to hear about progress: nobody, a function, or a bar on the terminal."""
+    if callable(progress):
+        yield progress
+    elif progress:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn(
+                "{task.completed}/{task.total} draws, {task.fields[divergences]} divergences"
+            ),
+            TimeRemainingColumn(),
+        )
+        with RichProgress(*columns) as bar:
+            task = bar.add_task("compiling", total=None, divergences=0)
+
+            def show(state: Progress) -> None:
+                bar.update(
+                    task,
+                    description=state.stage,
+                    completed=state.finished,
+                    total=state.total or None,
+                    divergences=state.divergences,
+                )
+
+            yield show
+    else:
+        yield lambda state: None

@@ -1,0 +1,336 @@
+"""Where chains start: the posterior mode, and dispersed points around it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from bayesbio.errors import CalibrationError
+from bayesbio.inference.density import LogDensity
+
+# Draws from the prior that scale the coordinates, and that are tried when the first start fails.
+_PRIOR_DRAWS = 200
+# A direction about which the data say nothing is as wide as the prior; twice that is the limit.
+_LEAST_CURVATURE = 0.25
+# Coordinates that were held vary by half their prior width between chains.
+_HELD_SPREAD = 0.5
+
+
+@dataclass(frozen=True)
+class Mode:
+    """
+    Where the posterior density peaks, and how sharply.
+
+    Attributes
+    ----------
+    point : array, (size,)
+        Unconstrained coordinates of the mode.
+    values : dict
+        Every free variable and deterministic at the mode: name -> array on its natural scale.
+    log_density : float
+        Log density at the mode (unnormalised, with the Jacobian of the transforms).
+    covariance : array, (size, size)
+        Laplace covariance of the unconstrained coordinates, given the held ones.
+    held : tuple of str
+        Variables that were held at their prior medians.
+    converged : bool
+        Whether the search ended at a stationary point.
+    evaluations : int
+        Gradients that were computed.
+    """
+
+    point: np.ndarray
+    values: dict[str, np.ndarray]
+    log_density: float
+    covariance: np.ndarray
+    held: tuple[str, ...]
+    converged: bool
+    evaluations: int
+
+    def draws(self, number: int, *, random_seed: int, spread: float = 1.0) -> np.ndarray:
+        """
+        Draw from the Laplace approximation, in unconstrained coordinates.
+
+        Parameters
+        ----------
+        number : int
+            How many draws.
+        random_seed : int
+            Same seed, same draws.
+        spread : float
+            Factor on the standard deviations.
+
+        Returns
+        -------
+        array, (number, size)
+        """
+        rng = np.random.default_rng(random_seed)
+        width, directions = np.linalg.eigh(self.covariance)
+        root = directions * np.sqrt(np.maximum(width, 0.0))
+        return self.point + spread * rng.standard_normal((number, self.point.size)) @ root.T
+
+
+def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int) -> Mode:
+    """
+    Climb to the posterior mode with the exact gradient.
+
+    Parameters
+    ----------
+    density : LogDensity
+        Compiled model.
+    hold : sequence of str
+        Variables kept at their prior medians: population standard deviations, because with
+        effects of its own scale a hierarchical density has no finite mode.
+    random_seed : int
+        For the draws from the prior.
+
+    Returns
+    -------
+    Mode
+
+    Raises
+    ------
+    CalibrationError
+        When the density is finite neither at the model's initial point nor at any draw from the
+        prior (the message names the terms that are not finite), or a held name is unknown.
+
+    Notes
+    -----
+    Coordinates are scaled by their prior widths, then L-BFGS (Liu and Nocedal 1989,
+    doi:10.1007/BF01589116). The Hessian comes from central differences of the gradient, with
+    steps of a tenth of the width in each coordinate; directions flatter than the prior are given
+    the prior's width.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> with pm.Model() as model:
+    ...     location = pm.Normal("location", 0.0, 1.0)
+    ...     measured = pm.Normal("measured", location, 1.0, observed=[1.0, 2.0, 3.0])
+    >>> mode = find_mode(LogDensity(model), random_seed=1)
+    >>> float(mode.values["location"].round(4)), float(mode.covariance[0, 0].round(4))
+    (1.5, 0.25)
+    """
+    held = _held_coordinates(density, hold)
+    prior = density.prior_points(_PRIOR_DRAWS, random_seed=random_seed)
+    width = _robust_width(prior)
+    medians = np.median(prior, axis=0)
+
+    start = density.default_point()
+    start[held] = medians[held]
+    if not np.isfinite(density.value_and_gradient(start)[0]):
+        candidates = prior.copy()
+        candidates[:, held] = medians[held]
+        start = _best_finite(density, candidates, otherwise=start)
+
+    climb = _Climb(density, start, width, free=~held)
+    converged = climb.run()
+    covariance = np.diag(np.where(held, (_HELD_SPREAD * width) ** 2, 0.0))
+    covariance[np.ix_(~held, ~held)] = climb.covariance()
+    return Mode(
+        point=climb.point,
+        values=density.values(climb.point),
+        log_density=climb.value,
+        covariance=covariance,
+        held=tuple(hold),
+        converged=converged,
+        evaluations=climb.evaluations,
+    )
+
+
+def dispersed_starts(
+    density: LogDensity, mode: Mode, *, chains: int, random_seed: int, spread: float = 1.2
+) -> np.ndarray:
+    """
+    Spread starting points for chains: Laplace draws, a little wider than the posterior.
+
+    A point with a density that is not finite, or far below what a draw from a normal posterior
+    would have, is pulled towards the mode until it is sound.
+
+    Parameters
+    ----------
+    density : LogDensity
+        Compiled model.
+    mode : Mode
+        Where to spread from.
+    chains : int
+        How many points.
+    random_seed : int
+        Same seed, same points; more chains leave the points of the first ones unchanged.
+    spread : float
+        Factor on the Laplace standard deviations.
+
+    Returns
+    -------
+    array, (chains, size), unconstrained coordinates
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> with pm.Model() as model:
+    ...     location = pm.Normal("location", 0.0, 1.0)
+    >>> density = LogDensity(model)
+    >>> mode = find_mode(density, random_seed=1)
+    >>> dispersed_starts(density, mode, chains=4, random_seed=1).shape
+    (4, 1)
+    """
+    # A normal posterior loses spread^2 chi^2(size) / 2; three times that plus a margin is far.
+    lowest = mode.log_density - 3.0 * (0.5 * spread**2 * density.size + 5.0)
+    points = np.tile(mode.point, (chains, 1))
+    for chain, seed in enumerate(np.random.SeedSequence(random_seed).spawn(chains)):
+        drawn = mode.draws(1, random_seed=seed.generate_state(1)[0], spread=spread)[0]
+        for fraction in 0.5 ** np.arange(8):
+            point = mode.point + fraction * (drawn - mode.point)
+            if density.value_and_gradient(point)[0] > lowest:
+                points[chain] = point
+                break
+    return points
+
+
+class _Climb:
+    """One ascent in coordinates scaled by the prior; remembers the best point it has seen."""
+
+    def __init__(self, density: LogDensity, start: np.ndarray, width: np.ndarray, free: np.ndarray):
+        self.density, self.free, self.width = density, free, width[free]
+        self.point = start.copy()
+        self.evaluations = 0
+        self.value, self.gradient = self._evaluate(start)
+
+    def run(self) -> bool:
+        """Climb, with fresh memory whenever the line search gives up; whether it converged."""
+        for _ in range(4):
+            before = self.value
+            origin = self.point.copy()
+            outcome = minimize(
+                self._objective,
+                np.zeros(self.width.size),
+                args=(origin,),
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": 500, "maxcor": 20, "ftol": 1e-10, "gtol": 1e-5},
+            )
+            if outcome.success and self.value - before < 1e-3 * (1.0 + abs(self.value)):
+                break
+        return bool(np.max(np.abs(self.gradient), initial=0.0) < 0.1)
+
+    def covariance(self) -> np.ndarray:
+        """Inverse of the negative Hessian over the free coordinates, bounded by the prior."""
+        steps = self._steps()
+        columns = [
+            self._difference(coordinate, step) / step for coordinate, step in enumerate(steps)
+        ]
+        hessian = np.array(columns)
+        curvature, directions = np.linalg.eigh((hessian + hessian.T) / 2.0)
+        inverse = (directions / np.maximum(curvature, _LEAST_CURVATURE)) @ directions.T
+        return self.width[:, None] * inverse * self.width
+
+    def _objective(self, scaled: np.ndarray, origin: np.ndarray) -> tuple[float, np.ndarray]:
+        point = origin.copy()
+        point[self.free] += self.width * scaled
+        value, gradient = self._evaluate(point)
+        if not np.isfinite(value):
+            # A wall: the line search turns back, and the mode stays where the density exists.
+            return -self.value + 1e3 * (1.0 + abs(self.value)), np.zeros(self.width.size)
+        if value > self.value:
+            self.point, self.value, self.gradient = point, value, gradient
+        return -value, -gradient
+
+    def _evaluate(self, point: np.ndarray) -> tuple[float, np.ndarray]:
+        self.evaluations += 1
+        value, gradient = self.density.value_and_gradient(point)
+        return value, gradient[self.free] * self.width
+
+    def _steps(self) -> np.ndarray:
+        """Differencing step of each scaled coordinate: a tenth of its conditional width."""
+        first = 1e-3
+        curvature = np.array(
+            [
+                self._difference(coordinate, first)[coordinate] / first
+                for coordinate in range(self.width.size)
+            ]
+        )
+        return 0.1 / np.sqrt(np.clip(curvature, 1.0, 1e8))
+
+    def _difference(self, coordinate: int, step: float) -> np.ndarray:
+        """Half the change of the negative gradient from one side of the mode to the other."""
+        place = np.flatnonzero(self.free)[coordinate]
+        sides = []
+        for sign in (1.0, -1.0):
+            point = self.point.copy()
+            point[place] += sign * step * self.width[coordinate]
+            sides.append(self._evaluate(point)[1])
+        known = [side for side in sides if np.all(np.isfinite(side))]
+        if not known:
+            # Walls on both sides: assume the curvature of the prior.
+            return step * np.eye(self.width.size)[coordinate]
+        if len(known) == 1:
+            sides = [
+                side if np.all(np.isfinite(side)) else 2.0 * self.gradient - known[0]
+                for side in sides
+            ]
+        return (sides[1] - sides[0]) / 2.0
+
+
+def _held_coordinates(density: LogDensity, hold: Sequence[str]) -> np.ndarray:
+    """Which coordinates belong to the held variables."""
+    held = np.zeros(density.size, dtype=bool)
+    for name in hold:
+        if name not in density.places:
+            raise CalibrationError(
+                f"{name!r} cannot be held: it is not a free variable of the model. Free variables: "
+                f"{', '.join(density.places)}."
+            )
+        held[density.places[name]] = True
+    return held
+
+
+def _robust_width(draws: np.ndarray) -> np.ndarray:
+    """Half the central 68 % interval of each coordinate; 1 where a prior gives none."""
+    low, high = np.quantile(draws, [0.16, 0.84], axis=0)
+    width = (high - low) / 2.0
+    return np.where(np.isfinite(width) & (width > 0.0), width, 1.0)
+
+
+def _best_finite(
+    density: LogDensity, candidates: np.ndarray, *, otherwise: np.ndarray
+) -> np.ndarray:
+    """Candidate with the highest density; an error that names the culprits when there is none."""
+    values = np.array([density.value_and_gradient(point)[0] for point in candidates])
+    if np.any(np.isfinite(values)):
+        return candidates[int(np.argmax(values))].copy()
+    raise CalibrationError(
+        f"The log density is not finite at the start, nor at any of {len(candidates)} draws from "
+        f"the prior. {name_culprits(density, otherwise)}"
+    )
+
+
+def name_culprits(density: LogDensity, point: np.ndarray) -> str:
+    """Name the terms that are not finite, and where the parameters stood."""
+    model, found = density.model, []
+    for name, term in density.terms(point).items():
+        bad = np.argwhere(~np.isfinite(term))
+        if not len(bad):
+            continue
+        kind = "likelihood" if name in {v.name for v in model.observed_RVs} else "prior"
+        text = f"the {kind} of {name} is {term[tuple(bad[0])]:g}"
+        if term.ndim:
+            labels = [
+                f"{dim} = {model.coords[dim][i]}" if model.coords.get(dim) is not None else str(i)
+                for dim, i in zip(
+                    model.named_vars_to_dims.get(name, [""] * term.ndim), bad[0], strict=False
+                )
+            ]
+            text += f" in {len(bad)} of {term.size} values, first at {', '.join(labels)}"
+        found.append(text)
+    if not found:
+        found = ["every term is finite there but its gradient is not"]
+    values = density.values(point)
+    shown = ", ".join(
+        f"{variable.name} = {np.ravel(values[variable.name])[0]:.3g}"
+        for variable in model.free_RVs[:6]
+    )
+    return (
+        f"At the start, {'; '.join(found)} (with {shown}). Check the data and starting values of "
+        "that quantity, and narrow priors that reach implausible values."
+    )
