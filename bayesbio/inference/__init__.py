@@ -18,19 +18,27 @@ from bayesbio.inference.priors import (
     register,
 )
 from bayesbio.inference.sampling import Progress, sample
+from bayesbio.inference.scores import coverage, crps, interval_score, log_score, score_table, width
+from bayesbio.inference.splitting import Fold, folds
 from bayesbio.inference.starting import Mode, dispersed_starts, find_mode
 
 __all__ = [
+    "Fold",
     "LogDensity",
     "Mode",
     "Noise",
     "Progress",
     "between",
+    "coverage",
+    "crps",
     "default_noise",
     "describe",
     "dispersed_starts",
     "find_mode",
+    "folds",
+    "interval_score",
     "is_positive",
+    "log_score",
     "lognormal",
     "normal",
     "prior_draws",
@@ -38,5 +46,7 @@ __all__ = [
     "proportional",
     "register",
     "sample",
+    "score_table",
     "student_t",
+    "width",
 ]
