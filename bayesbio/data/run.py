@@ -176,7 +176,12 @@ def _complete(measurements: pd.DataFrame, name: str) -> pd.DataFrame:
                 f"Run {name!r}: the measurements have no column {column!r}; expected time_h, "
                 "quantity and value, one measurement a row."
             )
-    for column, default in (("replicate", 1), ("flag", ""), ("sd", np.nan), ("value_upper", np.nan)):
+    for column, default in (
+        ("replicate", 1),
+        ("flag", ""),
+        ("sd", np.nan),
+        ("value_upper", np.nan),
+    ):
         if column not in frame:
             frame[column] = default
     frame = frame.loc[:, list(MEASUREMENT_COLUMNS)]

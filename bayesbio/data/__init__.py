@@ -1,0 +1,26 @@
+"""What was measured: campaigns of runs, tables, their words and units, and how they are read."""
+
+from bayesbio.data.campaign import Campaign
+from bayesbio.data.columns import Columns, ColumnUse
+from bayesbio.data.findings import Finding, Findings
+from bayesbio.data.run import Event, Profile, Run
+from bayesbio.data.specification import Specification
+from bayesbio.data.units import convert, registry, unit
+from bayesbio.data.vocabulary import Quantity, quantity
+
+__all__ = [
+    "Campaign",
+    "ColumnUse",
+    "Columns",
+    "Event",
+    "Finding",
+    "Findings",
+    "Profile",
+    "Quantity",
+    "Run",
+    "Specification",
+    "convert",
+    "quantity",
+    "registry",
+    "unit",
+]

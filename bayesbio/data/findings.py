@@ -1,0 +1,132 @@
+"""Findings: what a check noticed, where, and what to do about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
+
+from bayesbio.errors import BayesbioError, DataError, UnitError
+
+SEVERITIES = ("error", "warning")
+SUBJECTS: dict[str, type[BayesbioError]] = {"data": DataError, "unit": UnitError}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """
+    One thing that a check noticed.
+
+    Parameters
+    ----------
+    severity : {"error", "warning"}
+        An error stops; a warning is carried into the report.
+    run : str
+        The run it concerns, or blank.
+    time : float [h], optional
+        When in the run.
+    what : str
+        What came and what was expected.
+    what_to_do : str
+        The next step.
+    subject : {"data", "unit"}
+        Which error it becomes when it stops.
+
+    Examples
+    --------
+    >>> print(Finding("warning", "R1", 24.0, "Titer is ten times its neighbours.", "Check it."))
+    Run 'R1': Titer is ten times its neighbours. Check it.
+    """
+
+    severity: str
+    run: str
+    time: float | None
+    what: str
+    what_to_do: str
+    subject: str = "data"
+
+    def __str__(self) -> str:
+        where = f"Run {self.run!r}: " if self.run else ""
+        return f"{where}{self.what} {self.what_to_do}".strip()
+
+    def error(self) -> BayesbioError:
+        """Make the error that this finding raises."""
+        return SUBJECTS[self.subject](str(self))
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings(Sequence[Finding]):
+    """
+    Every finding of a check, errors first.
+
+    Examples
+    --------
+    >>> print(Findings())
+    No findings.
+    """
+
+    items: tuple[Finding, ...] = ()
+
+    def __init__(self, items: Iterable[Finding] = ()) -> None:
+        unique = dict.fromkeys(items)
+        ordered = sorted(unique, key=lambda item: SEVERITIES.index(item.severity))
+        object.__setattr__(self, "items", tuple(ordered))
+
+    @overload
+    def __getitem__(self, index: int) -> Finding: ...
+    @overload
+    def __getitem__(self, index: slice) -> Findings: ...
+    def __getitem__(self, index: int | slice) -> Finding | Findings:
+        """Give one finding, or some."""
+        return Findings(self.items[index]) if isinstance(index, slice) else self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.items)
+
+    def __add__(self, others: Iterable[Finding]) -> Findings:
+        return Findings((*self.items, *others))
+
+    def __str__(self) -> str:
+        if not self.items:
+            return "No findings."
+        return "\n".join(f"{item.severity}: {item}" for item in self.items)
+
+    @property
+    def errors(self) -> Findings:
+        """Those that stop."""
+        return Findings(item for item in self.items if item.severity == "error")
+
+    @property
+    def warnings(self) -> Findings:
+        """Those that are carried into the report."""
+        return Findings(item for item in self.items if item.severity == "warning")
+
+    def require(self) -> None:
+        """
+        Raise the first error; say how many more there are.
+
+        Raises
+        ------
+        DataError, UnitError
+            If there is an error among the findings.
+        """
+        errors = self.errors
+        if not errors:
+            return
+        more = len(errors) - 1
+        tail = (
+            f" ({more} more: read with strict=False and print campaign.findings.)" if more else ""
+        )
+        raise type(errors[0].error())(f"{errors[0]}{tail}")
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Give the findings as plain dictionaries."""
+        return [dataclasses.asdict(item) for item in self.items]
+
+    @classmethod
+    def from_list(cls, rows: Iterable[dict[str, Any]]) -> Findings:
+        """Rebuild findings from plain dictionaries."""
+        return cls(Finding(**row) for row in rows)
