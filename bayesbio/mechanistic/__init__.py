@@ -4,6 +4,14 @@ from bayesbio.mechanistic.batch_culture import BatchCulture
 from bayesbio.mechanistic.batch_reactor import BatchReactor
 from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.functions import constant, exp, log, smooth_maximum, sqrt, tanh
+from bayesbio.mechanistic.growth_curve import (
+    BaranyiRoberts,
+    Gompertz,
+    GrowthCurve,
+    KumaraswamyRamp,
+    Logistic,
+    Weibull,
+)
 from bayesbio.mechanistic.growth_laws import Contois, Haldane, Monod, Moser, Tessier
 from bayesbio.mechanistic.inhibition_laws import Hyperbolic, Levenspiel
 from bayesbio.mechanistic.library import MODELS, find_model
@@ -31,22 +39,30 @@ from bayesbio.mechanistic.rates import (
     pirt,
     tessier,
 )
+from bayesbio.mechanistic.yarrowia_fed_batch import YarrowiaFedBatch
 
 __all__ = [
     "MODELS",
+    "BaranyiRoberts",
     "BatchCulture",
     "BatchReactor",
     "Contois",
     "FedBatchCulture",
+    "Gompertz",
+    "GrowthCurve",
     "Haldane",
     "Hyperbolic",
+    "KumaraswamyRamp",
     "Levenspiel",
+    "Logistic",
     "MammalianFedBatch",
     "Monod",
     "Moser",
     "Parameter",
     "ProcessModel",
     "Tessier",
+    "Weibull",
+    "YarrowiaFedBatch",
     "arrhenius",
     "byproduct_inhibition",
     "check_model",

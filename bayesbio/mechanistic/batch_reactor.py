@@ -111,7 +111,9 @@ class BatchReactor:
     @property
     def units(self) -> Mapping[str, str]:
         """Unit of every name."""
-        first = {1: "1/h", 2: "L/(mol h)"}.get(self.order_1, f"(L/mol)**{self.order_1 - 1:.12g}/h")
+        first = {1.0: "1/h", 2.0: "L/(mol h)"}.get(
+            float(self.order_1), f"(L/mol)**{self.order_1 - 1:.12g}/h"
+        )
         units = {
             **dict.fromkeys(("concentration_a", "concentration_b", "concentration_c"), "mol/L"),
             "rate_constant_1": first,

@@ -69,7 +69,7 @@ class Levenspiel:
     Examples
     --------
     >>> sorted(Levenspiel().units)
-    ['maximum_product', 'product_inhibition_exponent']
+    ['critical_product', 'product_inhibition_exponent']
     """
 
     name: str = dataclasses.field(default="levenspiel", init=False)
@@ -77,13 +77,13 @@ class Levenspiel:
     @property
     def units(self) -> Mapping[str, str]:
         """Unit of every name."""
-        return {"maximum_product": "g/L", "product_inhibition_exponent": "1"}
+        return {"critical_product": "g/L", "product_inhibition_exponent": "1"}
 
     @property
     def defaults(self) -> Mapping[str, Parameter]:
         """Central 90 % interval of every parameter."""
         return {
-            "maximum_product": Parameter(
+            "critical_product": Parameter(
                 low=20.0, high=150.0, source="Levenspiel (1980), doi:10.1002/bit.260220810"
             ),
             "product_inhibition_exponent": Parameter(low=0.4, high=2.5, source=_REVIEW),
@@ -93,7 +93,7 @@ class Levenspiel:
         """Share of the growth rate that is left [1]."""
         return rates.levenspiel_inhibition(
             product,
-            maximum_product=parameters.maximum_product,
+            maximum_product=parameters.critical_product,
             exponent=parameters.product_inhibition_exponent,
         )
 

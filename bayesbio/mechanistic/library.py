@@ -11,13 +11,22 @@ from bayesbio.errors import ModelError
 from bayesbio.mechanistic.batch_culture import BatchCulture
 from bayesbio.mechanistic.batch_reactor import BatchReactor
 from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
+from bayesbio.mechanistic.growth_curve import GrowthCurve
 from bayesbio.mechanistic.mammalian_fed_batch import MammalianFedBatch
+from bayesbio.mechanistic.yarrowia_fed_batch import YarrowiaFedBatch
 
 __all__ = ["MODELS", "find_model"]
 
 MODELS: Mapping[str, type[Any]] = {
     model.__name__: model
-    for model in (BatchReactor, BatchCulture, FedBatchCulture, MammalianFedBatch)
+    for model in (
+        BatchReactor,
+        BatchCulture,
+        FedBatchCulture,
+        MammalianFedBatch,
+        YarrowiaFedBatch,
+        GrowthCurve,
+    )
 }
 """Every library model, by the name of its class."""
 

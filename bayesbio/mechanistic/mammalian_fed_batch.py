@@ -6,20 +6,29 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from bayesbio.data.vocabulary import quantity
 from bayesbio.mechanistic.functions import constant
 from bayesbio.mechanistic.process_model import Parameter, record
 from bayesbio.mechanistic.rates import byproduct_inhibition, monod
 
-__all__ = ["GLUCOSE_DEPLETION", "MammalianFedBatch"]
+__all__ = ["AMMONIUM_PER_GLUTAMINE", "GLUCOSE_DEPLETION", "MammalianFedBatch"]
 
-GLUCOSE_DEPLETION = 0.1e-3 * 180.156
+
+def _molar_mass(name: str) -> float:
+    """Molar mass of a molecule in the vocabulary [g/mol]."""
+    mass = quantity(name).molar_mass
+    assert mass is not None
+    return mass
+
+
+GLUCOSE_DEPLETION = 0.1e-3 * _molar_mass("glucose")
 """Glucose at which maintenance is halved because little is left to burn (0.1 mM) [g/L]."""
 
-AMMONIUM_PER_GLUTAMINE = 18.04 / 146.14
-"""Ammonium released by the decay of glutamine, one mole each [g/g]."""
+AMMONIUM_PER_GLUTAMINE = _molar_mass("ammonium") / _molar_mass("glutamine")
+"""Ammonium released when glutamine degrades, one mole each [g/g]."""
 
 _XING = "Xing et al. (2010), doi:10.1002/btpr.284"
-_REVIEW = "Poertner and Schaefer (1996), doi:10.1016/0168-1656(96)01522-2"
+_REVIEW = "Ben Yahia, Malphettes and Heinzle (2015), doi:10.1007/s00253-015-6743-6"
 
 _UNITS = {
     "viable_cell_density": "1e6 cells/mL",
@@ -45,7 +54,7 @@ _UNITS = {
     "cell_yield_on_glucose": "1e9 cells/g",
     "glucose_maintenance": "g/(1e9 cells h)",
     "cell_yield_on_glutamine": "1e9 cells/g",
-    "glutamine_decay_rate": "1/h",
+    "glutamine_degradation_rate": "1/h",
     "lactate_yield_on_glucose": "g/g",
     "ammonium_yield_on_glutamine": "g/g",
     "ammonium_yield_on_cells": "g/(1e9 cells)",
@@ -64,7 +73,7 @@ _DEFAULTS = {
     "cell_yield_on_glucose": Parameter(low=0.5, high=6.0, source=_XING),
     "glucose_maintenance": Parameter(low=2e-4, high=1e-2, source=_XING),
     "cell_yield_on_glutamine": Parameter(low=2.0, high=40.0, source=_XING),
-    "glutamine_decay_rate": Parameter(low=5e-4, high=6e-3, source=_XING),
+    "glutamine_degradation_rate": Parameter(low=5e-4, high=6e-3, source=_XING),
     "lactate_yield_on_glucose": Parameter(low=0.1, high=1.0, source=_XING),
     "ammonium_yield_on_glutamine": Parameter(low=0.03, high=0.15, source=_XING),
     "ammonium_yield_on_cells": Parameter(low=0.002, high=0.06, source=_XING),
@@ -101,12 +110,12 @@ class MammalianFedBatch:
 
         mu = mu_max Glc/(K_glc + Glc) Gln/(K_gln + Gln) K_lac/(K_lac + Lac) K_amm/(K_amm + Amm)
         k_d = k_d,max Amm/(K_d + Amm)
-        q_glc = mu/Y_glc + m_glc Glc/(0.018 + Glc);  q_gln = mu/Y_gln
+        q_glc = mu/Y_glc + m_glc Glc/(0.1 mM + Glc);  q_gln = mu/Y_gln
         X_v' = (mu - k_d) X_v - D X_v;  X_d' = k_d X_v - D X_d
         Glc' = -q_glc X_v + D (Glc_feed - Glc)
         Gln' = -q_gln X_v - k_deg Gln + D (Gln_feed - Gln)
         Lac' = Y_lac q_glc X_v - D Lac
-        Amm' = Y_amm q_gln X_v + (18.04/146.14) k_deg Gln - D Amm
+        Amm' = Y_amm q_gln X_v + (M_amm/M_gln) k_deg Gln - D Amm
         P' = q_P X_v - D P;  V' = F
 
     after Xing et al. (2010), doi:10.1002/btpr.284. The input ``feed_rate`` F [L/h] is zero where a
@@ -158,7 +167,7 @@ class MammalianFedBatch:
             "cell_yield_on_glucose": True,
             "glucose_maintenance": True,
             "cell_yield_on_glutamine": self.glutamine,
-            "glutamine_decay_rate": self.glutamine,
+            "glutamine_degradation_rate": self.glutamine,
             "lactate_yield_on_glucose": self.lactate,
             "ammonium_yield_on_glutamine": self.ammonium and self.glutamine,
             "ammonium_yield_on_cells": self.ammonium and not self.glutamine,
@@ -242,7 +251,7 @@ class MammalianFedBatch:
             half_saturation=constant(GLUCOSE_DEPLETION, "g/L", like=state.glucose),
         )
         if self.glutamine:
-            rates["glutamine_decay"] = parameters.glutamine_decay_rate
+            rates["glutamine_degradation"] = parameters.glutamine_degradation_rate
         if self.titer:
             rates["production"] = parameters.specific_productivity
         return rates
@@ -269,12 +278,12 @@ class MammalianFedBatch:
             formation["lactate"] = parameters.lactate_yield_on_glucose * glucose_uptake * cells
         if self.glutamine:
             glutamine_uptake = growth / parameters.cell_yield_on_glutamine
-            decay = rates["glutamine_decay"] * state.glutamine
-            formation["glutamine"] = -glutamine_uptake * cells - decay
+            degraded = rates["glutamine_degradation"] * state.glutamine
+            formation["glutamine"] = -glutamine_uptake * cells - degraded
             if self.ammonium:
                 formation["ammonium"] = (
                     parameters.ammonium_yield_on_glutamine * glutamine_uptake * cells
-                    + AMMONIUM_PER_GLUTAMINE * decay
+                    + AMMONIUM_PER_GLUTAMINE * degraded
                 )
         elif self.ammonium:
             formation["ammonium"] = parameters.ammonium_yield_on_cells * growth * cells

@@ -44,7 +44,7 @@ class MicrobialKinetics:
     Examples
     --------
     >>> MicrobialKinetics(growth="contois", maintenance=True).parameters
-    ('maximum_growth_rate', 'contois_constant', 'cell_yield', 'maintenance_rate')
+    ('maximum_growth_rate', 'contois_constant', 'cell_yield', 'maintenance')
     """
 
     growth: GrowthLaw
@@ -78,10 +78,10 @@ class MicrobialKinetics:
         units = dict.fromkeys(self.states, "g/L") | dict(self.growth.units)
         units["cell_yield"] = "g/g"
         if self.maintenance:
-            units["maintenance_rate"] = "g/(g h)"
+            units["maintenance"] = "g/(g h)"
         if self.product:
-            units["growth_associated_productivity"] = "g/g"
-            units["non_growth_associated_productivity"] = "g/(g h)"
+            units["growth_associated_yield"] = "g/g"
+            units["non_growth_associated_rate"] = "g/(g h)"
         if self.product_inhibition is not None:
             units |= self.product_inhibition.units
         return units
@@ -94,13 +94,13 @@ class MicrobialKinetics:
             low=0.1, high=0.6, source="Heijnen and van Dijken (1992), doi:10.1002/bit.260390806"
         )
         if self.maintenance:
-            defaults["maintenance_rate"] = Parameter(
+            defaults["maintenance"] = Parameter(
                 low=0.005, high=0.1, source="Tijhuis et al. (1993), doi:10.1002/bit.260420415"
             )
         if self.product:
             source = "order of magnitude, Luedeking and Piret (1959), doi:10.1002/jbmte.390010406"
-            defaults["growth_associated_productivity"] = Parameter(0.02, 5.0, source)
-            defaults["non_growth_associated_productivity"] = Parameter(0.0005, 0.5, source)
+            defaults["growth_associated_yield"] = Parameter(0.02, 5.0, source)
+            defaults["non_growth_associated_rate"] = Parameter(0.0005, 0.5, source)
         if self.product_inhibition is not None:
             defaults |= self.product_inhibition.defaults
         return defaults
@@ -128,11 +128,11 @@ class MicrobialKinetics:
         if self.maintenance:
             rates["maintenance"] = monod(
                 state.substrate,
-                maximum_rate=parameters.maintenance_rate,
+                maximum_rate=parameters.maintenance,
                 half_saturation=constant(MAINTENANCE_DEPLETION, "g/L", like=state.substrate),
             )
         if self.product:
-            rates["non_growth_production"] = parameters.non_growth_associated_productivity
+            rates["non_growth_production"] = parameters.non_growth_associated_rate
         return rates
 
     def formation(self, state: Any, parameters: Any, rates: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class MicrobialKinetics:
         if self.product:
             formation["product"] = state.biomass * luedeking_piret(
                 growth,
-                growth_associated=parameters.growth_associated_productivity,
+                growth_associated=parameters.growth_associated_yield,
                 non_growth_associated=rates["non_growth_production"],
             )
         return formation

@@ -398,8 +398,15 @@ def check_units(model: ProcessModel) -> None:
     from bayesbio.data import units
 
     check_model(model)
-    plain = _example_arguments(model)
-    hour, unit_of = units.unit("h"), {}
+    volume = model.units.get("volume", "L")
+    if not hasattr(model, "jump") and not units.same_dimension(volume, "L"):
+        raise UnitError(f"{_name(model)}: volume is in {volume!r}; a volume is in litres, 'L'.")
+    if not hasattr(model, "jump") and units.convert(1.0, volume, "L") != 1.0:
+        raise UnitError(
+            f"{_name(model)}: volume is in {volume!r}; the mass balance at a bolus or sample counts "
+            "in litres. Declare 'L' and use litres in the equations."
+        )
+    unit_of = {}
     for name, text in model.units.items():
         try:
             unit_of[name] = units.unit(text)
@@ -407,6 +414,12 @@ def check_units(model: ProcessModel) -> None:
             raise UnitError(f"{_name(model)}: {name} has unit {text!r}: {error}") from error
     for state in model.State._fields:
         unit_of[f"initial_{state}"] = unit_of[state]
+    for time in (0.8, 2.7):  # before and after any lag of order one
+        _check_balances(model, _example_arguments(model, time), unit_of, units.unit("h"))
+
+
+def _check_balances(model: Any, plain: _Arguments, unit_of: Mapping[str, Any], hour: Any) -> None:
+    """Evaluate a model with and without units, and compare."""
     dressed = _Arguments(
         plain.time * hour,
         *(
@@ -426,10 +439,11 @@ def check_units(model: ProcessModel) -> None:
             "its unit too: constant(0.1, 'g/L', like=state.substrate)."
         ) from error
     for (what, name), value in found.items():
-        if what == "rates" or what == "conserved":
+        if what in ("rates", "conserved"):
             continue
-        unit = unit_of[name] / hour if what == "derivatives" else unit_of[name]
-        text = f"{model.units[name]}/h" if what == "derivatives" else model.units[name]
+        slope = what == "derivatives"
+        unit = unit_of[name] / hour if slope else unit_of[name]
+        text = f"{model.units[name]}/h" if slope else model.units[name]
         _compare(model, what, name, value, expected[what, name], unit, text)
 
 
@@ -460,7 +474,7 @@ def _evaluate(model: Any, arguments: _Arguments) -> dict[tuple[str, str], Any]:
     return found
 
 
-def _example_arguments(model: Any) -> _Arguments:
+def _example_arguments(model: Any, time: float = 0.8) -> _Arguments:
     """Positive arguments of order one, all different, so that no term hides behind another."""
     records = model_records(model)
     grids = getattr(model, "grids", {})
@@ -476,7 +490,7 @@ def _example_arguments(model: Any) -> _Arguments:
         return (300.0 if kelvin else 0.0) + low + (high - low) * share
 
     return _Arguments(
-        0.8,
+        time,
         records.State(*(between(0.3, 0.7, name) for name in records.State._fields)),
         records.Parameters(*(between(1.1, 1.9, name) for name in records.Parameters._fields)),
         records.Inputs(*(between(0.3, 0.7, name) for name in records.Inputs._fields)),

@@ -27,6 +27,7 @@ GAS_CONSTANT = 8.31446261815324
 """Molar gas constant [J/(mol K)], CODATA 2018, doi:10.1103/RevModPhys.93.025010."""
 
 _CORNER = 1e-6  # rounding of max(x, 0) under a power, for x of order one
+_FLOOR = 1e-12  # far below zero the rounded corner cancels to 0, where an exponent has no slope
 
 
 def monod(substrate: Any, *, maximum_rate: Any, half_saturation: Any) -> Any:
@@ -379,7 +380,7 @@ def power_of_positive(base: Any, *, exponent: Any) -> Any:
     Power of a number of order one that is taken as zero where it is negative.
 
     A solver's trial step may carry a concentration slightly below zero, where a broken power is
-    not a number; the corner at zero is rounded over 1e-6, so slopes stay finite.
+    not a number; the corner at zero is rounded over 1e-6 and lifted by 1e-12: slopes stay finite.
 
     Parameters
     ----------
@@ -398,4 +399,4 @@ def power_of_positive(base: Any, *, exponent: Any) -> Any:
     >>> power_of_positive(-0.25, exponent=1.5) < 1e-15
     True
     """
-    return smooth_maximum(base, 0, width=_CORNER) ** exponent
+    return (smooth_maximum(base, 0, width=_CORNER) + _FLOOR) ** exponent
