@@ -1,6 +1,7 @@
 """Draws from a posterior, and whether to believe them; knows nothing of process models."""
 
 from bayesbio.inference.density import LogDensity
+from bayesbio.inference.levels import varying
 from bayesbio.inference.noise import (
     Noise,
     default_noise,
@@ -48,5 +49,6 @@ __all__ = [
     "sample",
     "score_table",
     "student_t",
+    "varying",
     "width",
 ]

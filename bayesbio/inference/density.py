@@ -65,7 +65,7 @@ class LogDensity:
             )
         self.model = model
         self.compiled: Any = nutpie.compile_pymc_model(model, backend="numba")
-        self.size: int = self.compiled.n_dim
+        self.size = int(self.compiled.n_dim)
         names, slices, shapes = self.compiled.shape_info
         self._layout = dict(zip(names, zip(slices, shapes, strict=True), strict=True))
         self.places: dict[str, slice] = {

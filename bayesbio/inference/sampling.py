@@ -21,6 +21,7 @@ from bayesbio.inference.starting import Mode, dispersed_starts, find_mode, name_
 
 # Seconds between two looks at the chains, and between two reports of progress.
 _GLANCE, _REPORT = 0.02, 0.25
+_STAGES = ("sampling", "sampling again with smaller steps")
 # What nutpie writes when the density or its gradient was not a number, or could not be computed.
 _NOT_FINITE = ("error code", "NaN energy")
 
@@ -33,7 +34,7 @@ class Progress:
     Attributes
     ----------
     stage : str
-        "compiling", "searching the mode" or "sampling".
+        "compiling", "searching the mode", "sampling" or "sampling again with smaller steps".
     finished, total : int
         Draws done and asked for, over all chains, tuning included.
     divergences : int
@@ -63,6 +64,7 @@ def sample(
     start: Mode | np.ndarray | None = None,
     hold: Sequence[str] = (),
     target_accept: float = 0.9,
+    on_divergence: float | None = 0.99,
     progress: Callable[[Progress], None] | bool | None = None,
 ) -> xr.DataTree:
     """
@@ -91,6 +93,10 @@ def sample(
         deviations; see `find_mode`).
     target_accept : float
         Mean acceptance the step size is adapted to, between 0 and 1.
+    on_divergence : float, optional
+        When chains diverge, all are run once more with this target acceptance (smaller steps) and
+        the first attempt is dropped; `None` keeps the first attempt. Densities that are not finite
+        do not count: smaller steps do not help there.
     progress : callable or bool, optional
         True shows a bar; a callable receives a `Progress`. Silent by default.
 
@@ -101,7 +107,7 @@ def sample(
         draw, ...). `sample_stats`: what the sampler reports for each draw; `diverging` marks every
         divergence and `non_finite` those caused by a density that is not a number (a failed
         solution) rather than by the shape of the posterior. Attributes of `posterior`: seed,
-        settings, versions, time.
+        settings (`target_accept` as used last), `attempts`, versions, time.
 
     Raises
     ------
@@ -136,28 +142,38 @@ def sample(
         else:
             points = _checked(density, start, chains)
         began = time.perf_counter()
-        branches = _run(
-            density,
-            points,
-            seeds,
-            draws=draws,
-            tune=tune,
-            cores=min(chains, cores or os.process_cpu_count() or 1),
-            target_accept=target_accept,
-            tell=tell,
-        )
+        finer = [] if on_divergence is None else [on_divergence]
+        for attempt, acceptance in enumerate([target_accept, *finer]):
+            branches = _run(
+                density,
+                points,
+                seeds,
+                draws=draws,
+                tune=tune,
+                cores=min(chains, cores or os.cpu_count() or 1),
+                target_accept=acceptance,
+                stage=_STAGES[attempt],
+                tell=tell,
+            )
+            tree = _merge(density.model, branches)
+            stats = tree["sample_stats"]
+            if not bool((stats["diverging"] & ~stats["non_finite"]).any()):
+                break
+        elapsed = time.perf_counter() - began
     attributes = {
         "random_seed": random_seed,
         "tuning_steps": tune,
-        "target_accept": target_accept,
+        "target_accept": acceptance,
+        "attempts": attempt + 1,
         "adaptation": "low_rank",
-        "sampling_time": time.perf_counter() - began,
+        "sampling_time": elapsed,
         "inference_library": "nutpie",
         "inference_library_version": version("nutpie"),
         "pymc_version": version("pymc"),
         "numba_version": version("numba"),
     }
-    return _merge(density.model, branches, attributes)
+    tree["posterior"].attrs.update(attributes)
+    return tree
 
 
 def _run(
@@ -169,6 +185,7 @@ def _run(
     tune: int,
     cores: int,
     target_accept: float,
+    stage: str,
     tell: Callable[[Progress], None],
 ) -> list[xr.DataTree]:
     """Run one sampler per chain, `cores` at a time."""
@@ -212,7 +229,7 @@ def _run(
             now = time.perf_counter()
             if now - told > _REPORT or not running:
                 told = now
-                tell(_state(list(seen.values()), total, now - began))
+                tell(_state(stage, list(seen.values()), total, now - began))
     except RuntimeError as error:
         raise CalibrationError(
             f"A chain could not run: {error}. {name_culprits(density, points[chain])}"
@@ -223,11 +240,11 @@ def _run(
     return [done[chain] for chain in range(len(points))]
 
 
-def _state(seen: Sequence[tuple[int, int]], total: int, elapsed: float) -> Progress:
+def _state(stage: str, seen: Sequence[tuple[int, int]], total: int, elapsed: float) -> Progress:
     """Sum the chains up."""
     finished = sum(count for count, _ in seen)
     return Progress(
-        stage="sampling",
+        stage=stage,
         finished=finished,
         total=total,
         divergences=sum(count for _, count in seen),
@@ -253,9 +270,7 @@ def _checked(density: LogDensity, start: np.ndarray, chains: int) -> np.ndarray:
     return points
 
 
-def _merge(
-    model: pm.Model, branches: Sequence[xr.DataTree], attributes: dict[str, Any]
-) -> xr.DataTree:
+def _merge(model: pm.Model, branches: Sequence[xr.DataTree]) -> xr.DataTree:
     """Put the chains side by side, in the order of the model, with causes of divergence."""
     groups = {}
     for group in ("posterior", "sample_stats"):
@@ -270,7 +285,7 @@ def _merge(
         )
         groups[group] = joined.assign_coords(chain=np.arange(len(branches)))
     names = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
-    groups["posterior"] = groups["posterior"][names].assign_attrs(attributes)
+    groups["posterior"] = groups["posterior"][names]
 
     stats = groups["sample_stats"]
     messages = np.array(

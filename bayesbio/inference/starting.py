@@ -11,6 +11,8 @@ from bayesbio.inference.density import LogDensity
 
 # Draws from the prior that scale the coordinates, and that are tried when the first start fails.
 _PRIOR_DRAWS = 200
+# Ascents from the best of these: an ODE posterior often has lesser modes, far from the data.
+_CLIMBS = 6
 # A direction about which the data say nothing is as wide as the prior; twice that is the limit.
 _LEAST_CURVATURE = 0.25
 # Coordinates that were held vary by half their prior width between chains.
@@ -97,8 +99,9 @@ def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int
 
     Notes
     -----
-    Coordinates are scaled by their prior widths, then L-BFGS (Liu and Nocedal 1989,
-    doi:10.1007/BF01589116). The Hessian comes from central differences of the gradient, with
+    The best of several ascents from the best of 200 prior draws, the model's initial point and the
+    prior medians: an ODE posterior often has lesser modes. Coordinates are scaled by their prior
+    widths, then L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). The Hessian comes from central differences of the gradient, with
     steps of a tenth of the width in each coordinate; directions flatter than the prior are given
     the prior's width.
 
@@ -117,15 +120,15 @@ def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int
     width = _robust_width(prior)
     medians = np.median(prior, axis=0)
 
-    start = density.default_point()
-    start[held] = medians[held]
-    if not np.isfinite(density.value_and_gradient(start)[0]):
-        candidates = prior.copy()
-        candidates[:, held] = medians[held]
-        start = _best_finite(density, candidates, otherwise=start)
-
-    climb = _Climb(density, start, width, free=~held)
-    converged = climb.run()
+    candidates = np.vstack([density.default_point(), medians, prior])
+    candidates[:, held] = medians[held]
+    climbs = [
+        _Climb(density, start, width, free=~held)
+        for start in _best_finite(density, candidates, _CLIMBS)
+    ]
+    converged = [climb.run() for climb in climbs]
+    best = int(np.argmax([climb.value for climb in climbs]))
+    climb = climbs[best]
     covariance = np.diag(np.where(held, (_HELD_SPREAD * width) ** 2, 0.0))
     covariance[np.ix_(~held, ~held)] = climb.covariance()
     return Mode(
@@ -134,8 +137,8 @@ def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int
         log_density=climb.value,
         covariance=covariance,
         held=tuple(hold),
-        converged=converged,
-        evaluations=climb.evaluations,
+        converged=converged[best],
+        evaluations=sum(each.evaluations for each in climbs),
     )
 
 
@@ -292,17 +295,16 @@ def _robust_width(draws: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(width) & (width > 0.0), width, 1.0)
 
 
-def _best_finite(
-    density: LogDensity, candidates: np.ndarray, *, otherwise: np.ndarray
-) -> np.ndarray:
-    """Candidate with the highest density; an error that names the culprits when there is none."""
+def _best_finite(density: LogDensity, candidates: np.ndarray, number: int) -> list[np.ndarray]:
+    """Candidates with the highest densities; an error that names the culprits where none is."""
     values = np.array([density.value_and_gradient(point)[0] for point in candidates])
-    if np.any(np.isfinite(values)):
-        return candidates[int(np.argmax(values))].copy()
-    raise CalibrationError(
-        f"The log density is not finite at the start, nor at any of {len(candidates)} draws from "
-        f"the prior. {name_culprits(density, otherwise)}"
-    )
+    if not np.any(np.isfinite(values)):
+        raise CalibrationError(
+            f"The log density is not finite at the start, nor at any of {len(candidates)} draws "
+            f"from the prior. {name_culprits(density, candidates[0])}"
+        )
+    order = np.argsort(-values)[:number]
+    return [candidates[place].copy() for place in order if np.isfinite(values[place])]
 
 
 def name_culprits(density: LogDensity, point: np.ndarray) -> str:

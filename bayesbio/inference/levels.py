@@ -1,0 +1,194 @@
+"""Partial pooling: a parameter that varies between runs, clones, sites."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.tensor.variable import TensorVariable
+
+from bayesbio.errors import CalibrationError
+from bayesbio.inference.priors import register
+
+
+def varying(
+    name: str,
+    population: TensorVariable,
+    *,
+    level: str | Sequence[str],
+    index: Sequence[int] | Mapping[str, Sequence[int]],
+    groups: Sequence[str] | Mapping[str, Sequence[str]],
+    positive: bool,
+    centred: bool | Mapping[str, bool] = True,
+    scale_prior: TensorVariable | Mapping[str, TensorVariable] | None = None,
+) -> TensorVariable:
+    """
+    Let a parameter vary between the groups of one or several levels.
+
+    Effects are added to the logarithm of a positive parameter, otherwise to the parameter. With
+    several levels a group belongs to the group of the nearest earlier level that holds all its
+    members (nested); levels that cut across each other add their effects (crossed).
+
+    Registered in the current model, for each level: `<name>_sd_<level>`, `<name>_by_<level>`
+    (dims: the level), and `<name>_effect_<level>` (standardised) when not centred.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    population : TensorVariable, scalar
+        Its value for a typical group.
+    level : str or sequence of str
+        Name of the level, or of several levels from the widest to the narrowest.
+    index : sequence of int, or mapping level -> sequence of int
+        For each member (run), the number of its group.
+    groups : sequence of str, or mapping level -> sequence of str
+        Names of the groups, the coordinate of the level's dimension.
+    positive : bool
+        Whether the parameter is positive, so that effects are relative.
+    centred : bool or mapping level -> bool
+        Sample the groups' values themselves (right when each group's data say much), or
+        standardised effects (right when they say little).
+    scale_prior : distribution or mapping level -> distribution, optional
+        Prior of the standard deviation between groups. By default HalfNormal(0.3) when positive:
+        groups differ by at most 60 % or so. It must be given when the parameter is not positive,
+        because it is in the parameter's unit.
+
+    Returns
+    -------
+    TensorVariable, (members,)
+        Value of the parameter for each member.
+
+    Raises
+    ------
+    CalibrationError
+        When a level has fewer than two groups, an index does not fit the groups, two levels are
+        the same grouping, or a scale prior is missing.
+
+    Notes
+    -----
+    Centred and non-centred parameterisation: Betancourt and Girolami (2015), arXiv:1312.0906.
+
+    Examples
+    --------
+    >>> from bayesbio.inference.priors import between
+    >>> with pm.Model() as model:
+    ...     typical = register("growth_rate", between(0.02, 0.06))
+    ...     by_run = varying("growth_rate", typical, level="run", index=[0, 1, 2],
+    ...                      groups=["R1", "R2", "R3"], positive=True)
+    >>> [variable.name for variable in model.free_RVs]
+    ['growth_rate', 'growth_rate_sd_run', 'growth_rate_by_run']
+    """
+    levels = (level,) if isinstance(level, str) else tuple(level)
+    numbers = {key: np.asarray(_of(index, key), dtype=int) for key in levels}
+    names = {key: list(_of(groups, key)) for key in levels}
+    model = pm.modelcontext(None)
+
+    # Everything below is additive: logarithms when positive.
+    origin = pt.log(population) if positive else population
+    by_level: dict[str, TensorVariable] = {}
+    total: Any = origin
+    for position, key in enumerate(levels):
+        _check_level(name, key, numbers[key], names[key])
+        if key not in model.coords:
+            model.add_coord(key, names[key])
+        spread = register(f"{name}_sd_{key}", _scale(name, key, scale_prior, positive))
+        holder = _nearest_holder(name, levels[:position], key, numbers)
+        if holder is None:
+            centre = origin
+        else:
+            parents = _parents(numbers[key], numbers[holder])
+            centre = by_level[holder][parents]
+        by_level[key] = _group_values(
+            f"{name}_by_{key}",
+            f"{name}_effect_{key}",
+            key,
+            centre,
+            spread,
+            positive,
+            _of(centred, key),
+        )
+        total = total + (by_level[key] - centre)[numbers[key]]
+    return pt.exp(total) if positive else total
+
+
+def _group_values(
+    name: str,
+    effect_name: str,
+    level: str,
+    centre: TensorVariable,
+    spread: TensorVariable,
+    positive: bool,
+    centred: bool,
+) -> TensorVariable:
+    """Register the values of the groups; return them on the additive scale."""
+    if centred:
+        if positive:
+            return pt.log(pm.LogNormal(name, mu=centre, sigma=spread, dims=level))
+        return pm.Normal(name, mu=centre, sigma=spread, dims=level)
+    values = centre + spread * pm.Normal(effect_name, 0.0, 1.0, dims=level)
+    pm.Deterministic(name, pt.exp(values) if positive else values, dims=level)
+    return values
+
+
+def _nearest_holder(
+    name: str, earlier: Sequence[str], level: str, numbers: Mapping[str, np.ndarray]
+) -> str | None:
+    """Last earlier level of which every group of this level has exactly one parent."""
+    for candidate in reversed(earlier):
+        pairs = np.unique(np.stack([numbers[level], numbers[candidate]]), axis=1)
+        children, parents = len(np.unique(pairs[0])), len(np.unique(pairs[1]))
+        if pairs.shape[1] == children:
+            if children == parents:
+                raise CalibrationError(
+                    f"{name} cannot vary by {candidate} and by {level}: the two group the runs in "
+                    "the same way, so their effects cannot be told apart. Leave one out."
+                )
+            return candidate
+    return None
+
+
+def _parents(children: np.ndarray, parents: np.ndarray) -> np.ndarray:
+    """Parent of each child group, in the order of the groups."""
+    _, first = np.unique(children, return_index=True)
+    return parents[first]
+
+
+def _check_level(name: str, level: str, numbers: np.ndarray, groups: Sequence[str]) -> None:
+    """Refuse a level from which no spread can be learned, in words."""
+    if len(groups) < 2:
+        raise CalibrationError(
+            f"{name} cannot vary by {level}: the only {level} is {', '.join(map(str, groups))!r}. "
+            f"At least two are needed; leave {level} out of vary."
+        )
+    used = np.unique(numbers)
+    if not np.array_equal(used, np.arange(len(groups))):
+        raise CalibrationError(
+            f"{name} by {level}: the index uses groups {used.tolist()}, but there are "
+            f"{len(groups)} groups ({', '.join(map(str, groups))}). Number the members' groups "
+            f"from 0 to {len(groups) - 1}, each at least once."
+        )
+
+
+def _scale(
+    name: str,
+    level: str,
+    given: TensorVariable | Mapping[str, TensorVariable] | None,
+    positive: bool,
+) -> TensorVariable:
+    """Prior of the standard deviation between groups."""
+    chosen = given.get(level) if isinstance(given, Mapping) else given
+    if chosen is not None:
+        return chosen
+    if not positive:
+        raise CalibrationError(
+            f"{name} can be negative, so its spread between {level}s is in its own unit and has no "
+            "default. Give a scale_prior, for example pm.HalfNormal.dist(sigma=...)."
+        )
+    return pm.HalfNormal.dist(sigma=0.3)
+
+
+def _of(option: Any, level: str) -> Any:
+    """Value of an option for one level."""
+    return option[level] if isinstance(option, Mapping) else option
