@@ -70,7 +70,7 @@ class MicrobialKinetics:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters."""
-        return tuple(self.defaults)
+        return tuple(name for name in self.units if name not in self.states)
 
     @property
     def units(self) -> Mapping[str, str]:

@@ -403,8 +403,8 @@ def check_units(model: ProcessModel) -> None:
         raise UnitError(f"{_name(model)}: volume is in {volume!r}; a volume is in litres, 'L'.")
     if not hasattr(model, "jump") and units.convert(1.0, volume, "L") != 1.0:
         raise UnitError(
-            f"{_name(model)}: volume is in {volume!r}; the mass balance at a bolus or sample counts "
-            "in litres. Declare 'L' and use litres in the equations."
+            f"{_name(model)}: volume is in {volume!r}; the mass balance at events counts in "
+            "litres. Declare 'L' and use litres in the equations."
         )
     unit_of = {}
     for name, text in model.units.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bayesbio.mechanistic.functions import constant, exp, smooth_maximum
+from bayesbio.mechanistic.functions import constant, exp, smooth_maximum, sqrt
 
 __all__ = [
     "GAS_CONSTANT",
@@ -399,4 +399,5 @@ def power_of_positive(base: Any, *, exponent: Any) -> Any:
     >>> power_of_positive(-0.25, exponent=1.5) < 1e-15
     True
     """
-    return (smooth_maximum(base, 0, width=_CORNER) + _FLOOR) ** exponent
+    rounded = smooth_maximum(base, 0, width=_CORNER)
+    return sqrt(rounded * rounded + _FLOOR * _FLOOR) ** exponent
