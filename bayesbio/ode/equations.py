@@ -1,0 +1,95 @@
+"""A process model as a reader sees it: equations in LaTeX, from the definition that is solved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy
+
+from bayesbio.data import quantity
+from bayesbio.errors import DataError
+from bayesbio.mechanistic.process_model import ProcessModel
+
+
+def equations(model: ProcessModel) -> str:
+    r"""
+    Equations of a process model as one LaTeX ``aligned`` block.
+
+    Examples
+    --------
+    >>> from bayesbio.mechanistic import BatchReactor
+    >>> equations(BatchReactor(isothermal=True)).startswith(r"\begin{aligned}")
+    True
+    """
+    lines = [f"{left} &= {right}" for left, right in equation_pairs(model)]
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def equation_pairs(model: ProcessModel) -> list[tuple[str, str]]:
+    """Left and right sides in LaTeX: rates first, then balances (or the solution), then outputs."""
+    state = model.State(*(_symbol(name, model) for name in model.State._fields))
+    parameters = model.Parameters(*(_symbol(name, model) for name in model.Parameters._fields))
+    inputs = _Named({name: _symbol(name, model) for name in getattr(model, "inputs", ())})
+    constants = {name: _symbol(name, model) for name in getattr(model, "settings", ())}
+    starts = {f"initial_{name}": _symbol(f"initial_{name}", model) for name in state._fields}
+    settings = _Named({**constants, **starts})
+    time = sympy.Symbol("t")
+    pairs: list[tuple[str, Any]] = []
+    if hasattr(model, "solution"):
+        found = model.solution(time, parameters, settings)
+        for name, value in zip(state._fields, found, strict=True):
+            pairs.append((f"{_latex(name)}(t)", value))
+    else:
+        rates = {}
+        if hasattr(model, "rates"):
+            rates = model.rates(time, state, parameters, inputs, settings)
+            pairs += [(_rate(name), value) for name, value in rates.items()]
+        named = {name: sympy.Symbol(_rate(name)) for name in rates}
+        found = model.derivatives(time, state, parameters, inputs, settings, named)
+        for name, value in zip(state._fields, found, strict=True):
+            pairs.append((f"\\frac{{d {_latex(name)}}}{{dt}}", value))
+    if hasattr(model, "outputs"):
+        for name, value in model.outputs(state, parameters, settings).items():
+            pairs.append((_latex(name), value))
+    return [(left, _right(value)) for left, value in pairs]
+
+
+class _Named:
+    """Attribute access to a few symbols."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.__dict__.update(values)
+
+
+def _right(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"\\text{{{value.size} nodes of a grid}}"
+    return sympy.latex(sympy.sympify(value), mul_symbol="thin")
+
+
+def _symbol(name: str, model: ProcessModel) -> Any:
+    grid = getattr(model, "grids", {}).get(name)
+    if grid is None:
+        return sympy.Symbol(_latex(name))
+    return np.array([sympy.Symbol(f"{_latex(name)}_{{{i}}}") for i in range(len(grid[1]))], object)
+
+
+def _rate(name: str) -> str:
+    return f"r_{{\\mathrm{{{_words(name)}}}}}"
+
+
+def _latex(name: str) -> str:
+    """Textbook symbol of a name: the vocabulary's, else the words themselves."""
+    if name.startswith("initial_"):
+        return f"{{{_latex(name.removeprefix('initial_'))}}}_{{0}}"
+    try:
+        symbol = quantity(name).symbol
+    except DataError:
+        symbol = None
+    return symbol or f"\\mathrm{{{_words(name)}}}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", "\\ ")

@@ -1,0 +1,316 @@
+"""Trajectories of a process model for given parameters: one virtual run, or many runs and draws."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesbio.data import Campaign, Event, Profile, Run
+from bayesbio.errors import ModelError, SolveError
+from bayesbio.mechanistic.process_model import ProcessModel
+from bayesbio.ode.cache import Kernels, kernels
+from bayesbio.ode.events import Plan, schedule
+
+METHODS = ("auto", "explicit")
+REASONS = {
+    1: "the step became too small",
+    2: "more than the allowed number of steps was needed",
+    3: "the state was no longer a finite number",
+}
+DIMENSIONS = ("chain", "draw", "run")
+
+
+def simulate(
+    model: ProcessModel,
+    *,
+    parameters: Mapping[str, Any] | tuple,
+    settings: Mapping[str, Any] | None = None,
+    profiles: Mapping[str, Profile | Sequence[tuple[float, float]]] | None = None,
+    events: Sequence[Event] | None = None,
+    campaign: Campaign | None = None,
+    times: Any = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    method: str = "auto",
+) -> xr.Dataset:
+    """
+    Trajectories of one virtual run, or of every run of a campaign.
+
+    Parameters
+    ----------
+    model : ProcessModel
+        What to solve.
+    parameters : mapping or ``model.Parameters``
+        Values in the model's units: a number, an array (chain, draw), or a DataArray with any of
+        the dims chain, draw, run. Settings and ``initial_<state>`` may stand here too.
+    settings : mapping
+        ``initial_<state>`` and the model's constants, for one virtual run.
+    profiles : mapping of input name to Profile
+        A bare list of (time, value) is linear.
+    events : sequence of Event
+    campaign : Campaign
+        Takes settings, profiles, events (and times, where none are given) from its runs.
+    times : array, shape (n,) [h]
+        When to look. A run starts at time zero, or at its first time where that is negative.
+    rtol, atol : float
+        Tolerances of a step, relative and in house units.
+    method : {"auto", "explicit"}
+
+    Returns
+    -------
+    Dataset
+        One variable per state and output, its unit in ``attrs["units"]``, dims
+        (chain, draw, run, time) and a grid where the model has one. Runs with times of their own
+        hold NaN elsewhere.
+
+    Raises
+    ------
+    ModelError
+        A parameter, setting or input is missing or unknown.
+    DataError
+        Events and profiles do not fit the times.
+    SolveError
+        No trajectory at all could be computed; single failures are NaN, counted in
+        ``attrs["failures"]``.
+
+    Examples
+    --------
+    >>> from bayesbio.mechanistic import BatchReactor
+    >>> course = simulate(
+    ...     BatchReactor(isothermal=True),
+    ...     parameters=dict(rate_constant_1=0.5, rate_constant_2=0.05),
+    ...     settings=dict(initial_concentration_a=1.0),
+    ...     times=[0.0, 2.0],
+    ... )
+    >>> float(course["concentration_a"].squeeze()[-1].round(4))
+    0.3679
+    """
+    if method not in METHODS:
+        raise ModelError(f"method={method!r} is unknown; use one of {', '.join(METHODS)}.")
+    compiled = kernels(model)
+    if campaign is None:
+        runs = [_virtual_run(settings, profiles, events)]
+        if times is None:
+            raise ModelError("simulate needs times=[...] in hours, or a campaign with times.")
+    else:
+        runs = list(campaign)
+    values = parameters._asdict() if hasattr(parameters, "_asdict") else dict(parameters)
+    chosen = None if times is None else np.unique(np.asarray(times, float))
+    plans = [
+        Plan(run.name, run.times() if chosen is None else chosen, run.profiles, run.events)
+        for run in runs
+    ]
+    empty = [plan.name for plan in plans if not len(plan.times)]
+    if empty:
+        raise ModelError(f"Run {empty[0]!r} has no times; give times=[...] in hours.")
+    theta, chains, draws = _theta(compiled, runs, values)
+    stored, status = _solve(compiled, plans, theta, rtol, atol)
+    return _dataset(compiled, plans, stored, status, chains, draws, theta)
+
+
+def _virtual_run(settings: Any, profiles: Any, events: Any) -> Run:
+    made = {
+        name: value if isinstance(value, Profile) else Profile(tuple(value))
+        for name, value in (profiles or {}).items()
+    }
+    return Run("virtual", settings=settings or {}, profiles=made, events=tuple(events or ()))
+
+
+def run_values(compiled: Kernels, runs: Sequence[Run], given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Values of every name a model needs: as given, else from the settings of each run.
+
+    Raises ModelError with what is missing or unknown.
+    """
+    traced = compiled.trace
+    model, name_of_model = traced.model, type(traced.model).__name__
+    unknown = [name for name in given if name not in traced.names]
+    if unknown:
+        raise ModelError(
+            f"{unknown[0]!r} is no parameter, setting or initial state of {name_of_model}; it has "
+            f"{', '.join(traced.names)}."
+        )
+    defaults = getattr(model, "setting_defaults", {})
+    values: dict[str, Any] = {}
+    for name in traced.names:
+        if name in given:
+            values[name] = given[name]
+            continue
+        found = [run.settings.get(name, defaults.get(name)) for run in runs]
+        missing = [run.name for run, value in zip(runs, found, strict=True) if value is None]
+        if missing:
+            unit = model.units.get(name.removeprefix("initial_"), "1")
+            kind = "parameter" if name in traced.parameters else "setting"
+            hint = (
+                f"parameters={{{name!r}: ...}}"
+                if kind == "parameter"
+                else f"settings={{{name!r}: ...}} or a column {name} in the table of runs"
+            )
+            raise ModelError(
+                f"Run {missing[0]!r}: {name_of_model} needs the {kind} {name!r} [{unit}]; give "
+                f"{hint}."
+            )
+        values[name] = np.stack([np.asarray(value, float) for value in found])
+    return values
+
+
+def _theta(
+    compiled: Kernels, runs: Sequence[Run], given: Mapping[str, Any]
+) -> tuple[np.ndarray, int, int]:
+    """Parameters, settings and initial states as one array (chain x draw, run, width)."""
+    traced = compiled.trace
+    values = run_values(compiled, runs, given)
+    names = {run.name: place for place, run in enumerate(runs)}
+    parts: dict[str, np.ndarray] = {}
+    for name, value in values.items():
+        width = traced.width(name)
+        if isinstance(value, xr.DataArray):
+            parts[name] = _from_dataarray(name, value, names, width)
+        elif name in given:
+            array = np.asarray(value, float)
+            if width > 1:
+                array = array.reshape(1, 1, 1, -1)
+            elif array.ndim == 2:
+                array = array[:, :, None, None]
+            elif array.ndim == 1 and len(array) == len(runs):
+                array = array[None, None, :, None]
+            elif array.ndim == 0:
+                array = array.reshape(1, 1, 1, 1)
+            else:
+                raise ModelError(
+                    f"{name} has shape {array.shape}; expected a number, one value a run "
+                    f"({len(runs)}), an array (chain, draw) or a DataArray with named dims."
+                )
+            parts[name] = array
+        else:
+            parts[name] = np.asarray(value, float).reshape(1, 1, len(runs), -1)
+    chains = max(part.shape[0] for part in parts.values())
+    draws = max(part.shape[1] for part in parts.values())
+    try:
+        columns = [
+            np.broadcast_to(part, (chains, draws, len(runs), traced.width(name)))
+            for name, part in parts.items()
+        ]
+    except ValueError as error:
+        shapes = {name: part.shape[:2] for name, part in parts.items() if part.shape[:2] != (1, 1)}
+        raise ModelError(
+            f"Parameters disagree on the number of chains and draws: {shapes}."
+        ) from error
+    theta = np.concatenate(columns, axis=-1)
+    return np.ascontiguousarray(theta.reshape(chains * draws, len(runs), -1)), chains, draws
+
+
+def _from_dataarray(
+    name: str, value: xr.DataArray, names: Mapping[str, int], width: int
+) -> np.ndarray:
+    if "run" in value.dims:
+        absent = [run for run in names if run not in value["run"].values]
+        if absent:
+            raise ModelError(f"{name} has no value for run {absent[0]!r}.")
+        value = value.sel(run=list(names))
+    extra = [dim for dim in value.dims if dim not in DIMENSIONS]
+    if (width == 1 and extra) or len(extra) > 1:
+        raise ModelError(
+            f"{name} has dims {value.dims}; expected some of chain, draw, run"
+            f"{' and one grid' if width > 1 else ''}."
+        )
+    present = [dim for dim in DIMENSIONS if dim in value.dims]
+    value = value.transpose(*present, *extra)
+    shape = [value.sizes.get(dim, 1) for dim in DIMENSIONS]
+    return np.asarray(value, float).reshape(*shape, -1)
+
+
+def _solve(
+    compiled: Kernels, plans: Sequence[Plan], theta: np.ndarray, rtol: float, atol: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve all draws, sharing them out over the cores."""
+    arrays = schedule(compiled.trace, plans).arrays
+    saves = sum(len(plan.times) for plan in plans)
+    count = theta.shape[0]
+    stored = np.empty((count, saves, len(compiled.trace.observed)))
+    status = np.empty((count, len(plans)), np.int64)
+
+    def part(bounds: tuple[int, int]) -> None:
+        compiled.module.solve_draws(theta, *arrays, rtol, atol, *bounds, stored, status)
+
+    workers = min(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1),
+        count,
+    )
+    if workers < 2 or count * len(plans) < 64:
+        part((0, count))
+    else:
+        edges = np.linspace(0, count, 4 * workers + 1).astype(int)
+        bounds = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(part, bounds))
+    return stored, status
+
+
+def _dataset(
+    compiled: Kernels,
+    plans: Sequence[Plan],
+    stored: np.ndarray,
+    status: np.ndarray,
+    chains: int,
+    draws: int,
+    theta: np.ndarray,
+) -> xr.Dataset:
+    """Label what was stored; ragged times go to their union, NaN elsewhere."""
+    traced = compiled.trace
+    if (status > 0).all():
+        raise SolveError(_failure(compiled, plans, status, theta))
+    union = np.unique(np.concatenate([plan.times for plan in plans]))
+    full = np.full((len(stored), len(plans), len(union), stored.shape[-1]), np.nan)
+    first = 0
+    for place, plan in enumerate(plans):
+        where = np.searchsorted(union, plan.times)
+        full[:, place, where] = stored[:, first : first + len(plan.times)]
+        first += len(plan.times)
+    full = full.reshape(chains, draws, *full.shape[1:])
+    coords: dict[str, Any] = {
+        "chain": np.arange(chains),
+        "draw": np.arange(draws),
+        "run": [plan.name for plan in plans],
+        "time": ("time", union, {"units": "h"}),
+    }
+    variables = {}
+    grids = getattr(traced.model, "grids", {})
+    for name in traced.observed_names:
+        part = full[..., traced.place(name)]
+        dims = ("chain", "draw", "run", "time")
+        if name in grids:
+            dimension, coordinates = grids[name]
+            dims, coords[dimension] = (*dims, dimension), np.asarray(coordinates)
+        elif part.shape[-1] == 1:
+            part = part[..., 0]
+        else:
+            dims = (*dims, f"{name}_node")
+        variables[name] = (dims, part, {"units": traced.model.units.get(name, "1")})
+    failures = {
+        REASONS[code]: int((status == code).sum()) for code in REASONS if (status == code).any()
+    }
+    dataset = xr.Dataset(variables, coords)
+    dataset.attrs = {"failures": str(failures) if failures else "none"}
+    return dataset
+
+
+def _failure(
+    compiled: Kernels, plans: Sequence[Plan], status: np.ndarray, theta: np.ndarray
+) -> str:
+    traced = compiled.trace
+    code = int(status[0, 0])
+    shown = ", ".join(
+        f"{name} = {theta[0, 0, place]:.4g} {traced.model.units.get(name, '')}".rstrip()
+        for place, name in enumerate(traced.parameters)
+    )
+    return (
+        f"Run {plans[0].name!r}: the solver stopped because {REASONS[code]}, at {shown}. Look for "
+        "a rate that divides by zero at the start, for hours mixed with days, or for a missing "
+        "initial state."
+    )
