@@ -1,0 +1,24 @@
+"""For a reader: figures, diagnostics, sentences, and the page that holds them."""
+
+from bayesbio.report.figures import (
+    draw_courses,
+    draw_effects,
+    draw_predictive,
+    draw_stopping,
+    house_style,
+)
+from bayesbio.report.index import write_index
+from bayesbio.report.section import Section
+from bayesbio.report.writing import sentence, write_report
+
+__all__ = [
+    "Section",
+    "draw_courses",
+    "draw_effects",
+    "draw_predictive",
+    "draw_stopping",
+    "house_style",
+    "sentence",
+    "write_index",
+    "write_report",
+]

@@ -1,0 +1,182 @@
+"""Names, units and numbers as a reader wants to see them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ReaderUnit", "axis_label", "number", "reader_unit", "title", "unit_text"]
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+WORDS = {"r_hat": "R-hat", "bulk_ess": "Bulk ESS", "tail_ess": "Tail ESS", "loo_pit": "LOO-PIT"}
+DAYS_FROM_HOURS = 96.0  # a course longer than this reads better in days
+
+
+@dataclasses.dataclass(frozen=True)
+class ReaderUnit:
+    """
+    How a quantity in house units is shown: ``shown = factor * value + offset``.
+
+    Parameters
+    ----------
+    unit : str
+        The unit shown.
+    factor, offset : float
+        From the house unit to the unit shown.
+
+    Examples
+    --------
+    >>> reader_unit("jacket_temperature", "K").shown(310.15)
+    37.0
+    """
+
+    unit: str
+    factor: float = 1.0
+    offset: float = 0.0
+
+    def shown(self, values: Any) -> Any:
+        """Convert values of any shape from the house unit to the unit shown."""
+        return self.factor * values + self.offset
+
+
+def reader_unit(quantity: str, unit: str) -> ReaderUnit:
+    """
+    Choose the unit in which a measured or predicted quantity is shown.
+
+    Parameters
+    ----------
+    quantity : str
+        Its name; ``time`` is shown in hours or days (see `time_unit`).
+    unit : str
+        Its house unit.
+
+    Returns
+    -------
+    ReaderUnit
+        Degrees Celsius for temperatures, per cent for fractions, otherwise the house unit.
+
+    Examples
+    --------
+    >>> reader_unit("viability", "fraction").shown(0.5)
+    50.0
+    >>> reader_unit("glucose", "g/L").unit
+    'g/L'
+    """
+    if unit in ("K", "kelvin"):
+        return ReaderUnit("°C", offset=-273.15)
+    if unit == "fraction" or quantity == "viability":
+        return ReaderUnit("%", factor=100.0)
+    return ReaderUnit(unit_text(unit))
+
+
+def time_unit(last: float) -> ReaderUnit:
+    """
+    Choose hours or days for a course that ends at the given time.
+
+    Parameters
+    ----------
+    last : float [h]
+        The last time shown.
+
+    Examples
+    --------
+    >>> time_unit(336.0).unit, time_unit(24.0).unit
+    ('d', 'h')
+    """
+    return ReaderUnit("d", factor=1 / 24) if last > DAYS_FROM_HOURS else ReaderUnit("h")
+
+
+def unit_text(unit: str) -> str:
+    """
+    Spell a unit with real exponents; a pure number has none.
+
+    Examples
+    --------
+    >>> unit_text("1e6 cells/mL")
+    '10⁶ cells/mL'
+    >>> unit_text("g/(1e9 cells h)")
+    'g/(10⁹ cells h)'
+    >>> unit_text("1")
+    ''
+    """
+    unit = "" if unit in ("1", "dimensionless", "nan", "None") else unit
+    unit = re.sub(r"\b1e(\d+)", lambda found: "10" + found[1].translate(SUPERSCRIPT), unit)
+    unit = re.sub(r"(?:\*\*|\^)(-?\d+)", lambda found: found[1].translate(SUPERSCRIPT), unit)
+    return re.sub(r"\bm([23])\b", lambda found: "m" + found[1].translate(SUPERSCRIPT), unit)
+
+
+def title(name: str) -> str:
+    """
+    Turn a name in code into words.
+
+    Examples
+    --------
+    >>> title("viable_cell_density")
+    'Viable cell density'
+    >>> title("maximum_growth_rate_sd_run")
+    'Maximum growth rate, sd between runs'
+    >>> title("noise_glucose")
+    'Measurement noise of glucose'
+    >>> title("pH")
+    'pH'
+    """
+    if found := re.fullmatch(r"(\w+)_sd_(\w+)", name):
+        return f"{title(found[1])}, sd between {_plural(found[2])}"
+    if found := re.fullmatch(r"(\w+?)_by_(\w+)", name):
+        return f"{title(found[1])} by {found[2].replace('_', ' ')}"
+    if found := re.fullmatch(r"noise_(\w+)_degrees_of_freedom", name):
+        return f"Tail weight of the noise of {found[1].replace('_', ' ')}"
+    if found := re.fullmatch(r"noise_(\w+)", name):
+        return f"Measurement noise of {found[1].replace('_', ' ')}"
+    words = WORDS.get(name, name.replace("_", " ").strip())
+    return words if words[:2] == "pH" else words[:1].upper() + words[1:]
+
+
+def _plural(word: str) -> str:
+    return f"{word.replace('_', ' ')}s"
+
+
+def axis_label(name: str, unit: str) -> str:
+    """
+    Name a quantity on an axis, with its unit.
+
+    Examples
+    --------
+    >>> axis_label("glucose", "g/L")
+    'Glucose [g/L]'
+    >>> axis_label("order", "")
+    'Order'
+    """
+    return f"{title(name)} [{unit}]" if unit else title(name)
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """
+    Write a number with so many significant digits, and a dash when there is none.
+
+    Parameters
+    ----------
+    value : float
+        Any number; NaN and None become a dash.
+    digits : int
+        Significant digits.
+
+    Examples
+    --------
+    >>> number(0.041234), number(1234.6), number(2.5e-6), number(float("nan"))
+    ('0.0412', '1235', '2.5 × 10⁻⁶', '–')
+    """
+    if value is None or not np.isfinite(float(value)):
+        return "–"
+    value = float(value)
+    if value == 0:
+        return "0"
+    power = math.floor(math.log10(abs(value)))
+    if power < -4 or power > 6:
+        scaled = f"{value / 10.0**power:.{digits - 1}f}".rstrip("0").rstrip(".")
+        return f"{scaled} × 10{str(power).translate(SUPERSCRIPT)}"
+    return f"{value:.{max(digits - 1 - power, 0)}f}"

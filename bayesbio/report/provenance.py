@@ -1,0 +1,93 @@
+"""Where a report came from: data, seed, versions, lock, time."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import bayesbio
+
+__all__ = ["lock_hash", "provenance", "versions"]
+
+EMPTY: tuple[object, ...] = (None, {}, [], (), "")
+PACKAGES = ("pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "scipy", "pandas", "xarray")
+
+
+def versions() -> dict[str, str]:
+    """
+    Versions of Python, of bayesbio and of what it computes with.
+
+    Examples
+    --------
+    >>> "pymc" in versions()
+    True
+    """
+    found = {"Python": platform.python_version(), "bayesbio": bayesbio.__version__}
+    return found | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def lock_hash() -> str | None:
+    """
+    SHA-256 of requirements.lock, when working in a checkout; None after a plain ``pip install``.
+
+    Examples
+    --------
+    >>> lock_hash() is None or len(lock_hash()) == 64
+    True
+    """
+    lock = Path(bayesbio.__file__).parents[1] / "requirements.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None
+
+
+def provenance(result: Any) -> dict[str, str]:
+    """
+    Say where a result came from, ready to be printed.
+
+    Parameters
+    ----------
+    result : Calibration
+        Its campaign, seed, options and draws are read.
+
+    Returns
+    -------
+    dict
+        Label to text.
+
+    Examples
+    --------
+    ``provenance(calibration)["Seed"]``
+    """
+    posterior = result.posterior["posterior"]
+    told = {
+        "Data (SHA-256)": result.campaign.hash,
+        "Posterior (SHA-256)": result.hash,
+        "Seed": str(result.random_seed),
+        "Draws": f"{posterior.sizes['chain']} chains of {posterior.sizes['draw']}",
+        "Model": f"{type(result.model).__name__}({_options(result.model)})",
+    }
+    seconds = posterior.attrs.get("sampling_time")
+    if seconds is not None:
+        told["Sampling time"] = f"{float(seconds):.1f} s"
+    options = {name: value for name, value in result.settings.items() if value not in EMPTY}
+    if options:
+        told["Options of the fit"] = json.dumps(options, ensure_ascii=False, default=str)
+    return told | environment()
+
+
+def environment() -> dict[str, str]:
+    """Versions, lock and the time of writing, ready to be printed."""
+    return {
+        "Versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+        "Lock (SHA-256)": lock_hash() or "not in a checkout, so versions may differ from the lock",
+        "Written": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _options(model: Any) -> str:
+    fields = getattr(model, "__dataclass_fields__", {})
+    return ", ".join(f"{name}={getattr(model, name)!r}" for name in fields)

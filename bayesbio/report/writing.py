@@ -1,0 +1,272 @@
+"""From a calibration to a report that a colleague can check."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
+
+from bayesbio.errors import CalibrationError
+from bayesbio.report.diagnostics import draw_energy, draw_loo_pit, draw_ranks, draw_traces
+from bayesbio.report.evidence import data_card, equation_blocks, parameter_groups, trade_offs
+from bayesbio.report.figures import draw_courses, draw_effects, draw_predictive
+from bayesbio.report.labels import number, unit_text
+from bayesbio.report.labels import title as words
+from bayesbio.report.page import Picture, render_page, table_html
+from bayesbio.report.provenance import provenance
+from bayesbio.report.section import Section
+
+__all__ = ["sentence", "write_report"]
+
+GRID = 61  # times at which a course is drawn
+
+
+def sentence(calibration: Any, parameter: str) -> str:
+    """
+    Say what a calibration knows about one parameter.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    parameter : str
+        A row of ``calibration.summary()``.
+
+    Returns
+    -------
+    str
+        Median, unit and 90 % interval, the spread between runs where it was asked for, and a
+        warning in front when the checks did not pass.
+
+    Raises
+    ------
+    CalibrationError
+        If the calibration has no such parameter.
+
+    Examples
+    --------
+    ``sentence(calibration, "maximum_growth_rate")`` gives "The maximum growth rate is 0.032 1/h,
+    with 90 % probability between 0.030 and 0.035 1/h."
+    """
+    summary = calibration.summary()
+    if parameter not in summary.index:
+        raise CalibrationError(
+            f"{parameter!r} is not a parameter of this calibration. It has "
+            f"{', '.join(map(str, summary.index))}."
+        )
+    row = summary.loc[parameter]
+    unit = unit_text(str(row["unit"]))
+    unit = f" {unit}" if unit else ""
+    name = words(parameter)
+    name = name if name.startswith("pH") else name[:1].lower() + name[1:]
+    said = (
+        f"The {name} is {number(row['eti_50'])}{unit}, with 90 % probability between "
+        f"{number(row['eti_5'])} and {number(row['eti_95'])}{unit}."
+    )
+    for other in summary.index:
+        if str(other).startswith(f"{parameter}_sd_"):
+            level = str(other).removeprefix(f"{parameter}_sd_").replace("_", " ")
+            spread = 100 * float(np.expm1(summary.loc[other, "eti_50"]))
+            if summary.loc[parameter, "eti_5"] > 0:  # positive: its effects act on the log scale
+                said += f" It differs by about {number(spread, 2)} % from {level} to {level}."
+    if not calibration.check().passed:
+        said = f"Not a result yet, some checks failed. {said}"
+    return said
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    result: Any,
+    *,
+    answer: str,
+    show: Any = None,
+    title: str | None = None,
+    sections: Sequence[Section] = (),
+    scores: pd.DataFrame | None = None,
+    metrics: Mapping[str, Any] | None = None,
+) -> Path:
+    """
+    Write one self-contained page, its figures as files, and the numbers as metrics.json.
+
+    Parameters
+    ----------
+    path : path
+        Folder of the report; made when missing.
+    result : Calibration
+        What stands behind the answer.
+    answer : str
+        What the reader came for, in a sentence or two (see `sentence`).
+    show : Dataset or Figure, optional
+        The figure under the answer: a prediction, drawn with the data where runs agree in name,
+        or any figure. The calibrated courses with their data by default.
+    title : str, optional
+        The question; made from the folder's name by default.
+    sections : sequence of Section
+        Further figures and tables of the analysis; they follow the figure.
+    scores : DataFrame, optional
+        The mechanism beside the baselines on the same folds, one method a row.
+    metrics : mapping, optional
+        Further numbers for metrics.json, which is flat: name to number, text or truth value.
+
+    Returns
+    -------
+    Path
+        The page, ``index.html`` in the folder.
+
+    Examples
+    --------
+    ``write_report("reports/growth", calibration, answer=sentence(calibration, "death_rate"))``
+    """
+    folder = Path(path)
+    campaign, tree = result.campaign, result.posterior
+    verdict = result.check()
+    summary = result.summary()
+    prediction = _courses(result)
+    measured = [name for name in campaign.quantities if name in prediction]
+    scalars = [str(name) for name in summary.index if tree["posterior"][name].ndim == 2]
+
+    pictures: list[Picture] = []
+
+    def picture(figure: Figure, name: str, words: str) -> Picture:
+        pictures.append(Picture.of(figure, name=name, words=words))
+        return pictures[-1]
+
+    head = _head_figure(show, prediction, campaign)
+    content: dict[str, Any] = {
+        "title": " ".join((title or folder.name.replace("_", " ").capitalize()).split()),
+        "answer": answer,
+        "verdict": verdict,
+        "passed": sum(bool(item.passed) for item in verdict.items),
+        "head": picture(head, "answer", "The figure behind the answer"),
+        "sections": [
+            {
+                "title": section.title,
+                "text": section.text,
+                "picture": None
+                if section.figure is None
+                else picture(section.figure, section.title, section.title),
+                "table": None if section.table is None else table_html(section.table),
+            }
+            for section in sections
+        ],
+        "scores": None if scores is None else table_html(scores),
+        "predictive": [
+            picture(
+                draw_predictive(prediction, campaign, name),
+                f"predictive_{name}",
+                f"Predicted and measured {name.replace('_', ' ')} in every run",
+            )
+            for name in measured
+        ],
+        "effects": [
+            picture(figure, name, f"{words(name)}: median, 50 % and 90 % intervals.")
+            for name, figure in _effects(result)
+        ],
+        "groups": parameter_groups(result),
+        "trade_offs": _table_or_none(trade_offs(result, scalars)),
+        "sampling": [
+            picture(draw_traces(tree, scalars), "trace", "Marginals and paths of the chains"),
+            picture(draw_ranks(tree, scalars), "rank", "Rank plots of the chains"),
+            picture(draw_energy(tree), "energy", "Energy of the sampler"),
+        ],
+        "loo_pit": None,
+        "equations": equation_blocks(result.model),
+        "model_name": type(result.model).__name__,
+        "data": _card(campaign),
+        "provenance": provenance(result),
+    }
+    judged = [name for name in measured if name in tree["log_likelihood"].data_vars]
+    if judged:
+        content["loo_pit"] = picture(draw_loo_pit(tree, judged), "loo_pit", "LOO-PIT by quantity")
+
+    html = render_page("report.html", content, pictures)
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    for each in pictures:
+        (folder / "figures" / f"{each.name}.png").write_bytes(each.png)
+    told = {"title": content["title"], "answer": answer, **_metrics(result, summary, verdict)}
+    told |= {name: _plain(value) for name, value in (metrics or {}).items()}
+    text = json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    page = folder / "index.html"
+    page.write_text(html, encoding="utf-8")
+    return page
+
+
+def _courses(result: Any) -> xr.Dataset:
+    """Predict every calibrated run on a fine grid, and blank what lies after its last sample."""
+    frame = result.campaign.to_frame()
+    last = frame.groupby("run")["time_h"].max()
+    times = np.linspace(min(0.0, float(frame["time_h"].min())), float(last.max()), GRID)
+    prediction = result.predict(times=times, random_seed=0)
+    ends = xr.DataArray(
+        [float(last.get(str(run), times[-1])) for run in prediction["run"].to_numpy()],
+        coords={"run": prediction["run"]},
+        dims="run",
+    )
+    step = times[1] - times[0]
+    return prediction.where(prediction["time"] <= ends + step)
+
+
+def _head_figure(show: Any, prediction: xr.Dataset, campaign: Any) -> Figure:
+    if isinstance(show, Figure):
+        return show
+    if show is None or isinstance(show, xr.Dataset):
+        return draw_courses(prediction if show is None else show, campaign)
+    raise TypeError(
+        f"show is a {type(show).__name__}; give a prediction (Dataset) or a Matplotlib figure."
+    )
+
+
+def _effects(result: Any) -> list[tuple[str, Figure]]:
+    posterior = result.posterior["posterior"].to_dataset()
+    units = result.summary()["unit"]
+    found = []
+    for parameter in result.groups:
+        for name in posterior.data_vars:
+            if str(name).startswith(f"{parameter}_by_") and posterior[name].ndim == 3:
+                unit = unit_text(str(units.get(parameter, "")))
+                figure = draw_effects(posterior[name], name=parameter, unit=unit)
+                found.append((str(name), figure))
+    return found
+
+
+def _card(campaign: Any) -> dict[str, Any]:
+    card = data_card(campaign)
+    tables = ("counts", "findings", "settings")
+    return card | {name: _table_or_none(card[name]) for name in tables}
+
+
+def _table_or_none(table: pd.DataFrame | None) -> Any:
+    return None if table is None or table.empty else table_html(table)
+
+
+def _metrics(result: Any, summary: pd.DataFrame, verdict: Any) -> dict[str, Any]:
+    """Everything a later run may be compared with, as a flat mapping."""
+    told: dict[str, Any] = {"passed": bool(verdict.passed)}
+    told |= {f"verdict_{item.name}": _plain(item.value) for item in verdict.items}
+    told |= {
+        "runs": len(result.campaign),
+        "observations": int((result.campaign.to_frame()["flag"] != "excluded").sum()),
+        "seed": result.random_seed,
+        "data_hash": result.campaign.hash,
+        "posterior_hash": result.hash,
+    }
+    for column in ("eti_50", "eti_5", "eti_95"):
+        told |= {f"{name}_{column}": _plain(value) for name, value in summary[column].items()}
+    return told
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy scalars into what JSON knows; what is not finite becomes null."""
+    if isinstance(value, str | bool | int) or value is None:
+        return value
+    if isinstance(value, np.bool_ | np.integer):
+        return value.item()
+    number = float(value)
+    return float(f"{number:.6g}") if np.isfinite(number) else None

@@ -1,0 +1,200 @@
+"""A calibration with known draws: what the report reads, made without sampling."""
+
+import types
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from bayesbio.data.campaign import Campaign
+from bayesbio.data.findings import Finding
+from bayesbio.data.run import Run
+from bayesbio.mechanistic import BatchReactor
+
+TIMES = np.arange(0.0, 337.0, 24.0)
+UNITS = {"viable_cell_density": "1e6 cells/mL", "glucose": "g/L", "viability": "1"}
+PARAMETER_UNITS = {"maximum_growth_rate": "1/h", "cell_yield_on_glucose": "1e9 cells/g"}
+
+
+def curve(quantity, growth, time):
+    density = 0.4 * np.exp(growth * time) / (1 + 0.4 * (np.exp(growth * time) - 1) / 14)
+    return {
+        "viable_cell_density": density,
+        "glucose": 6.5 - 0.42 * density + 0 * time,
+        "viability": 0.985 - 0.25 / (1 + np.exp(-(time - 280) / 30)) + 0 * density,
+    }[quantity]
+
+
+SPREAD = {"viable_cell_density": 0.5, "glucose": 0.2, "viability": 0.01}
+
+
+def campaign_of(names, seed=3):
+    rng = np.random.default_rng(seed)
+    runs = []
+    for place, name in enumerate(names):
+        rows = []
+        for quantity in UNITS:
+            for time in TIMES:
+                value = curve(quantity, 0.030 + 0.001 * (place % 5), time)
+                value, flag = float(value + SPREAD[quantity] * rng.normal()), ""
+                if quantity == "glucose" and value < 0.8:
+                    value, flag = 0.8, "below"
+                elif place == 1 and quantity == "glucose" and time == 48.0:
+                    flag = "excluded"
+                rows.append((time, quantity, value, flag))
+        measured = pd.DataFrame(rows, columns=["time_h", "quantity", "value", "flag"])
+        runs.append(Run(name, measured, settings={"volume": 2.0, "clone": "AB"[place % 2]}))
+    odd = Finding(
+        "warning",
+        names[0],
+        96.0,
+        "Glucose rises without a feed.",
+        "Add the feed to the events, or flag the value 'excluded'.",
+    )
+    return Campaign(runs, findings=[odd])
+
+
+class StubCalibration:
+    """As much of a Calibration as a report reads."""
+
+    hash = "ab" * 32
+    random_seed = 20260101
+    groups = {"maximum_growth_rate": "run"}
+
+    def __init__(self, *, runs=4, model, passed=True, draws=200):
+        rng = np.random.default_rng(11)
+        self.campaign = campaign_of([f"R{n + 1:02d}" for n in range(runs)])
+        self.model = model
+        self.passed = passed
+        self.settings = {"rtol": 1e-6, "vary": {"maximum_growth_rate": "run"}, "draws": draws}
+        self.noise = {}
+        names = list(self.campaign.names)
+        shape = (4, draws)
+        posterior = {
+            "maximum_growth_rate": rng.lognormal(np.log(0.032), 0.05, shape),
+            "cell_yield_on_glucose": rng.lognormal(np.log(2.4), 0.1, shape),
+            "maximum_growth_rate_sd_run": np.abs(rng.normal(0.05, 0.01, shape)),
+            "maximum_growth_rate_by_run": rng.lognormal(np.log(0.032), 0.05, (*shape, runs)),
+            "noise_viable_cell_density": np.abs(rng.normal(0.5, 0.05, shape)),
+        }
+        prior = {
+            "maximum_growth_rate": rng.lognormal(np.log(0.03), 0.4, (1, 500)),
+            "cell_yield_on_glucose": rng.lognormal(np.log(2), 0.5, (1, 500)),
+            "maximum_growth_rate_sd_run": np.abs(rng.normal(0, 0.2, (1, 500))),
+            "noise_viable_cell_density": np.abs(rng.normal(0, 2, (1, 500))),
+        }
+        frame = self.campaign.to_frame()
+        observed, predicted, likelihood, dims, coords = {}, {}, {}, {}, {"run": names}
+        for quantity in UNITS:
+            rows = frame[(frame["quantity"] == quantity) & (frame["flag"] == "")]
+            growth = 0.030 + 0.001 * (rows["run"].map(names.index).to_numpy() % 5)
+            mean = curve(quantity, growth, rows["time_h"].to_numpy(float, copy=True))
+            dims[quantity] = [f"{quantity}_row"]
+            coords[f"{quantity}_row"] = np.arange(len(rows))
+            observed[quantity] = rows["value"].to_numpy(float, copy=True)
+            spread = SPREAD[quantity]
+            predicted[quantity] = mean + spread * rng.normal(size=(*shape, len(rows)))
+            centre = mean + 0.05 * spread * rng.normal(size=(*shape, len(rows)))
+            likelihood[quantity] = -0.5 * ((observed[quantity] - centre) / spread) ** 2
+        dims["maximum_growth_rate_by_run"] = ["run"]
+        stats = {
+            "energy": rng.normal(100, 3, shape),
+            "diverging": np.zeros(shape, bool),
+            "n_steps": np.full(shape, 15),
+            "step_size": np.full(shape, 0.3),
+        }
+        groups = {
+            "posterior": posterior,
+            "prior": prior,
+            "sample_stats": stats,
+            "posterior_predictive": predicted,
+            "log_likelihood": likelihood,
+            "observed_data": observed,
+        }
+        self.posterior = az.from_dict(groups, dims=dims, coords=coords)
+
+    def check(self):
+        item = types.SimpleNamespace
+        items = [
+            item(
+                name="r_hat",
+                value=1.004 if self.passed else 1.31,
+                threshold=1.01,
+                passed=self.passed,
+                sentence="The chains agree: the largest R-hat is 1.004 (cell_yield_on_glucose)."
+                if self.passed
+                else "The chains disagree: R-hat of cell_yield_on_glucose is 1.31, above 1.01.",
+                remedy="" if self.passed else "Fix cell_yield_on_glucose, or add an assay.",
+            ),
+            item(
+                name="divergences",
+                value=0.0,
+                threshold=0.0,
+                passed=True,
+                sentence="No divergent transitions.",
+                remedy="",
+            ),
+        ]
+        return item(items=tuple(items), passed=self.passed)
+
+    def summary(self):
+        posterior = self.posterior["posterior"].to_dataset()
+        prior = self.posterior["prior"].to_dataset()
+        rows = {}
+        for name, values in posterior.data_vars.items():
+            if values.ndim > 2:
+                continue
+            q = np.quantile(values, [0.05, 0.5, 0.95])
+            p = np.quantile(prior[name], [0.05, 0.95])
+            rows[name] = {
+                "unit": PARAMETER_UNITS.get(name, "1"),
+                "mean": float(values.mean()),
+                "sd": float(values.std()),
+                "eti_5": q[0],
+                "eti_50": q[1],
+                "eti_95": q[2],
+                "r_hat": 1.002,
+                "ess_bulk": 1500.0,
+                "ess_tail": 1200.0,
+                "prior_5": p[0],
+                "prior_95": p[1],
+            }
+        frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
+        frame.attrs["verdict"] = self.check()
+        return frame
+
+    def predict(self, runs=None, *, times=None, until=None, noise=True, random_seed=0, **_):
+        rng = np.random.default_rng(random_seed)
+        times = TIMES if times is None else np.asarray(times, float)
+        names = list(self.campaign.names)
+        variables = {}
+        for quantity, unit in UNITS.items():
+            draws = np.stack(
+                [
+                    curve(quantity, rng.normal(0.030 + 0.001 * (n % 5), 5e-4, (300, 1)), times)
+                    for n in range(len(names))
+                ],
+                axis=1,
+            )
+            draws = np.broadcast_to(draws, (1, 300, len(names), len(times)))
+            draws = draws + noise * SPREAD[quantity] * rng.normal(size=draws.shape)
+            dims = ("chain", "draw", "run", "time")
+            variables[quantity] = (dims, draws, {"units": unit})
+        return xr.Dataset(variables, coords={"run": names, "time": times})
+
+
+@pytest.fixture(scope="session")
+def calibration():
+    return StubCalibration(model=BatchReactor(isothermal=True))
+
+
+@pytest.fixture(scope="session")
+def failed_calibration():
+    return StubCalibration(passed=False, model=BatchReactor(isothermal=True))
+
+
+@pytest.fixture(scope="session")
+def many_runs():
+    return StubCalibration(runs=60, model=BatchReactor(isothermal=True))

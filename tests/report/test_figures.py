@@ -1,0 +1,102 @@
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from bayesbio.report import draw_courses, draw_effects, draw_predictive, draw_stopping
+
+
+def visible(figure):
+    return [panel for panel in figure.axes if panel.get_visible()]
+
+
+def labels(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def test_every_run_gets_a_panel_with_the_same_axes(calibration):
+    figure = draw_predictive(calibration.predict(), calibration.campaign, "glucose")
+    panels = visible(figure)
+    assert [panel.get_title(loc="left") for panel in panels] == list(calibration.campaign.names)
+    assert len({panel.get_ylim() for panel in panels}) == 1
+
+
+def test_only_marks_that_occur_are_explained(calibration):
+    prediction = calibration.predict()
+    glucose = labels(draw_predictive(prediction, calibration.campaign, "glucose"))
+    assert "below detection limit" in glucose
+    assert "excluded" in glucose
+    viability = labels(draw_predictive(prediction, calibration.campaign, "viability"))
+    assert "below detection limit" not in viability
+
+
+def test_readers_see_days_and_per_cent(calibration):
+    figure = draw_predictive(calibration.predict(), calibration.campaign, "viability")
+    assert figure.get_supxlabel() == "Time [d]"
+    assert figure.get_supylabel() == "Viability [%]"
+    low, high = visible(figure)[0].get_ylim()
+    assert 50 < low < high < 110
+    assert visible(figure)[0].get_xlim()[1] == pytest.approx(14.0, abs=1.0)
+
+
+def test_kelvin_is_drawn_as_celsius():
+    values = xr.DataArray(
+        np.full((1, 5, 1, 3), 310.15),
+        dims=("chain", "draw", "run", "time"),
+        coords={"run": ["a"], "time": [0.0, 1.0, 2.0]},
+        attrs={"units": "K"},
+    )
+    panel = visible(draw_courses(xr.Dataset({"jacket_temperature": values})))[0]
+    assert panel.get_title(loc="left") == "Jacket temperature [°C]"
+    assert panel.lines[0].get_ydata() == pytest.approx(37.0)
+
+
+def test_the_bands_hold_the_probability_they_claim():
+    draws = np.linspace(0.0, 100.0, 1001)[None, :, None, None] * np.ones((1, 1, 1, 2))
+    values = xr.DataArray(
+        draws,
+        dims=("chain", "draw", "run", "time"),
+        coords={"run": ["a"], "time": [0.0, 1.0]},
+        attrs={"units": "g/L"},
+    )
+    panel = visible(draw_courses(xr.Dataset({"titer": values})))[0]
+    outer, inner = (band.get_datalim(panel.transData) for band in panel.collections)
+    assert (outer.y0, outer.y1) == pytest.approx((5.0, 95.0))
+    assert (inner.y0, inner.y1) == pytest.approx((25.0, 75.0))
+    assert panel.lines[0].get_ydata() == pytest.approx(50.0)
+
+
+def test_times_without_a_value_are_left_out(calibration):
+    prediction = calibration.predict()
+    shorter = prediction.where((prediction["run"] != "R01") | (prediction["time"] < 100))
+    panel = visible(draw_predictive(shorter, calibration.campaign, "glucose"))[0]
+    assert panel.lines[0].get_xdata().max() == pytest.approx(4.0)
+
+
+def test_long_run_names_are_shortened(calibration):
+    name = "a run whose name nobody should have to read in full"
+    prediction = calibration.predict().isel(run=[0]).assign_coords(run=[name])
+    figure = draw_predictive(prediction, calibration.campaign, "glucose")
+    assert visible(figure)[0].get_title(loc="left").endswith("…")
+
+
+def test_the_chosen_time_is_marked_on_every_panel():
+    chances = pd.DataFrame({"titer": [0.1, 0.5, 0.9], "viability": [1.0, 0.9, 0.4]})
+    figure = draw_stopping(
+        [0.0, 168.0, 336.0],
+        value=[0.0, 2.0, 1.0],
+        lower=[0.0, 1.0, 0.0],
+        upper=[0.0, 3.0, 2.0],
+        probabilities=chances,
+        chosen=168.0,
+    )
+    for panel in figure.axes:
+        assert any(np.allclose(line.get_xdata(), 7.0) for line in panel.lines)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["stop at 7 d"]
+
+
+def test_effects_are_drawn_one_line_a_run(calibration):
+    draws = calibration.posterior["posterior"]["maximum_growth_rate_by_run"]
+    figure = draw_effects(draws, name="maximum_growth_rate", unit="1/h")
+    shown = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert shown == list(calibration.campaign.names)

@@ -1,0 +1,125 @@
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesbio.errors import CalibrationError
+from bayesbio.report import Section, draw_stopping, sentence, write_index, write_report
+
+
+@pytest.fixture(scope="module")
+def report(calibration, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reports") / "clone_a_growth"
+    times = np.linspace(0.0, 336.0, 15)
+    chances = pd.DataFrame({"viability >= 80 %": np.linspace(1.0, 0.2, 15)})
+    figure = draw_stopping(times, value=times, probabilities=chances, chosen=240.0)
+    page = write_report(
+        folder,
+        calibration,
+        answer=sentence(calibration, "maximum_growth_rate"),
+        sections=[Section("When to stop", "Late & <early>.", figure, pd.DataFrame({"day": [10]}))],
+        scores=pd.DataFrame({"crps": [0.1]}, index=pd.Index(["mechanism"], name="method")),
+        metrics={"best_stop_h": np.float64(240.0)},
+    )
+    return page
+
+
+def test_a_sentence_gives_median_interval_unit_and_spread(calibration):
+    said = sentence(calibration, "maximum_growth_rate")
+    assert re.fullmatch(
+        r"The maximum growth rate is 0\.032\d 1/h, with 90 % probability between 0\.0\d+ and "
+        r"0\.0\d+ 1/h\. It differs by about \d\.\d % from run to run\.",
+        said,
+    )
+
+
+def test_a_sentence_about_a_failed_calibration_says_so_first(failed_calibration):
+    assert sentence(failed_calibration, "maximum_growth_rate").startswith("Not a result yet")
+
+
+def test_a_sentence_about_an_unknown_parameter_lists_the_known_ones(calibration):
+    with pytest.raises(CalibrationError, match=r"'growth' is not .* cell_yield_on_glucose"):
+        sentence(calibration, "growth")
+
+
+def test_the_answer_comes_first_then_the_figure_then_the_evidence(report):
+    page = report.read_text(encoding="utf-8")
+    landmarks = ["The maximum growth rate is", "checks passed", "<img", "When to stop"]
+    landmarks += ["Beside the baselines", 'id="checks"', 'id="predictive"', 'id="parameters"']
+    landmarks += ['id="equations"', 'id="sampling"', 'id="data"', 'id="provenance"']
+    places = [page.index(each) for each in landmarks]
+    assert places == sorted(places)
+
+
+def test_the_page_needs_nothing_but_itself(report):
+    page = report.read_text(encoding="utf-8")
+    outside = re.findall(r'(?:src|href)="(?!data:|#)([^"]+)"', page)
+    assert [address for address in outside if not address.startswith("#")] == []
+    assert "@import" not in page
+    assert "<script" not in page
+
+
+def test_the_page_stays_below_two_megabytes(report):
+    assert report.stat().st_size <= 2_000_000
+
+
+def test_what_an_analysis_writes_is_escaped(report):
+    assert "Late &amp; &lt;early&gt;." in report.read_text(encoding="utf-8")
+
+
+def test_every_figure_is_also_a_file(report):
+    figures = {path.stem for path in (report.parent / "figures").glob("*.png")}
+    assert {"answer", "trace", "rank", "energy", "loo_pit", "when_to_stop"} <= figures
+    assert {"predictive_glucose", "predictive_viability", "maximum_growth_rate_by_run"} <= figures
+
+
+def test_the_metrics_are_flat_and_hold_the_answer(report, calibration):
+    told = json.loads((report.parent / "metrics.json").read_text(encoding="utf-8"))
+    assert all(value is None or isinstance(value, str | int | float) for value in told.values())
+    assert told["passed"] is True
+    assert told["best_stop_h"] == 240.0
+    assert told["data_hash"] == calibration.campaign.hash
+    median = calibration.summary().loc["maximum_growth_rate", "eti_50"]
+    assert told["maximum_growth_rate_eti_50"] == pytest.approx(median, rel=1e-5)
+
+
+def test_the_provenance_names_data_seed_and_versions(report, calibration):
+    page = report.read_text(encoding="utf-8")
+    for told in (calibration.campaign.hash, "20260101", "pymc 6", "4 chains of 200"):
+        assert told in page
+
+
+def test_a_failed_verdict_stands_above_the_figure_with_its_remedy(failed_calibration, tmp_path):
+    page = write_report(tmp_path / "failed", failed_calibration, answer="Perhaps.")
+    html = page.read_text(encoding="utf-8")
+    assert (
+        html.index("Not a result yet")
+        < html.index("Fix cell_yield_on_glucose")
+        < html.index("<img")
+    )
+    told = json.loads((page.parent / "metrics.json").read_text(encoding="utf-8"))
+    assert told["passed"] is False
+
+
+def test_a_prediction_can_be_the_figure_under_the_answer(calibration, tmp_path):
+    prediction = calibration.predict(times=[0.0, 24.0, 48.0])
+    assert write_report(tmp_path / "r", calibration, answer="Yes.", show=prediction).is_file()
+
+
+def test_the_index_links_every_report(report):
+    page = write_index(report.parent.parent).read_text(encoding="utf-8")
+    assert 'href="clone_a_growth/index.html"' in page
+    assert "The maximum growth rate is" in page
+    assert 'src="clone_a_growth/figures/answer.png"' in page
+
+
+def test_an_index_of_nothing_says_how_to_make_a_report(tmp_path):
+    assert "bayesbio run all" in write_index(tmp_path).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_sixty_runs_still_fit_on_a_page(many_runs, tmp_path):
+    page = write_report(tmp_path / "many", many_runs, answer="Sixty runs.")
+    assert page.stat().st_size <= 2_000_000
