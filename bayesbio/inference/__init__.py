@@ -1,7 +1,7 @@
 """Draws from a posterior, and whether to believe them; knows nothing of process models."""
 
 from bayesbio.inference.density import LogDensity
-from bayesbio.inference.levels import varying
+from bayesbio.inference.levels import nesting, varying
 from bayesbio.inference.noise import (
     Noise,
     default_noise,
@@ -41,6 +41,7 @@ __all__ = [
     "is_positive",
     "log_score",
     "lognormal",
+    "nesting",
     "normal",
     "prior_draws",
     "prior_quantiles",

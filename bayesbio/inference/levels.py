@@ -89,12 +89,13 @@ def varying(
     origin = pt.log(population) if positive else population
     by_level: dict[str, TensorVariable] = {}
     total: Any = origin
-    for position, key in enumerate(levels):
+    holders = nesting(name, levels, numbers)
+    for key in levels:
         _check_level(name, key, numbers[key], names[key])
         if key not in model.coords:
             model.add_coord(key, names[key])
         spread = register(f"{name}_sd_{key}", _scale(name, key, scale_prior, positive))
-        holder = _nearest_holder(name, levels[:position], key, numbers)
+        holder = holders[key]
         if holder is None:
             centre = origin
         else:
@@ -111,6 +112,43 @@ def varying(
         )
         total = total + (by_level[key] - centre)[numbers[key]]
     return pt.exp(total) if positive else total
+
+
+def nesting(
+    name: str, levels: Sequence[str], numbers: Mapping[str, np.ndarray]
+) -> dict[str, str | None]:
+    """
+    Which level holds each level: the nearest earlier one of which every group has one parent.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for messages.
+    levels : sequence of str
+        From the widest to the narrowest.
+    numbers : mapping level -> int array, (members,)
+        Number of each member's group.
+
+    Returns
+    -------
+    dict level -> level or None
+        None where a level stands on the population itself.
+
+    Raises
+    ------
+    CalibrationError
+        When two levels are the same grouping.
+
+    Examples
+    --------
+    >>> clone, run = np.array([0, 0, 1, 1]), np.array([0, 1, 2, 3])
+    >>> nesting("growth_rate", ["clone", "run"], {"clone": clone, "run": run})
+    {'clone': None, 'run': 'clone'}
+    """
+    return {
+        level: _nearest_holder(name, levels[:position], level, numbers)
+        for position, level in enumerate(levels)
+    }
 
 
 def _group_values(
