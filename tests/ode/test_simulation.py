@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -105,9 +107,8 @@ def test_many_draws_on_threads_equal_one_at_a_time():
     alone = simulate(
         model, parameters={"rate_constant_1": rates[1, 7], "rate_constant_2": 0.05}, **common
     )
-    assert np.array_equal(
-        together["concentration_b"].isel(chain=1, draw=7), alone["concentration_b"].squeeze(("chain", "draw"))
-    )  # fmt: skip
+    one = together["concentration_b"].isel(chain=1, draw=7)
+    assert np.array_equal(one, alone["concentration_b"].squeeze(("chain", "draw")))
 
 
 def test_a_closed_form_model_is_evaluated():
@@ -122,8 +123,6 @@ def test_a_closed_form_model_is_evaluated():
 
 def test_a_new_run_of_a_gridded_state_keeps_its_grid():
     class Rod:
-        from typing import Any, NamedTuple
-
         class State(NamedTuple):
             heat: Any
 
