@@ -13,7 +13,7 @@ from bayesbio.mechanistic.rates import arrhenius, power_of_positive
 
 __all__ = ["BatchReactor"]
 
-_THERMAL_SAFETY = "Stoessel (2008), Thermal Safety of Chemical Processes, doi:10.1002/9783527621606"
+_THERMAL_SAFETY = "Stoessel (2020), Thermal Safety of Chemical Processes, doi:10.1002/9783527696918"
 _ORDINARY_RATES = "hours-long batch reactions, assumed; replace by what the laboratory knows"
 
 _DEFAULTS = {

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from bayesbio.data import units
+
 __all__ = ["constant", "exp", "log", "smooth_maximum", "sqrt", "tanh"]
 
 
@@ -145,8 +147,6 @@ def constant(value: float, unit: str, *, like: Any) -> Any:
     """
     if not hasattr(like, "_REGISTRY"):
         return value
-    from bayesbio.data import units
-
     return value * units.unit(unit)
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from bayesbio.data import units
 from bayesbio.errors import ModelError, UnitError
 
 __all__ = [
@@ -136,6 +137,12 @@ class Parameter:
     probability: float = 0.9
 
     def __post_init__(self) -> None:
+        for end in (self.low, self.high, self.probability):
+            if isinstance(end, str) or not hasattr(end, "__float__"):
+                raise ModelError(
+                    f"A parameter's interval holds {end!r}, which is no number; write "
+                    "Parameter(low=0.02, high=0.06, source='...')."
+                )
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise ModelError(
                 f"A parameter's interval runs from {self.low!r} to {self.high!r}; both ends must "
@@ -395,8 +402,6 @@ def check_units(model: ProcessModel) -> None:
     >>> from bayesbio.mechanistic import BatchReactor
     >>> check_units(BatchReactor())
     """
-    from bayesbio.data import units
-
     check_model(model)
     volume = model.units.get("volume", "L")
     if not hasattr(model, "jump") and not units.same_dimension(volume, "L"):
@@ -633,6 +638,8 @@ def _evaluation_problems(model: Any) -> Iterable[str]:
     try:
         with np.errstate(all="ignore"):
             found = _evaluate(model, arguments)
+    except ArithmeticError:  # these numbers do not suit the equations; the names were found
+        return
     except (AttributeError, NameError, TypeError, KeyError, ValueError, IndexError) as error:
         known = (
             *_Arguments._fields,

@@ -226,6 +226,18 @@ def test_an_interval_that_is_none_is_refused(low, high, probability):
         Parameter(low, high, probability=probability)
 
 
+def test_the_end_of_an_interval_is_a_number():
+    with pytest.raises(ModelError, match="'0.1', which is no number"):
+        Parameter("0.1", 1.0)
+
+
+def test_numbers_that_do_not_suit_an_equation_are_no_fault_of_the_model():
+    def rates(self, time, state, parameters, inputs, settings):
+        return {"decay": state.amount / (time - 0.8)}
+
+    check_model(changed(rates=rates))
+
+
 def test_the_centre_of_an_interval_is_geometric_when_it_is_positive():
     assert Parameter(0.01, 1.0).centre == pytest.approx(0.1)
     assert Parameter(-3.0, 1.0).centre == -1.0
