@@ -1,6 +1,8 @@
 """Draws from a posterior, and whether to believe them; knows nothing of process models."""
 
+from bayesbio.inference.archive import read_archive, write_archive
 from bayesbio.inference.density import LogDensity
+from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.levels import nesting, varying
 from bayesbio.inference.noise import (
     Noise,
@@ -22,13 +24,17 @@ from bayesbio.inference.sampling import Progress, sample
 from bayesbio.inference.scores import coverage, crps, interval_score, log_score, score_table, width
 from bayesbio.inference.splitting import Fold, folds
 from bayesbio.inference.starting import Mode, dispersed_starts, find_mode
+from bayesbio.inference.verdict import Gate, Verdict, VerdictItem
 
 __all__ = [
     "Fold",
+    "Gate",
     "LogDensity",
     "Mode",
     "Noise",
     "Progress",
+    "Verdict",
+    "VerdictItem",
     "between",
     "coverage",
     "crps",
@@ -46,10 +52,13 @@ __all__ = [
     "prior_draws",
     "prior_quantiles",
     "proportional",
+    "read_archive",
     "register",
     "sample",
     "score_table",
     "student_t",
     "varying",
+    "verdict_of",
     "width",
+    "write_archive",
 ]

@@ -101,9 +101,9 @@ def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int
     -----
     The best of several ascents from the best of 200 prior draws, the model's initial point and the
     prior medians: an ODE posterior often has lesser modes. Coordinates are scaled by their prior
-    widths, then L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). The Hessian comes from central differences of the gradient, with
-    steps of a tenth of the width in each coordinate; directions flatter than the prior are given
-    the prior's width.
+    widths, then L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). The Hessian comes from
+    central differences of the gradient, with steps of a tenth of the width in each coordinate;
+    directions flatter than the prior are given the prior's width.
 
     Examples
     --------
