@@ -13,7 +13,6 @@ from bayesbio.mechanistic.process_model import Parameter
 __all__ = ["GROWTH_LAWS", "Contois", "GrowthLaw", "Haldane", "Monod", "Moser", "Tessier"]
 
 _SUSPENDED_MICROBES = "Kovarova-Kovar and Egli (1998), doi:10.1128/mmbr.62.3.646-666.1998"
-_LAWS_COMPARED = "Muloiwa et al. (2020), doi:10.1016/j.sajce.2020.07.006"
 
 _MAXIMUM_RATE = Parameter(low=0.05, high=0.8, source=_SUSPENDED_MICROBES)
 _MONOD_CONSTANT = Parameter(low=0.005, high=1.0, source=_SUSPENDED_MICROBES)
@@ -204,7 +203,7 @@ class Tessier:
         """Central 90 % interval of every parameter."""
         return {
             "maximum_growth_rate": _MAXIMUM_RATE,
-            "tessier_constant": Parameter(low=0.007, high=1.5, source=_LAWS_COMPARED),
+            "tessier_constant": Parameter(low=0.007, high=1.5, source=_SUSPENDED_MICROBES),
         }
 
     def rate(self, substrate: Any, biomass: Any, parameters: Any) -> Any:
@@ -244,7 +243,7 @@ class Moser:
         return {
             "maximum_growth_rate": _MAXIMUM_RATE,
             "substrate_monod_constant": _MONOD_CONSTANT,
-            "moser_exponent": Parameter(low=1.0, high=3.0, source=_LAWS_COMPARED),
+            "moser_exponent": Parameter(low=1.0, high=3.0, source=_SUSPENDED_MICROBES),
         }
 
     def rate(self, substrate: Any, biomass: Any, parameters: Any) -> Any:

@@ -147,8 +147,8 @@ def tessier(substrate: Any, *, maximum_rate: Any, tessier_constant: Any) -> Any:
 
     Notes
     -----
-    rate = maximum_rate * (1 - exp(-S / K)), Tessier (1942), compared with the other laws by
-    Muloiwa, Nyende-Byakika and Dinka (2020), doi:10.1016/j.sajce.2020.07.006
+    rate = maximum_rate * (1 - exp(-S / K)), Tessier (1942); reviewed by Kovarova-Kovar and
+    Egli (1998), doi:10.1128/mmbr.62.3.646-666.1998
 
     Examples
     --------
@@ -179,9 +179,8 @@ def moser(substrate: Any, *, maximum_rate: Any, half_saturation: Any, exponent: 
 
     Notes
     -----
-    rate = maximum_rate * s / (1 + s), s = (S / K)^n, Moser (1958), compared with the other laws by
-    Muloiwa, Nyende-Byakika and Dinka (2020), doi:10.1016/j.sajce.2020.07.006. Written with S / K,
-    so that K is a concentration whatever the exponent (Moser's own constant is K^n).
+    rate = maximum_rate * s / (1 + s), s = (S / K)^n, Moser (1958); reviewed by Kovarova-Kovar and
+    Egli (1998), doi:10.1128/mmbr.62.3.646-666.1998. Written with S / K, so that K is a concentration whatever the exponent (Moser's own constant is K^n).
 
     Examples
     --------
