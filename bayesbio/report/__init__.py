@@ -9,7 +9,7 @@ from bayesbio.report.figures import (
 )
 from bayesbio.report.index import write_index
 from bayesbio.report.section import Section
-from bayesbio.report.writing import sentence, write_report
+from bayesbio.report.writing import sentence, write_quick_look, write_report
 
 __all__ = [
     "Section",
@@ -20,5 +20,6 @@ __all__ = [
     "house_style",
     "sentence",
     "write_index",
+    "write_quick_look",
     "write_report",
 ]

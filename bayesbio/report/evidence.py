@@ -26,16 +26,21 @@ GROUPS = (
 SPARK_WIDTH, SPARK_HEIGHT = 140, 34
 
 
-def parameter_groups(calibration: Any) -> list[dict[str, Any]]:
+def parameter_groups(calibration: Any, summary: pd.DataFrame) -> list[dict[str, Any]]:
     """
     Sort the parameters as a reader looks for them, each with its prior, posterior and plot.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    summary : DataFrame
+        Its summary.
 
     Returns
     -------
     list of dict
         Groups with title, note and rows; empty groups are left out.
     """
-    summary = calibration.summary()
     posterior = calibration.posterior["posterior"].to_dataset()
     prior = calibration.posterior["prior"].to_dataset()
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in GROUPS}
@@ -94,6 +99,26 @@ def spark(prior: np.ndarray, posterior: np.ndarray) -> Markup:
     )
 
 
+def prior_table(calibration: Any) -> pd.DataFrame:
+    """
+    Say which prior each unknown was given, and where it comes from.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by parameter; columns prior, source.
+    """
+    priors, sources = calibration.options["priors"], calibration.options["sources"]
+    table = pd.DataFrame(
+        {
+            "prior": [str(priors[name]) for name in priors],
+            "source": [str(sources.get(name, "")) for name in priors],
+        },
+        index=pd.Index([title(name) for name in priors], name="parameter"),
+    )
+    return table
+
+
 def equation_blocks(model: Any) -> list[dict[str, Any]]:
     """
     Draw the equations of the model.
@@ -109,9 +134,16 @@ def equation_blocks(model: Any) -> list[dict[str, Any]]:
     ]
 
 
-def data_card(campaign: Any) -> dict[str, Any]:
+def data_card(campaign: Any, noticed: Sequence[str] = ()) -> dict[str, Any]:
     """
     Describe what was measured: how often, in which units, and what looked odd.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        With the findings of reading and checking.
+    noticed : sequence of str
+        Further warnings, such as those of the fit.
 
     Returns
     -------
@@ -130,10 +162,10 @@ def data_card(campaign: Any) -> dict[str, Any]:
     counts.index = pd.Index([title(name) for name in counts.index], name="quantity")
     flags = frame["flag"].value_counts()
     spoken = [f"{count} {flag}" for flag, count in flags.items() if flag]
-    findings = pd.DataFrame(
-        [(f.severity, f.run, f.time, f.what, f.what_to_do) for f in campaign.findings],
-        columns=["severity", "run", "time [h]", "what", "what to do"],
-    )
+    found = [(f.severity, f.run, f.time, f.what, f.what_to_do) for f in campaign.findings]
+    told = {str(finding) for finding in campaign.findings}
+    found += [("warning", "", None, text, "") for text in noticed if text not in told]
+    findings = pd.DataFrame(found, columns=["severity", "run", "time [h]", "what", "what to do"])
     settings = campaign.settings_frame()
     return {
         "counts": counts,

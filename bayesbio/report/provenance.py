@@ -14,7 +14,7 @@ import bayesbio
 
 __all__ = ["lock_hash", "provenance", "versions"]
 
-EMPTY: tuple[object, ...] = (None, {}, [], (), "")
+OPTIONS = {"vary": "Varies over", "given": "Fixed", "noise": "Noise", "rtol": "Solver rtol"}
 PACKAGES = ("pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "scipy", "pandas", "xarray")
 
 
@@ -73,9 +73,11 @@ def provenance(result: Any) -> dict[str, str]:
     seconds = posterior.attrs.get("sampling_time")
     if seconds is not None:
         told["Sampling time"] = f"{float(seconds):.1f} s"
-    options = {name: value for name, value in result.settings.items() if value not in EMPTY}
-    if options:
-        told["Options of the fit"] = json.dumps(options, ensure_ascii=False, default=str)
+    told |= {
+        words: json.dumps(result.options[name], ensure_ascii=False)
+        for name, words in OPTIONS.items()
+        if result.options.get(name) not in (None, {}, [])
+    }
     return told | environment()
 
 

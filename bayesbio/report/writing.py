@@ -15,7 +15,13 @@ from matplotlib.figure import Figure
 
 from bayesbio.errors import CalibrationError
 from bayesbio.report.diagnostics import draw_energy, draw_loo_pit, draw_ranks, draw_traces
-from bayesbio.report.evidence import data_card, equation_blocks, parameter_groups, trade_offs
+from bayesbio.report.evidence import (
+    data_card,
+    equation_blocks,
+    parameter_groups,
+    prior_table,
+    trade_offs,
+)
 from bayesbio.report.figures import draw_courses, draw_effects, draw_predictive
 from bayesbio.report.labels import number, unit_text
 from bayesbio.report.labels import title as words
@@ -23,7 +29,7 @@ from bayesbio.report.page import Picture, render_page, table_html
 from bayesbio.report.provenance import provenance
 from bayesbio.report.section import Section
 
-__all__ = ["sentence", "write_report"]
+__all__ = ["sentence", "write_quick_look", "write_report"]
 
 GRID = 61  # times at which a course is drawn
 
@@ -129,7 +135,8 @@ def write_report(
     summary = result.summary()
     prediction = _courses(result)
     measured = [name for name in campaign.quantities if name in prediction]
-    scalars = [str(name) for name in summary.index if tree["posterior"][name].ndim == 2]
+    draws = tree["posterior"].to_dataset()
+    scalars = [str(name) for name in summary.index if name in draws and draws[name].ndim == 2]
 
     pictures: list[Picture] = []
 
@@ -168,7 +175,8 @@ def write_report(
             picture(figure, name, f"{words(name)}: median, 50 % and 90 % intervals.")
             for name, figure in _effects(result)
         ],
-        "groups": parameter_groups(result),
+        "groups": parameter_groups(result, summary),
+        "priors": table_html(prior_table(result)),
         "trade_offs": _table_or_none(trade_offs(result, scalars)),
         "sampling": [
             picture(draw_traces(tree, scalars), "trace", "Marginals and paths of the chains"),
@@ -178,12 +186,13 @@ def write_report(
         "loo_pit": None,
         "equations": equation_blocks(result.model),
         "model_name": type(result.model).__name__,
-        "data": _card(campaign),
+        "data": _card(campaign, result.options["findings"]),
         "provenance": provenance(result),
     }
-    judged = [name for name in measured if name in tree["log_likelihood"].data_vars]
-    if judged:
-        content["loo_pit"] = picture(draw_loo_pit(tree, judged), "loo_pit", "LOO-PIT by quantity")
+    judged = _uncensored(tree, measured)
+    if judged is not None:
+        figure = draw_loo_pit(judged, [str(name) for name in judged["observed_data"].data_vars])
+        content["loo_pit"] = picture(figure, "loo_pit", "LOO-PIT by quantity")
 
     html = render_page("report.html", content, pictures)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
@@ -195,6 +204,50 @@ def write_report(
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
     page = folder / "index.html"
     page.write_text(html, encoding="utf-8")
+    return page
+
+
+def write_quick_look(path: str | os.PathLike[str], look: Any) -> Path:
+    """
+    Write one page with the best fit over the data: a first impression, labelled as that.
+
+    Parameters
+    ----------
+    path : path
+        The HTML file to write.
+    look : QuickLook
+        What `bayesbio.calibrate.quick_look` found.
+
+    Returns
+    -------
+    Path
+
+    Examples
+    --------
+    ``write_quick_look("quick_look.html", look)``
+    """
+    page = Path(path)
+    prediction = _courses(look)
+    pictures = [
+        Picture.of(
+            draw_predictive(prediction, look.campaign, name),
+            name=name,
+            words=f"Best fit and measurements of {name.replace('_', ' ')} in every run",
+        )
+        for name in look.campaign.quantities
+        if name in prediction
+    ]
+    estimates = look.summary().rename_axis("parameter").reset_index()
+    estimates["unit"] = [unit_text(str(unit)) for unit in estimates["unit"]]
+    content = {
+        "title": f"{type(look.model).__name__} on {len(look.campaign)} runs",
+        "label": look.label,
+        "converged": look.converged,
+        "pictures": pictures,
+        "estimates": table_html(estimates),
+    }
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(render_page("quick_look.html", content, pictures), encoding="utf-8")
     return page
 
 
@@ -224,20 +277,44 @@ def _head_figure(show: Any, prediction: xr.Dataset, campaign: Any) -> Figure:
 
 
 def _effects(result: Any) -> list[tuple[str, Figure]]:
+    """Draw what differs from run to run (or clone, or medium), one figure a parameter."""
     posterior = result.posterior["posterior"].to_dataset()
-    units = result.summary()["unit"]
-    found = []
-    for parameter in result.groups:
-        for name in posterior.data_vars:
-            if str(name).startswith(f"{parameter}_by_") and posterior[name].ndim == 3:
-                unit = unit_text(str(units.get(parameter, "")))
-                figure = draw_effects(posterior[name], name=parameter, unit=unit)
-                found.append((str(name), figure))
-    return found
+    return [
+        (
+            str(name),
+            draw_effects(
+                values, name=str(name).split("_by_")[0], unit=unit_text(result.unit(str(name)))
+            ),
+        )
+        for name, values in posterior.data_vars.items()
+        if values.ndim == 3 and "_effect_" not in str(name)
+    ]
 
 
-def _card(campaign: Any) -> dict[str, Any]:
-    card = data_card(campaign)
+def _uncensored(tree: xr.DataTree, quantities: Sequence[str]) -> xr.DataTree | None:
+    """Keep plainly measured rows: where a value is only bounded it has no place in a prediction."""
+    names = ("posterior_predictive", "log_likelihood", "observed_data")
+    groups = {name: tree[name].to_dataset() for name in names}
+    kept = []
+    for quantity in quantities:
+        flag = f"{quantity}_flag"
+        if quantity not in groups["observed_data"]:
+            continue
+        plain = np.ones(groups["observed_data"].sizes[f"{quantity}_row"], bool)
+        if flag in groups["observed_data"].coords:
+            plain = groups["observed_data"][flag].to_numpy() == ""
+        if plain.sum() > 2:
+            kept.append(quantity)
+            rows = {f"{quantity}_row": np.flatnonzero(plain)}
+            groups = {name: data.isel(rows) for name, data in groups.items()}
+    if not kept:
+        return None
+    judged = {name: data[kept] for name, data in groups.items()}
+    return xr.DataTree.from_dict({"posterior": tree["posterior"].to_dataset(), **judged})
+
+
+def _card(campaign: Any, noticed: Sequence[str]) -> dict[str, Any]:
+    card = data_card(campaign, noticed)
     tables = ("counts", "findings", "settings")
     return card | {name: _table_or_none(card[name]) for name in tables}
 

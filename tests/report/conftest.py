@@ -61,14 +61,23 @@ class StubCalibration:
 
     hash = "ab" * 32
     random_seed = 20260101
-    groups = {"maximum_growth_rate": "run"}
+    groups = {"maximum_growth_rate": ("run",)}
 
     def __init__(self, *, runs=4, model, passed=True, draws=200):
         rng = np.random.default_rng(11)
         self.campaign = campaign_of([f"R{n + 1:02d}" for n in range(runs)])
         self.model = model
         self.passed = passed
-        self.settings = {"rtol": 1e-6, "vary": {"maximum_growth_rate": "run"}, "draws": draws}
+        self.options = {
+            "random_seed": 20260101,
+            "rtol": 1e-6,
+            "priors": {"maximum_growth_rate": "LogNormal, 90 % in 0.01 to 0.06"},
+            "sources": {"maximum_growth_rate": "doi:10.1002/bit.20000"},
+            "given": {},
+            "vary": {"maximum_growth_rate": ["run"]},
+            "noise": {"glucose": "normal"},
+            "findings": ["There are fewer observations than parameters."],
+        }
         self.noise = {}
         names = list(self.campaign.names)
         shape = (4, draws)
@@ -115,6 +124,9 @@ class StubCalibration:
         }
         self.posterior = az.from_dict(groups, dims=dims, coords=coords)
 
+    def unit(self, name):
+        return PARAMETER_UNITS.get(name.split("_by_")[0], "1")
+
     def check(self):
         item = types.SimpleNamespace
         items = [
@@ -144,7 +156,9 @@ class StubCalibration:
         prior = self.posterior["prior"].to_dataset()
         rows = {}
         for name, values in posterior.data_vars.items():
-            if values.ndim > 2:
+            if values.ndim > 2:  # one row a run, as az.summary names them
+                for run in values["run"].to_numpy():
+                    rows[f"{name}[{run}]"] = {"unit": "1/h", "eti_50": 0.03}
                 continue
             q = np.quantile(values, [0.05, 0.5, 0.95])
             p = np.quantile(prior[name], [0.05, 0.95])
@@ -161,8 +175,8 @@ class StubCalibration:
                 "prior_5": p[0],
                 "prior_95": p[1],
             }
-        frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
-        frame.attrs["verdict"] = self.check()
+        frame = pd.DataFrame.from_dict(rows, orient="index")
+        frame.attrs["verdict"] = "passed"
         return frame
 
     def predict(self, runs=None, *, times=None, until=None, noise=True, random_seed=0, **_):

@@ -8,7 +8,7 @@ from bayesbio.report.provenance import lock_hash, versions
 
 
 def test_parameters_are_sorted_as_a_reader_looks_for_them(calibration):
-    groups = parameter_groups(calibration)
+    groups = parameter_groups(calibration, calibration.summary())
     assert [group["title"] for group in groups] == [
         "Process",
         "Differences between runs",
@@ -21,11 +21,11 @@ def test_parameters_are_sorted_as_a_reader_looks_for_them(calibration):
 
 
 def test_the_data_card_counts_what_was_measured_and_keeps_the_findings(calibration):
-    card = data_card(calibration.campaign)
+    card = data_card(calibration.campaign, calibration.options["findings"])
     assert card["counts"].loc["Glucose", "R01"] == 15
     assert card["counts"].loc["Glucose", "R02"] == 14  # one value is excluded
     assert "1 excluded" in card["flags"]
-    assert list(card["findings"]["run"]) == ["R01"]
+    assert list(card["findings"]["run"]) == ["R01", ""]
 
 
 def test_parameters_that_trade_off_are_named(calibration):

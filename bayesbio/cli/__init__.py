@@ -1,0 +1,46 @@
+"""The command line: check, template, fit, predict, report, run."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from bayesbio.cli import commands, running
+from bayesbio.cli.printing import NOT_POSSIBLE
+from bayesbio.errors import BayesbioError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="bayesbio",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="From a table of runs to a calibrated model, a prediction and a report.\n\n"
+    "Usual order: [bold]check[/] your file, [bold]fit --quick[/] for a first look, [bold]fit[/], "
+    "then [bold]report[/] or [bold]predict[/]. A first file: [bold]template[/].\n\n"
+    "Exit codes: 0 done; 1 done, but checks failed, so it is not a result yet; 2 not possible, and "
+    "a sentence says why.",
+)
+
+for command in (
+    commands.check,
+    commands.template,
+    commands.fit,
+    commands.predict,
+    commands.report,
+    running.run,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; what bayesbio refuses on purpose is one sentence, not a traceback."""
+    try:
+        app()
+    except BayesbioError as refused:
+        Console(stderr=True).print(
+            str(refused), style="red", highlight=False, markup=False, soft_wrap=True
+        )
+        sys.exit(NOT_POSSIBLE)

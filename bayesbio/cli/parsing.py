@@ -1,0 +1,155 @@
+"""What is typed on the command line, turned into what the house understands."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayesbio.errors import DataError, ModelError
+
+if TYPE_CHECKING:
+    from bayesbio.data import Campaign
+
+NOISES = ("normal", "proportional", "lognormal", "student_t")
+
+Data = Annotated[
+    Path, typer.Argument(help="A CSV or Excel file with your runs, or a folder of tables.")
+]
+ColumnMaps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="'HEADER=NAME \\[UNIT]'",
+        help="What a column of yours means, such as 'Glc YSI=glucose \\[mM]'. May be repeated.",
+    ),
+]
+RoleMaps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role",
+        metavar="'HEADER=ROLE'",
+        help="What a column is for: measurement, profile, setting, ... May be repeated.",
+    ),
+]
+RunColumn = Annotated[
+    str | None, typer.Option("--run", metavar="HEADER", help="The column that names the run.")
+]
+TimeColumn = Annotated[
+    str | None, typer.Option("--time", metavar="HEADER", help="The column with the time.")
+]
+ModelName = Annotated[
+    str, typer.Option("--model", help="A model of the library, such as MammalianFedBatch.")
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="An option of the model, such as glutamine=false. May be repeated.",
+    ),
+]
+Posterior = Annotated[Path, typer.Argument(help="A file written by 'bayesbio fit -o'.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
+
+
+def read_runs(
+    data: Path,
+    column: list[str] | None,
+    role: list[str] | None,
+    run: str | None,
+    time: str | None,
+    *,
+    model: Any = None,
+    strict: bool = True,
+) -> Campaign:
+    """Read a campaign with the columns mapped as the command line says."""
+    from bayesbio.data import read_campaign
+
+    return read_campaign(
+        data,
+        run=run,
+        time=time,
+        columns=pairs(column, "--column") or None,
+        roles=pairs(role, "--role") or None,
+        model=model,
+        strict=strict,
+    )
+
+
+def build_process(name: str, options: list[str] | None) -> Any:
+    """Find a model of the library and set its options."""
+    from bayesbio.mechanistic import find_model
+
+    given = {key: _literal(text) for key, text in pairs(options, "--option").items()}
+    return find_model(name, **given)
+
+
+def pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    """
+    Split NAME=VALUE at the last equals sign, as a header of a sheet may hold one.
+
+    Examples
+    --------
+    >>> pairs(["Glc (n=2) = glucose [mM]"], "--column")
+    {'Glc (n=2)': 'glucose [mM]'}
+    """
+    found = {}
+    for text in given or ():
+        name, sign, value = text.rpartition("=")
+        if not sign or not name.strip() or not value.strip():
+            raise DataError(f"{option} {text!r} is not NAME=VALUE; quote it if it holds blanks.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _literal(text: str) -> Any:
+    """Understand true, 3, 0.5 and words as a scientist types them."""
+    if text.lower() in ("true", "yes", "on"):
+        return True
+    if text.lower() in ("false", "no", "off"):
+        return False
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def prior_of(text: str, name: str) -> Any:
+    """Make a prior from LOW,HIGH (central 90 %), or a fixed value from one number."""
+    from bayesbio.inference import between
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 1:
+        return numbers[0]
+    if len(numbers) == 2:
+        return between(*numbers)
+    raise ModelError(
+        f"--prior {name}={text} is neither LOW,HIGH nor one number; write --prior {name}=0.02,0.06 "
+        f"or --prior {name}=0.04, in the house unit of {name}."
+    )
+
+
+def levels_of(text: str) -> str | tuple[str, ...]:
+    """
+    Read what a parameter varies over.
+
+    Examples
+    --------
+    >>> levels_of("run"), levels_of("clone,run")
+    ('run', ('clone', 'run'))
+    """
+    levels = tuple(part.strip() for part in text.split(","))
+    return levels[0] if len(levels) == 1 else levels
+
+
+def noise_of(text: str) -> str:
+    """Check the name of a noise model."""
+    if text not in NOISES:
+        raise ModelError(f"Noise {text!r} is unknown; choose from {', '.join(NOISES)}.")
+    return text
