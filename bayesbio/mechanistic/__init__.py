@@ -16,11 +16,10 @@ from bayesbio.mechanistic.growth_laws import Contois, Haldane, Monod, Moser, Tes
 from bayesbio.mechanistic.inhibition_laws import Hyperbolic, Levenspiel
 from bayesbio.mechanistic.library import MODELS, find_model
 from bayesbio.mechanistic.mammalian_fed_batch import MammalianFedBatch
+from bayesbio.mechanistic.model_checks import check_model, check_units
 from bayesbio.mechanistic.process_model import (
     Parameter,
     ProcessModel,
-    check_model,
-    check_units,
     jump_of,
     mass_balance_jump,
     model_records,

@@ -180,7 +180,8 @@ def moser(substrate: Any, *, maximum_rate: Any, half_saturation: Any, exponent: 
     Notes
     -----
     rate = maximum_rate * s / (1 + s), s = (S / K)^n, Moser (1958); reviewed by Kovarova-Kovar and
-    Egli (1998), doi:10.1128/mmbr.62.3.646-666.1998. Written with S / K, so that K is a concentration whatever the exponent (Moser's own constant is K^n).
+    Egli (1998), doi:10.1128/mmbr.62.3.646-666.1998. Written with S / K, so that K is a
+    concentration whatever the exponent (Moser's own constant is K^n).
 
     Examples
     --------
