@@ -252,7 +252,7 @@ def same_dimension(one: str, other: str, *, molar_mass: float | None = None) -> 
     (False, True)
     """
     try:
-        _affine(one, other, molar_mass)
+        conversion(one, other, molar_mass)
     except UnitError:
         return False
     return True
@@ -299,7 +299,7 @@ def convert(values: Any, unit: str, to: str, *, quantity: str | None = None) -> 
         found = vocabulary.find(quantity)
         molar_mass = found.molar_mass if found is not None else None
     try:
-        slope, offset = _affine(str(unit), str(to), molar_mass)
+        slope, offset = conversion(str(unit), str(to), molar_mass)
     except UnitError as error:
         subject = f"{quantity} in {unit!r}" if quantity else f"{unit!r}"
         raise UnitError(f"{subject} cannot be converted to {to!r}: {error}") from error
@@ -309,8 +309,31 @@ def convert(values: Any, unit: str, to: str, *, quantity: str | None = None) -> 
 
 
 @functools.lru_cache(maxsize=4096)
-def _affine(given: str, wanted: str, molar_mass: float | None) -> tuple[float, float]:
-    """Slope and offset of the conversion; mol <-> g through a molar mass, counts <-> cells."""
+def conversion(given: str, wanted: str, molar_mass: float | None = None) -> tuple[float, float]:
+    """
+    Give slope and offset that turn values of one unit into another.
+
+    Parameters
+    ----------
+    given, wanted : str
+        Units.
+    molar_mass : float [g/mol], optional
+        Lets mol become g; counts become cells without help.
+
+    Returns
+    -------
+    slope, offset : float
+
+    Raises
+    ------
+    UnitError
+        If a unit is unknown or the two do not measure the same thing.
+
+    Examples
+    --------
+    >>> conversion("degC", "K")
+    (1.0, 273.15)
+    """
     if given == wanted:
         return 1.0, 0.0
     import pint

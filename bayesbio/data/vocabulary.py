@@ -136,8 +136,12 @@ class Vocabulary:
         """Give every quantity that goes by this name or alias, the likeliest first."""
         if name in self._names:
             return (self._names[name],)
-        found = tuple(self._keys.get(key(name), ())) if key(name) else ()
-        return found or self._composed(name)
+        given = str(name).strip()
+        found = self._keys.get(key(given), []) if key(given) else []
+        if len(key(given)) == 1:  # T is a temperature, t is not
+            found = [word for word in found if given in word.aliases]
+        ordered = sorted(found, key=lambda word: _unlike(given, word))
+        return tuple(ordered) or self._composed(given)
 
     def find(self, name: str) -> Quantity | None:
         """Give the quantity of this name or alias, or None."""
@@ -201,6 +205,12 @@ class Vocabulary:
         if found is None:
             raise DataError(unknown_name(name, self.nearest(name)))
         return found
+
+
+def _unlike(given: str, word: Quantity) -> int:
+    """Rank a quantity by how exactly one of its names is the given one."""
+    names = (word.name, *word.aliases)
+    return 0 if given in names else 1 if given.lower() in {n.lower() for n in names} else 2
 
 
 COMPOSED = (

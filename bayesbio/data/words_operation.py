@@ -28,7 +28,7 @@ VESSEL = (
     _q("sample_volume", "L", r"V_s", "Volume taken as a sample", "volume sampled; sampled volume; withdrawn volume;"
        "sample vol", role="sample"),
     _q("cumulative_feed", "L", r"V_F", "Feed added since the start",
-       "cum feed; cumulative feed volume; total feed; total feed volume; feed total; feed volume; oil_fed;"
+       "feed; feed A; feed 1; cum feed; cumulative feed volume; total feed; total feed volume; feed total; feed volume; oil_fed;"
        "cumulated feed; feed counter; feed added; total feed added; Feed cumulative"),
     _q("cumulative_base", "L", r"V_B", "Base added since the start",
        "base; base volume; base added; KOH; NaOH; total base; cumulative base volume; base total; base counter"),

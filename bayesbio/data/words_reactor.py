@@ -11,7 +11,7 @@ def _parameter(name: str, unit: str, symbol: str, description: str, **more) -> Q
 
 SPECIES = tuple(
     Quantity(f"concentration_{letter}", "mol/L", f"c_{letter.upper()}", f"Species {letter.upper()}",
-             (f"c_{letter}", f"conc {letter}", f"{letter} conc", f"species {letter}"))
+             (f"c_{letter}", f"c{letter.upper()}", f"conc {letter}", f"{letter} conc", f"species {letter}"))
     for letter in "abcd"
 )  # fmt: skip
 

@@ -157,7 +157,7 @@ PRODUCTS = (
     _q("substrate", "g/L", "S", "Limiting substrate concentration", "S; substrate concentration; substrat"),
     _q("lipid", "g/L", "L", "Lipid concentration", "lipids; lipid concentration; total lipid"),
     _q("lipid_content", "1", r"L/X", "Lipid share of dry cells", "lipid_ratio; lipid fraction; lipid per DCW"),
-    _q("residual_oil", "g/L", "S_o", "Oil left in the broth", "oil; residual oil concentration; oil concentration"),
+    _q("residual_oil", "g/L", "S_o", "Oil left in the broth", "residual oil concentration; oil concentration"),
     _q("protein", "g/L", r"c_{\mathrm{prot}}", "Protein concentration", "total protein; protein concentration"),
     _q("host_cell_protein", "g/L", r"c_{\mathrm{HCP}}", "Host cell protein concentration", "HCP; host cell proteins"),
     _q("citrate_yield", "1", r"Y_{CS}", "Citrate per substrate", "citrate_yield_g_g"),

@@ -1,0 +1,313 @@
+"""Check a campaign: what cannot be, what is unlikely, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesbio.data import units, vocabulary
+from bayesbio.data.balances import carbon_findings, volume_findings
+from bayesbio.data.campaign import Campaign
+from bayesbio.data.findings import Finding, Findings
+from bayesbio.data.run import Run
+from bayesbio.data.vocabulary import Quantity, Vocabulary, unknown_name
+from bayesbio.errors import UnitError
+
+CONCENTRATIONS = ("g/L", "mol/L", "1e6 cells/mL", "U/L", "mM", "mg/L", "mmol/L")
+ROUNDING = 1e-9  # what a spreadsheet leaves of a zero
+JUMP = 10.0
+
+
+def check(campaign: Campaign, model: Any = None) -> Findings:
+    """
+    Check a campaign: what cannot be, what is unlikely, and what to do about it.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    model : process model, optional
+        Also asks for the inputs, settings and measurements that this model needs.
+
+    Returns
+    -------
+    Findings
+        What reading noticed and what is noticed now; errors stop a calibration, warnings are
+        carried into the report.
+
+    Examples
+    --------
+    >>> measured = pd.DataFrame({"time_h": [0.0, 48.0], "quantity": "glucose", "value": [6.0, -0.3]})
+    >>> print(check(Campaign([Run("R07", measured)])))
+    error: Run 'R07': glucose at 48.0 h is -0.3 g/L; concentrations are zero or more. If this is
+    below the assay's detection limit, mark it 'below' in the flag column and give the limit as value.
+    """
+    words = vocabulary.extended(model=model)
+    found: list[Finding] = [*campaign.findings]
+    found += _names(campaign, words)
+    for run in campaign:
+        found += _values(run, words, campaign)
+        found += _duplicates(run)
+        found += _jumps(run, words)
+        found += _events(run, words)
+        found += _profiles(run)
+        found += volume_findings(run)
+        found += carbon_findings(run)
+        found += _feeds(run, model)
+    found += _censored(campaign)
+    if model is not None:
+        found += _for_model(campaign, model, words)
+    return Findings(found)
+
+
+def _names(campaign: Campaign, words: Vocabulary) -> Iterator[Finding]:
+    """Unknown names near known ones, and units that do not fit."""
+    named = dict.fromkeys(campaign.quantities)
+    named |= {name: None for run in campaign for name in run.profiles}
+    for name in named:
+        word = words.find(name)
+        unit = campaign.units.get(name, "1")
+        if word is None:
+            guess = words.typo(name)
+            if guess is not None:
+                yield Finding("error", "", None, unknown_name(name, guess, unit), "")
+            continue
+        try:
+            fits = units.same_dimension(unit, word.unit, molar_mass=word.molar_mass)
+        except UnitError:
+            fits = False
+        if not fits:
+            yield Finding(
+                "error", "", None,
+                f"{name} is given in {unit!r}; expected a unit that can be converted to {word.unit}.",
+                "Correct the unit, or give the quantity another name.", "unit",
+            )  # fmt: skip
+
+
+def _word(name: str, words: Vocabulary, unit: str) -> Quantity:
+    found = words.find(name)
+    return found if found is not None else Quantity(name, unit, lower=None)
+
+
+def _values(run: Run, words: Vocabulary, campaign: Campaign) -> Iterator[Finding]:
+    """Values outside the physical limits."""
+    rows = run.measurements[run.measurements["flag"] != "excluded"]
+    for name, group in rows.groupby("quantity", sort=True):
+        unit = campaign.units.get(str(name), "1")
+        word = _word(str(name), words, unit)
+        concentration = unit in CONCENTRATIONS
+        lower = 0.0 if concentration else word.lower
+        for time, value in zip(group["time_h"], group["value"], strict=True):
+            if lower is not None and value < lower - ROUNDING:
+                yield _too_low(run.name, str(name), time, value, unit, concentration)
+            if word.upper is not None and value > word.upper + ROUNDING:
+                yield _too_high(run.name, str(name), time, value, word)
+
+
+def _too_low(
+    run: str, name: str, time: float, value: float, unit: str, concentration: bool
+) -> Finding:
+    shown = "" if unit == "1" else f" {unit}"
+    if concentration:
+        return Finding(
+            "error", run, float(time),
+            f"{name} at {time} h is {value:g}{shown}; concentrations are zero or more.",
+            "If this is below the assay's detection limit, mark it 'below' in the flag column and give "
+            "the limit as value.",
+        )  # fmt: skip
+    return Finding(
+        "error", run, float(time),
+        f"{name} at {time} h is {value:g}{shown}; it is zero or more by nature.",
+        "Correct the value, or mark it 'excluded' in the flag column.",
+    )  # fmt: skip
+
+
+def _too_high(run: str, name: str, time: float, value: float, word: Quantity) -> Finding:
+    return Finding(
+        "error", run, float(time),
+        f"{name} at {time} h is {value:g}; a share is at most {word.upper:g}.",
+        f"If the values are percent, head the column '{name} (%)'; else correct this one or mark it "
+        "'excluded' in the flag column.",
+    )  # fmt: skip
+
+
+def _duplicates(run: Run) -> Iterator[Finding]:
+    """The same quantity, time and replicate twice."""
+    rows = run.measurements
+    doubled = rows[rows.duplicated(["time_h", "quantity", "replicate"], keep="first")]
+    for name, group in doubled.groupby("quantity", sort=True):
+        time = float(group["time_h"].iloc[0])
+        yield Finding(
+            "error", run.name, time,
+            f"{name} at {time} h stands there {len(rows[(rows['quantity'] == name) & (rows['time_h'] == time)])} "
+            "times with the same replicate number; each sample was expected once.",
+            "Delete the repetition, or number the replicates.",
+        )  # fmt: skip
+
+
+def _jumps(run: Run, words: Vocabulary) -> Iterator[Finding]:
+    """A value ten times above or below both of its neighbours."""
+    rows = run.measurements[run.measurements["flag"] == ""]
+    fed = {event.quantity for event in run.events}
+    for name, group in rows.groupby("quantity", sort=True):
+        word = words.find(str(name))
+        if str(name) in fed or word is None or word.lower is None or len(group) < 3:
+            continue
+        means = group.groupby("time_h")["value"].mean()
+        times, values = means.index.to_numpy(), means.to_numpy()
+        scale = float(np.max(values, initial=0.0))
+        for i in range(1, len(values) - 1):
+            before, now, after = values[i - 1], values[i], values[i + 1]
+            if min(before, after) <= 0.005 * scale and now > max(before, after):
+                continue  # a rise from nothing is no slip
+            high = now > JUMP * max(before, after) and max(before, after) > 0
+            low = now < min(before, after) / JUMP and now >= 0
+            if high or (low and now > 0):
+                yield Finding(
+                    "warning", run.name, float(times[i]),
+                    f"{name} at {times[i]:g} h is {now:g} {word.unit}, {'above ten times' if high else 'below a tenth of'} "
+                    f"its neighbours ({before:g} and {after:g}).",
+                    "Check the decimal point, the dilution and the unit; mark it 'excluded' if it is wrong.",
+                )  # fmt: skip
+
+
+def _start_and_end(run: Run) -> tuple[float, float] | None:
+    times = run.times()
+    return (float(min(times[0], 0.0)), float(times[-1])) if len(times) else None
+
+
+def _events(run: Run, words: Vocabulary) -> Iterator[Finding]:
+    """Events before the start or of unknown quantities."""
+    span = _start_and_end(run)
+    start = span[0] if span else 0.0
+    for event in run.events:
+        if event.time < start:
+            yield Finding(
+                "error", run.name, event.time,
+                f"The {event.kind} of {event.quantity} at {event.time:g} h is before the start of the "
+                f"run at {start:g} h.",
+                "Correct the time; what was in the vessel at the start is initial_<state> in the settings.",
+            )  # fmt: skip
+        if span and event.time > span[1] and event.kind != "sample":
+            yield Finding(
+                "warning", run.name, event.time,
+                f"The {event.kind} of {event.quantity} at {event.time:g} h is after the last measurement "
+                f"at {span[1]:g} h.", "Check its time.",
+            )  # fmt: skip
+
+
+def _profiles(run: Run) -> Iterator[Finding]:
+    """Profiles that end before the last measurement or start after the first."""
+    span = _start_and_end(run)
+    if span is None:
+        return
+    length = max(span[1] - span[0], 1e-9)
+    for name, profile in run.profiles.items():
+        if len(profile.points) < 2:
+            continue
+        end, begin = float(profile.times[-1]), float(profile.times[0])
+        missing = span[1] - end
+        typical = float(np.median(np.diff(profile.times)))
+        if missing > 1.01 * typical and missing > 0.01 * length:
+            step = profile.interpolation == "step"
+            severe = missing > 0.1 * length and not step
+            yield Finding(
+                "error" if severe else "warning", run.name, end,
+                f"Profile {name} ends at {end:g} h, before the last measurement at {span[1]:g} h.",
+                f"Add its value up to {span[1]:g} h"
+                + ("." if severe else f"; until then {profile.values[-1]:g} is held."),
+            )  # fmt: skip
+        if begin - span[0] > max(typical, 0.1 * length):
+            yield Finding(
+                "warning", run.name, begin,
+                f"Profile {name} starts at {begin:g} h, after the start of the run at {span[0]:g} h.",
+                f"Add its value at {span[0]:g} h; before it {profile.values[0]:g} is held.",
+            )  # fmt: skip
+
+
+def _feeds(run: Run, model: Any) -> Iterator[Finding]:
+    """Feeds that add volume without saying what is in it."""
+    named = [n for n in run.settings if n.startswith("feed_") and n not in run.profiles]
+    defaults = getattr(model, "setting_defaults", {}) if model is not None else {}
+    named += [name for name in defaults if name.startswith("feed_")]
+    pumps = [name for name in ("feed_rate", "feed_rate_2") if name in run.profiles]
+    for name in pumps:
+        if named or not np.any(run.profiles[name].values > 0):
+            continue
+        yield Finding(
+            "warning", run.name, None,
+            f"{name} feeds the vessel, but no concentration in the feed is given.",
+            "Give it as a setting, such as a column 'feed_glucose (g/L)' in runs.csv.",
+        )  # fmt: skip
+    by_time: dict[float, set[str]] = {}
+    for event in run.events:
+        if event.kind == "bolus":
+            by_time.setdefault(event.time, set()).add(event.quantity)
+    bare = [time for time, added in by_time.items() if added <= {"volume"}]
+    if bare and not named:
+        yield Finding(
+            "warning", run.name, bare[0],
+            f"{len(bare)} boluses (the first at {bare[0]:g} h) add volume without a concentration or an "
+            "amount of anything.",
+            "Add rows with what they contain, such as glucose in g at the same time.",
+        )  # fmt: skip
+
+
+def _censored(campaign: Campaign) -> Iterator[Finding]:
+    """Quantities of which no value was inside the limits of the assay."""
+    frame = campaign.to_frame()
+    frame = frame[frame["flag"] != "excluded"]
+    if frame.empty:
+        return
+    whole = frame["flag"].isin(["below", "above"])
+    if bool(whole.all()):
+        yield Finding(
+            "error", "", None,
+            "All values of the campaign are below or above a limit of their assay; at least some measured "
+            "values were expected.",
+            "Check the flag column and the limits.",
+        )  # fmt: skip
+        return
+    for name, group in frame.groupby("quantity", sort=True):
+        if group["flag"].isin(["below", "above"]).all():
+            yield Finding(
+                "warning", "", None,
+                f"All {len(group)} values of {name} are below or above a limit; they say only that much.",
+                "Expect a wide posterior for what only this quantity informs, or leave it out with "
+                "select(quantities=...).",
+            )  # fmt: skip
+
+
+def _for_model(campaign: Campaign, model: Any, words: Vocabulary) -> Iterator[Finding]:
+    """What the model needs and a run does not have."""
+    known = (*model.State._fields, *getattr(model, "output_names", ()))
+    measured = [name for name in campaign.quantities if name in known]
+    if not measured:
+        yield Finding(
+            "error", "", None,
+            f"None of the measured quantities ({', '.join(campaign.quantities) or 'none'}) is a state or "
+            f"output of the model ({', '.join(known)}).",
+            "Map the columns with columns={...}, or choose another model.",
+        )  # fmt: skip
+    inputs = set(getattr(model, "inputs", ())) - set(getattr(model, "input_defaults", {}))
+    settings = set(getattr(model, "settings", ())) - set(getattr(model, "setting_defaults", {}))
+    for run in campaign:
+        switched = {event.quantity for event in run.events if event.kind == "switch"}
+        for name in sorted(inputs - set(run.profiles) - switched - set(run.settings)):
+            yield Finding(
+                "error", run.name, None,
+                f"The model needs the profile {name} [{model.units.get(name, '1')}], which the run does "
+                "not have.",
+                "Add it to profiles.csv, or as a column with roles={...: 'profile'}.",
+            )  # fmt: skip
+        for name in sorted(settings - set(run.settings)):
+            feed = name.startswith("feed_")
+            what = "A feed without a concentration: the" if feed else "The"
+            yield Finding(
+                "error", run.name, None,
+                f"{what} model needs the setting {name} [{model.units.get(name, '1')}], which the run "
+                "does not have.",
+                f"Add a column '{name} ({model.units.get(name, '1')})' to runs.csv.",
+            )  # fmt: skip
