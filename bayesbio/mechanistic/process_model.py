@@ -312,8 +312,8 @@ def mass_balance_jump(model: ProcessModel, state: Any, event: Any, settings: Any
     if event.kind != "bolus":
         raise ModelError(
             f"{type(model).__name__} does not know the event {event.kind!r}; the mass balance "
-            "understands bolus, sample, inoculation and switch. Give the model a jump(state, event, settings) "
-            "and list the kind in event_kinds."
+            "understands bolus, sample, inoculation and switch. Give the model a "
+            "jump(state, event, settings) and list the kind in event_kinds."
         )
     volume = state.volume if "volume" in fields else getattr(settings, "volume", None)
     added = event.amounts.volume if "volume" in fields else 0
@@ -326,9 +326,9 @@ def mass_balance_jump(model: ProcessModel, state: Any, event: Any, settings: Any
         elif _is_concentration(model.units[name]):
             if volume is None:
                 raise ModelError(
-                    f"A bolus of {name} into {type(model).__name__} needs the volume of the vessel, "
-                    "and the model has neither a state nor a setting of that name. Use a model with a "
-                    "volume, or declare the setting 'volume' [L]."
+                    f"A bolus of {name} into {type(model).__name__} needs the volume of the "
+                    "vessel, and the model has neither a state nor a setting of that name. Use a "
+                    "model with a volume, or declare the setting 'volume' [L]."
                 )
             after[name] = (before * volume + amount) / (volume + added)
         elif _is_amount(model.units[name]):
