@@ -86,29 +86,34 @@ def agreement(labels: Sequence[str], draws: np.ndarray, gate: Gate) -> VerdictIt
 
 
 def effective_draws(labels: Sequence[str], draws: np.ndarray, gate: Gate) -> list[VerdictItem]:
-    """Effective sample sizes of means and of 90 % intervals."""
-    items = []
+    """Effective sample sizes of means (bulk) and of 90 % intervals (tail)."""
+    worst = {}
     for part, probability in (("bulk", None), ("tail", (0.05, 0.95))):
         with np.errstate(divide="ignore", invalid="ignore"):
             size = array_stats.ess(draws, chain_axis=0, draw_axis=1, method=part, prob=probability)
         size = np.where(np.isnan(size), 0.0, size)
-        worst = int(np.argmin(size))
-        value, passed = float(size[worst]), bool(size[worst] >= gate.effective_draws)
-        wanted = int(np.ceil(1.2 * draws.shape[1] * gate.effective_draws / max(value, 1.0) / 100))
-        items.append(
-            VerdictItem(
-                f"{part} ESS",
-                value,
-                f">= {gate.effective_draws:g}",
-                passed,
-                f"At least {value:.0f} effective draws in the {part} ({labels[worst]}).",
-                ""
-                if passed
-                else f"Ask for more draws (about draws={100 * wanted} per chain), or fix or pool "
-                f"{_variable(labels[worst])}.",
-            )
+        worst[part] = (float(np.min(size)), labels[int(np.argmin(size))])
+    least, label = min(worst.values())
+    factor = 1.2 * gate.effective_draws / max(least, 1.0)
+    if factor <= 5.0:
+        more = 100 * int(np.ceil(draws.shape[1] * factor / 100))
+        remedy = f"Ask for more draws: draws={more} per chain should do."
+    else:
+        remedy = (
+            f"More draws alone will not do: fix or pool {_variable(label)}, or add a measurement "
+            "that informs it."
         )
-    return items
+    return [
+        VerdictItem(
+            f"{part} ESS",
+            value,
+            f">= {gate.effective_draws:g}",
+            value >= gate.effective_draws,
+            f"At least {value:.0f} effective draws in the {part} ({name}).",
+            "" if value >= gate.effective_draws else remedy,
+        )
+        for part, (value, name) in worst.items()
+    ]
 
 
 def divergences(

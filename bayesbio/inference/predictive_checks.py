@@ -191,9 +191,10 @@ def _share(
     pooled = np.concatenate(list(inside.values()))
     count, hits = pooled.size, int(pooled.sum())
     share, (low, high) = hits / count, gate.coverage
-    # With few measurements a share outside the range is chance: fail only what is not.
-    too_low = share < low and binom.cdf(hits, count, low) < 0.01
-    too_high = share > high and binom.sf(hits - 1, count, high) < 0.01
+    # With few measurements honest intervals give shares outside the range, too: fail only what
+    # intervals that hold 90 % would give less than once in a hundred.
+    too_low = share < low and binom.cdf(hits, count, 0.9) < 0.01
+    too_high = share > high and binom.sf(hits - 1, count, 0.9) < 0.01
     shares = {quantity: float(np.mean(values)) for quantity, values in inside.items()}
     furthest = max(shares, key=lambda quantity: abs(shares[quantity] - 0.9))
     text = sentence.format(share=share, count=count)
