@@ -2,7 +2,7 @@ import pytest
 
 from bayesbio.mechanistic.library import MODELS
 from bayesbio.ode import equations
-from bayesbio.report.equations import equation_lines, equation_svg
+from bayesbio.report.formulas import equation_lines, equation_svg
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
