@@ -5,8 +5,11 @@ from bayesbio.data.checking import check
 from bayesbio.data.columns import Columns, ColumnUse
 from bayesbio.data.findings import Finding, Findings
 from bayesbio.data.reading import read_campaign
+from bayesbio.data.reading_table import read_table
 from bayesbio.data.run import Event, Profile, Run
 from bayesbio.data.specification import Specification
+from bayesbio.data.table import Table, TableColumn
+from bayesbio.data.template import write_template
 from bayesbio.data.units import convert, registry, unit
 from bayesbio.data.vocabulary import Quantity, quantity
 
@@ -21,10 +24,14 @@ __all__ = [
     "Quantity",
     "Run",
     "Specification",
+    "Table",
+    "TableColumn",
     "check",
     "convert",
     "quantity",
     "read_campaign",
+    "read_table",
     "registry",
     "unit",
+    "write_template",
 ]

@@ -18,7 +18,7 @@ from bayesbio.errors import UnitError
 
 CONCENTRATIONS = ("g/L", "mol/L", "1e6 cells/mL", "U/L", "mM", "mg/L", "mmol/L")
 ROUNDING = 1e-9  # what a spreadsheet leaves of a zero
-JUMP = 10.0
+JUMP = 6.0  # a slip of the decimal point, less what happens between two samples
 
 
 def check(campaign: Campaign, model: Any = None) -> Findings:
@@ -167,9 +167,9 @@ def _jumps(run: Run, words: Vocabulary) -> Iterator[Finding]:
             if high or (low and now > 0):
                 yield Finding(
                     "warning", run.name, float(times[i]),
-                    f"{name} at {times[i]:g} h is {now:g} {word.unit}, {'above ten times' if high else 'below a tenth of'} "
+                    f"{name} at {times[i]:g} h is {now:g} {word.unit}, {'far above' if high else 'far below'} "
                     f"its neighbours ({before:g} and {after:g}).",
-                    "Check the decimal point, the dilution and the unit; mark it 'excluded' if it is wrong.",
+                    "Such a jump is often a slip by ten: check the decimal point, the dilution and the unit; mark it 'excluded' if it is wrong.",
                 )  # fmt: skip
 
 
@@ -186,14 +186,14 @@ def _events(run: Run, words: Vocabulary) -> Iterator[Finding]:
         if event.time < start:
             yield Finding(
                 "error", run.name, event.time,
-                f"The {event.kind} of {event.quantity} at {event.time:g} h is before the start of the "
+                f"the {event.kind} of {event.quantity} at {event.time:g} h is before the start of the "
                 f"run at {start:g} h.",
                 "Correct the time; what was in the vessel at the start is initial_<state> in the settings.",
             )  # fmt: skip
         if span and event.time > span[1] and event.kind != "sample":
             yield Finding(
                 "warning", run.name, event.time,
-                f"The {event.kind} of {event.quantity} at {event.time:g} h is after the last measurement "
+                f"the {event.kind} of {event.quantity} at {event.time:g} h is after the last measurement "
                 f"at {span[1]:g} h.", "Check its time.",
             )  # fmt: skip
 
@@ -215,14 +215,14 @@ def _profiles(run: Run) -> Iterator[Finding]:
             severe = missing > 0.1 * length and not step
             yield Finding(
                 "error" if severe else "warning", run.name, end,
-                f"Profile {name} ends at {end:g} h, before the last measurement at {span[1]:g} h.",
+                f"profile {name} ends at {end:g} h, before the last measurement at {span[1]:g} h.",
                 f"Add its value up to {span[1]:g} h"
                 + ("." if severe else f"; until then {profile.values[-1]:g} is held."),
             )  # fmt: skip
         if begin - span[0] > max(typical, 0.1 * length):
             yield Finding(
                 "warning", run.name, begin,
-                f"Profile {name} starts at {begin:g} h, after the start of the run at {span[0]:g} h.",
+                f"profile {name} starts at {begin:g} h, after the start of the run at {span[0]:g} h.",
                 f"Add its value at {span[0]:g} h; before it {profile.values[0]:g} is held.",
             )  # fmt: skip
 

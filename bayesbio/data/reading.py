@@ -158,6 +158,8 @@ def _read_path(path: Path, options: Options, gathered: Gathered) -> list[str]:
                 f"The folder {path} holds no table; expected measurements.csv, or CSV or Excel files "
                 "with one run each."
             )
+        if len(files) == 1:
+            return _read_path(files[0], options, gathered)
         found = [dataclasses.replace(sheet, name=file.stem) if len(pages) == 1 else sheet
                  for file in files for pages in [read_sheets(file)] for sheet in pages]  # fmt: skip
         _read_foreign(found, path.name, options, gathered)
@@ -232,19 +234,19 @@ def _runs_in_one_table(
     if has_runs:
         for name in sorted(measured - set(order)):
             gathered.fail(
-                f"It is in measurements but not in runs.{_nearest(name, order)}",
+                f"in measurements but not in runs; a row in both was expected.{_nearest(name, order)}",
                 "Add its row to runs, or correct the name.", name,
             )  # fmt: skip
         for name in sorted(set(order) - measured if measured else ()):
             gathered.warn(
-                f"It is in runs but has no measurements.{_nearest(name, measured - set(order))}",
+                f"in runs but without measurements.{_nearest(name, measured - set(order))}",
                 "It can be predicted, not fitted; correct the name if it was measured.", name,
             )  # fmt: skip
     others = {event[0]: "events" for event in gathered.events}
     others |= {entry.run: "profiles" for entry in gathered.entries if entry.role == "profile"}
     for name in sorted(set(others) - known):
         gathered.fail(
-            f"It is in {others[name]} but in no other table.{_nearest(name, known)}",
+            f"in {others[name]} but in no other table.{_nearest(name, known)}",
             "Correct the name, or add the run.", name,
         )  # fmt: skip
 
@@ -272,6 +274,9 @@ def _read_foreign(sheets: list[Sheet], stem: str, options: Options, gathered: Ga
         if not biggest.rows:
             raise DataError(f"{biggest.name} has a header but no rows; expected one row a sample.")
         raise DataError(no_time(biggest, options))
+    for sheet, found in blocks:
+        if found is None:
+            gathered.uses.append(ColumnUse(sheet.name, "not used", note="no table", sheet=sheet.name))
     names = _sheet_runs(timed, stem)
     for block, name in zip(timed, names, strict=True):
         gather(block, options, gathered, default_run=name)

@@ -115,7 +115,7 @@ def _profile(
     several = [time for time, found in values.items() if len({round(v, 12) for v in found}) > 1]
     if several:
         gathered.warn(
-            f"Profile {quantity} has several values at {several[0]:g} h; their mean was taken.",
+            f"profile {quantity} has several values at {several[0]:g} h; their mean was taken.",
             "Keep one value at each time.", run,
         )  # fmt: skip
     points = tuple((time, sum(found) / len(found)) for time, found in sorted(values.items()))

@@ -230,13 +230,13 @@ def _rows_with_time(
                               "and was left out.", "It has no time.")  # fmt: skip
         elif time is None and holds:
             gathered.warn(
-                f"Row {block.numbers[row]} of {block.name} has values but no time and was left out.",
+                f"row {block.numbers[row]} of {block.name} has values but no time and was left out.",
                 "Fill in its time to use it.", runs[row],
             )  # fmt: skip
         elif time is not None:
             column = block.header[layout.time or 0]
             gathered.fail(
-                f"The time in row {block.numbers[row]} of {block.name} (column {column!r}) is {time!r}; "
+                f"the time in row {block.numbers[row]} of {block.name} (column {column!r}) is {time!r}; "
                 "expected a number, a date or a duration.",
                 "Correct the cell, or delete the row.", runs[row],
             )  # fmt: skip
@@ -292,7 +292,7 @@ def _repeated_rows(
         content = (runs[row], str(times[row]), *(str(cell).strip() for cell in block.rows[row]))
         if content in seen:
             gathered.fail(
-                f"Row {block.numbers[row]} of {block.name} repeats row {block.numbers[seen[content]]} "
+                f"row {block.numbers[row]} of {block.name} repeats row {block.numbers[seen[content]]} "
                 f"({_when(times[row])}); each sample was expected once.",
                 "Delete one of the two, or number true replicates in a column 'replicate'.",
                 runs[row], times[row],
@@ -312,7 +312,7 @@ def _repeated_rows(
     if len(back) == 1 and len(keep) >= 4:  # more than one step back is another order of rows
         before, row = back[0]
         gathered.fail(
-            f"Time goes back from {_when(times[before])} to {_when(times[row])} in row "
+            f"time goes back from {_when(times[before])} to {_when(times[row])} in row "
             f"{block.numbers[row]} of {block.name}; times of a run were expected to increase.",
             "Correct the time, or sort the rows if it is right.", runs[row], times[row],
         )  # fmt: skip
@@ -463,6 +463,8 @@ class _WideReader(_Reader):
 
     def _plan(self, place: int, header: str, runs: list[str]) -> tuple[Plan, list[Finding]]:
         survey, options = self.survey, self.options
+        if self.only == "profile" and key(header) == "interpolation":
+            return Plan(place, header, note="linear or step"), []
         constant = survey.constant_in(place, runs)
         role = options.role_of(header, None)
         if role == "not used":
@@ -767,6 +769,9 @@ class _LongReader(_Reader):
     def _other(self, place: int, header: str) -> Plan:
         """Keep further columns of a long table that are the same throughout each run."""
         plan = Plan(place, header, name=headers.snake(header))
+        if self.only == "profile" and key(header) == "interpolation":
+            plan.note = "linear or step"
+            return plan
         if self.options.role_of(header, None) == "not used" or self.survey.is_empty(place):
             plan.note = "empty" if self.survey.is_empty(place) else "left out as told"
             return plan
@@ -803,7 +808,7 @@ def read_flag(cell: Any, gathered: Gathered, run: str, number: int) -> str:
     if read_cell(text).kind == "missing":
         return ""
     gathered.fail(
-        f"The flag in row {number} is {text!r}; expected blank, below, above, between or excluded.",
+        f"the flag in row {number} is {text!r}; expected blank, below, above, between or excluded.",
         "Correct it, or leave the column out with roles={'flag': 'ignore'}.", run,
     )  # fmt: skip
     return ""

@@ -96,7 +96,9 @@ def _settings_column(
             moment = to_moment(cell)
             if moment is not None:
                 gathered.add_setting(name, plan.name, moment.isoformat(sep=" "))
-    elif survey.is_numeric(place):
+    elif survey.is_numeric(place) or (
+        survey.count(place, "number") and headers.understand(header, options.words).words
+    ):
         plan = _setting_numbers(survey, place, header, names, options, gathered, convert)
     elif options.role_of(header, None) == "not used" or key(header) in headers.IGNORED_WORDS:
         plan.note = "text"
@@ -138,7 +140,7 @@ def _setting_numbers(
         try:
             value = convert(reading, plan.unit, plan.word).value
         except UnitError as error:
-            gathered.fail(f"Setting {plan.word.name} is given in {reading.unit or plan.unit!r}: {error}",
+            gathered.fail(f"setting {plan.word.name} is given in {reading.unit or plan.unit!r}: {error}",
                           f"Give it in {plan.word.unit}.", name, None, "unit")  # fmt: skip
             continue
         gathered.words.setdefault(plan.word.name, plan.word)
@@ -151,7 +153,7 @@ def _text_setting(
 ) -> None:
     cell = survey.cells[plan.place][names.index(name)]
     gathered.fail(
-        f"The setting {plan.header!r} in {survey.block.name} is {str(cell)!r}; expected a number.",
+        f"the setting {plan.header!r} in {survey.block.name} is {str(cell)!r}; expected a number.",
         "Correct the cell, or leave it empty.", name,
     )  # fmt: skip
 
@@ -186,7 +188,7 @@ def read_events(block: Block, options: Options, gathered: Gathered, default_run:
     for row, cells in enumerate(block.rows):
         number, run, time = block.numbers[row], runs[row], times[row]
         if time is None or isinstance(time, str):
-            gathered.fail(f"Row {number} of {block.name} has {time!r} for a time; expected a number or "
+            gathered.fail(f"row {number} of {block.name} has {time!r} for a time; expected a number or "
                           "a date.", "Fill in the time.", run)  # fmt: skip
             continue
         kind = _kind(cells[kind_place or 0], options)
@@ -204,7 +206,7 @@ def read_events(block: Block, options: Options, gathered: Gathered, default_run:
         reading = read_cell(cells[place_of["value"]], block.decimal)
         if reading.kind != "number":
             gathered.fail(
-                f"Event {kind!r} in row {number} of {block.name} has the value "
+                f"event {kind!r} in row {number} of {block.name} has the value "
                 f"{cells[place_of['value']]!r}; expected a number.", "Fill in the amount.", run,
             )  # fmt: skip
             continue
@@ -233,7 +235,7 @@ def _unknown_kind(
     close = difflib.get_close_matches(given.lower(), kinds, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     gathered.fail(
-        f"The kind of event in row {number} of {block.name} is {given!r}; expected one of "
+        f"the kind of event in row {number} of {block.name} is {given!r}; expected one of "
         f"{', '.join(kinds)}.{hint}", "Correct it.", run,
     )  # fmt: skip
 
@@ -252,7 +254,7 @@ def _event(
         return None
     word, stated = found.words[0], unit or found.unit or ""
     if stated and not units.is_unit(stated):
-        gathered.fail(f"The unit in row {number} of {block.name} is {stated!r}, which is not known here; "
+        gathered.fail(f"the unit in row {number} of {block.name} is {stated!r}, which is not known here; "
                       f"expected one like {word.amount_unit}.", "Correct it.", run, None, "unit")  # fmt: skip
         return None
     by_amount = kind in ("bolus", "sample")
@@ -265,13 +267,13 @@ def _event(
     except UnitError:
         advice = "a bolus is an amount" if kind == "bolus" else f"a {kind} was expected to be one"
         gathered.fail(
-            f"The {kind} of {word.name} in row {number} of {block.name} is given in {stated!r}; {advice} "
+            f"the {kind} of {word.name} in row {number} of {block.name} is given in {stated!r}; {advice} "
             f"in a unit like {target}.", "Correct value and unit.", run, None, "unit",
         )  # fmt: skip
         return None
     if value < 0 and by_amount:
         gathered.fail(
-            f"The {kind} of {word.name} in row {number} of {block.name} is {value:g} {target}; amounts "
+            f"the {kind} of {word.name} in row {number} of {block.name} is {value:g} {target}; amounts "
             "are zero or more.", "Correct the sign; what is taken out is a sample.", run,
         )  # fmt: skip
         return None
@@ -302,7 +304,7 @@ def read_profiles(block: Block, options: Options, gathered: Gathered, default_ru
             gathered.interpolations.setdefault((run, name), "linear")
         elif given:
             gathered.fail(
-                f"The interpolation in row {block.numbers[row]} of {block.name} is {given!r}; expected "
+                f"the interpolation in row {block.numbers[row]} of {block.name} is {given!r}; expected "
                 "linear or step.", "Correct it.", run,
             )  # fmt: skip
 

@@ -26,7 +26,7 @@ RUN_WORDS = _keys(
     "bioreactor name; reactor name; subject; sample group; well; well id; series; scale id; cell culture id"
 )
 TIME_UNITS = {
-    **dict.fromkeys(_keys("hour; hours; hrs; hr; h; elapsed hours; culture hours; Stunden; time h"), "h"),
+    **dict.fromkeys(_keys("hour; hours; hrs; hr; h; elapsed hours; culture hours; Stunden"), "h"),
     **dict.fromkeys(
         _keys("day; days; culture day; process day; working day; WD; day of culture; cultivation day;"
               "elapsed days; Tag; Tage; Kulturtag; day no; day number; days in culture; batch day; run day;"
@@ -39,8 +39,8 @@ TIME_UNITS = {
 TIME_WORDS = _keys(
     "time; t; elapsed time; elapsed; age; culture age; batch age; run time; runtime; process time;"
     "fermentation time; ferm time; culture time; cultivation time; culture duration; duration; batch time;"
-    "elapsed fermentation time; EFT; time elapsed; time since inoculation; inoculation time h; Zeit;"
-    "Prozesszeit; Kulturzeit; Kulturdauer; Fermentationszeit; Laufzeit; time point h; sample age; tiempo;"
+    "elapsed fermentation time; EFT; time elapsed; time since inoculation; Zeit;"
+    "Prozesszeit; Kulturzeit; Kulturdauer; Fermentationszeit; Laufzeit; sample age; tiempo;"
     "temps; time after inoculation; hours post inoculation; hpi; post inoculation; reaction time; process age;"
     "time from inoculation; TIME.PV; AGE.PV; age of culture; experiment time; culture period; sampling time;"
     "sample time; timepoint; time point; retention time"
@@ -68,7 +68,7 @@ QUANTITY_WORDS = _keys("quantity; analyte; parameter; test; test name; component
 VALUE_WORDS = _keys("value; result; results; numeric result; reported result; result value; measured value; reading; concentration; conc; Wert; Ergebnis; final result; numeric value; Messwert; entry; formatted entry; reported value; test result; amount; raw value; process value")  # fmt: skip
 UNIT_WORDS = _keys("unit; units; uom; unit of measure; result unit; result units; Einheit; units of measure; reported units; unit of measurement; eng units; engineering units; display unit")  # fmt: skip
 IGNORED_WORDS = _keys("sample; sample id; sample no; sample number; sample name; sample #; no; number; nr; index; idx; row; row no; seq; sequence; id; #; count; record; record id; line; entry no; operator; analyst; user; user name; comment; comments; remark; remarks; note; notes; status; instrument; instrument id; serial no; serial number; approved by; reviewed by; dilution; dilution factor; file; file name; barcode; position; plate; tube; vial; result status; method; sample type; Bemerkung; Kommentar; Probe; Probennummer; Probe Nr; Proben ID; unnamed 0; test id; sample position; cells counted; images; counted images; background; background intensity; alarm; alarms; event; events; limit; specification; spec; spec min; spec max; lower limit; upper limit; loq; lod; detection limit; lims id; request id; order no; project; year; month; sampled by; tested by; result entered; result entered on; tested on; test date; analysis date; approved on; department; site of test; phase; sample point; reported on; date reported; entered on; week no")  # fmt: skip
-NOISE_WORDS = frozenset("ysi nova bioprofile cedex vicell vi-cell vi cell countess hplc offline online off-line on-line inline at-line offgas conc conc. concentration measured measurement value values level result results reading actual pv avg average mean residual sample medium broth supernatant reactor vessel bioreactor culture final total offl onl calc calculated enzymatic uplc ic gc biolector ambr external internal current probe sensor raw process corrected biochem analyzer analyser flex flex2 cubian cedexbio bio hires c xr nc200 nc-200 nucleocounter daily".split())  # fmt: skip
+NOISE_WORDS = frozenset("ysi nova bioprofile cedex vicell vi-cell vi cell countess hplc offline online off-line on-line inline at-line offgas conc conc. concentration measured measurement value values level result results reading actual pv avg average mean residual sample medium broth supernatant reactor vessel bioreactor culture final total offl onl calc calculated enzymatic uplc ic gc biolector ambr external internal current probe sensor raw process corrected biochem analyzer analyser flex flex2 cubian cedexbio bio hires c xr nc200 nc-200 nucleocounter daily elisa octet protein a trypan blue filtered manual lab before after feed prefeed postfeed pre post start end new old estimated corr duplicate mab igg".split())  # fmt: skip
 PARTS = (
     (re.compile(r"[\s_\-.(]*\b(?:sd|std|stdev|std\.?\s?dev\.?|stddev|standard deviation|s\.d\.)\)?$", re.I), "sd"),
     (re.compile(r"[\s_\-.(]*\b(?:mean|avg\.?|average|mw|mittelwert)\)?$", re.I), "mean"),
@@ -138,6 +138,8 @@ def understand(text: str, vocabulary: Vocabulary, unit: str | None = None) -> He
     if unit is not None:
         unit = _bare(unit)
         unit = None if FORMAT_WORDS.fullmatch(unit) and unit != "-" else unit or None
+    if is_structure(text):
+        return Header(text, unit)
     if not re.search(r"[\[({%]", text) and (words := vocabulary.find_all(text)):
         return Header(text, unit, words)
     name, own, qualifier, bad = _split(text, vocabulary)
@@ -171,7 +173,7 @@ def _split(text: str, vocabulary: Vocabulary) -> tuple[str, str | None, str, str
             unit = found
         elif FORMAT_WORDS.fullmatch(inside):
             pass
-        elif _looks_like_unit(inside):
+        elif _looks_like_unit(inside) or _only_a_unit(text[group[0]], inside, vocabulary):
             bad = inside
         else:
             qualifier = inside
@@ -217,6 +219,16 @@ def _unit_of(text: str) -> str | None:
 def _looks_like_unit(text: str) -> bool:
     """Tell whether something in brackets was meant as a unit."""
     return bool(re.search(r"\w/\w|\^|%|\bper\b|\d[eE]\d|[a-zA-Z]-1\b", text)) and len(text) <= 25
+
+
+def _only_a_unit(bracket: str, inside: str, vocabulary: Vocabulary) -> bool:
+    """Tell whether what stands in brackets can be nothing but a unit, known or not."""
+    pieces = inside.lower().split()
+    if not pieces or all(piece in NOISE_WORDS for piece in pieces) or vocabulary.find_all(inside):
+        return False
+    if is_structure(inside) or not re.fullmatch(r"[A-Za-z. ]+", inside):
+        return False
+    return bracket == "[" or bool(re.fullmatch(r"[a-z]{1,12}", inside))
 
 
 def _tail_unit(text: str, vocabulary: Vocabulary) -> tuple[str, str] | None:

@@ -190,7 +190,17 @@ class Vocabulary:
             apart = _edits(given, known_key, allowed)
             if apart <= allowed and (best is None or apart < best[0]):
                 best = (apart, words[0].name)
-        return best[1] if best else None
+        return best[1] if best else self._composed_typo(name)
+
+    def _composed_typo(self, name: str) -> str | None:
+        """Find the misspelling inside initial_<state> and feed_<concentration>."""
+        words = re.sub(r"[\s\-]+", "_", str(name).strip())
+        for pattern, prefix, _ in COMPOSED:
+            match = re.fullmatch(pattern, words, re.IGNORECASE)
+            base = self.typo(match.group(1)) if match else None
+            if base is not None:
+                return f"{prefix}_{base}"
+        return None
 
     def quantity(self, name: str) -> Quantity:
         """

@@ -218,4 +218,33 @@ PARAMETERS = (
     _p("lag_time", "h", r"\lambda", "Time before growth"),
 )  # fmt: skip
 
-QUANTITIES = (*COUNTS, *PRODUCTS, *MOLECULES, *PARAMETERS)
+OIL = (
+    Quantity("feed_oil", "g/L", r"S_F", "Oil in the feed", role="setting"),
+    _p("oil_monod_constant", "g/L", "K_S", "Oil that gives half the rates"),
+    _p("oil_inhibition_constant", "g/L", "K_{iS}", "Oil that halves the rates by inhibition"),
+    _p("nitrogen_monod_constant", "g/L", "K_N", "Nitrogen that gives half the growth rate"),
+    _p("oxygen_monod_constant", "1", "K_O", "Dissolved oxygen that gives half the rates"),
+    _p("biomass_inhibition_constant", "g/L", "K_{iX}", "Biomass that halves the rates"),
+    _p("nitrogen_repression_constant", "g/L", "K_{iN}", "Nitrogen that halves formation"),
+    _p("maximum_formation_rate", "g/(g h)", r"\beta_{\max}", "Formation rate when nothing limits"),
+    _p("maximum_citrate", "g/L", r"c_{\max}", "Citrate at which its formation stops"),
+    _p("lipid_share", "1", "r_L", "Share of the formation that goes to lipid"),
+    _p("lipid_per_growth", "g/g", r"\alpha_L", "Lipid made per new biomass"),
+    _p("lipid_turnover_rate", "g/(g h)", "K_{SL}", "Lipid used again per biomass and time"),
+    _p("cell_yield_on_oil", "g/g", "Y_{XS}", "Biomass made per oil"),
+    _p("cell_yield_on_nitrogen", "g/g", "Y_{XN}", "Biomass made per nitrogen"),
+    _p("citrate_yield_on_oil", "g/g", "Y_{CS}", "Citrate made per oil"),
+    _p("lipid_yield_on_oil", "g/g", "Y_{LS}", "Lipid made per oil"),
+    _p("evaporation_rate", "L/h", r"V_{\mathrm{evap}}", "Water lost with the exhaust gas"),
+    _p("plateau", "g/L", r"Y_{\max}", "Level at which growth ends"),
+    _p("biomass_capacity", "g/L", r"X_{\max}", "Biomass at which growth stops"),
+    _p("rise_time", "h", r"t_r", "Time scale of the rise of a growth curve"),
+    _p("time_scale", "h", r"\tau", "Time scale of a growth curve"),
+    _p("rise_exponent", "1", "a", "Shape of the rise of a growth curve"),
+    _p("settling_exponent", "1", "b", "Shape of the end of a growth curve"),
+    _p("shape_exponent", "1", "n", "Shape of a growth curve"),
+    _p("product_inhibition_exponent", "1", "n_P", "Steepness of the inhibition by product"),
+    _p("ammonium_yield_on_cells", "g/(1e9 cells)", "Y_{AX}", "Ammonium made per new cells"),
+)
+
+QUANTITIES = (*COUNTS, *PRODUCTS, *MOLECULES, *PARAMETERS, *OIL)
