@@ -265,7 +265,7 @@ class PartialLeastSquares(Baseline):
 @dataclasses.dataclass(frozen=True)
 class RandomForest(Baseline):
     """
-    Random forest on time and the features: 100 trees, three readings to a leaf at least.
+    Random forest on time and the features: 60 trees, three readings to a leaf at least.
 
     Breiman (2001), doi:10.1023/A:1010933404324
     """
@@ -278,7 +278,7 @@ class RandomForest(Baseline):
         from sklearn.ensemble import RandomForestRegressor
 
         return lambda _: RandomForestRegressor(
-            n_estimators=100, min_samples_leaf=3, max_features=0.7, random_state=0
+            n_estimators=60, min_samples_leaf=3, max_features=0.7, random_state=0
         )
 
 
