@@ -38,7 +38,7 @@ def verdict_of(
     tree : DataTree
         Groups `posterior` and `sample_stats`; optionally `posterior_predictive`,
         `observed_data` and `log_likelihood` with one variable per quantity (a dimension of rows
-        after chain and draw; a coordinate `flag` on it marks censored rows), and `prior` or
+        after chain and draw; a coordinate `<quantity>_flag` marks censored rows), and `prior` or
         `log_prior`.
     gate : Gate, optional
         Thresholds.

@@ -52,8 +52,8 @@ def predicted_quantities(tree: xr.DataTree) -> list[Predicted]:
     ----------
     tree : DataTree
         With groups `posterior_predictive` and `observed_data`, optionally `log_likelihood`; one
-        variable per quantity with the same dimension of rows. A coordinate `flag` on the rows
-        marks censored values ("below", "above", "between").
+        variable per quantity with the same dimension of rows. A coordinate `<quantity>_flag` on the
+        rows marks censored values ("below", "above", "between").
 
     Returns
     -------
@@ -69,7 +69,7 @@ def predicted_quantities(tree: xr.DataTree) -> list[Predicted]:
         if name not in measured:
             continue
         observed = measured[name]
-        flag = observed.coords.get("flag", predictive[name].coords.get("flag"))
+        flag = observed.coords.get(f"{name}_flag", predictive[name].coords.get(f"{name}_flag"))
         values = observed.to_numpy().astype(float).ravel()
         exact = np.isfinite(values)
         if flag is not None:
@@ -253,7 +253,7 @@ def _row_labels(values: xr.DataArray, size: int) -> list[str]:
     named = {
         str(name): coordinate.to_numpy()
         for name, coordinate in values.coords.items()
-        if coordinate.dims == (rows[0],) and name not in (rows[0], "flag")
+        if coordinate.dims == (rows[0],) and name != rows[0] and not str(name).endswith("_flag")
     }
     if not named:
         return [f"row {number}" for number in range(size)]

@@ -104,6 +104,11 @@ class BatchReactor:
         return () if self.isothermal else ("jacket_temperature",)
 
     @property
+    def setting_defaults(self) -> Mapping[str, float]:
+        """Values of settings that a run may leave out: a charge holds only A."""
+        return {"initial_concentration_b": 0.0, "initial_concentration_c": 0.0}
+
+    @property
     def settings(self) -> tuple[str, ...]:
         """Names of the constants of a run."""
         return ("temperature",) if self.temperature_by_run else ()

@@ -61,6 +61,9 @@ _UNITS = {
     "specific_productivity": "g/(1e9 cells h)",
 }
 
+_INITIAL_DEAD_CELLS = Parameter(
+    low=0.002, high=0.1, source="assumed: 0.2 to 1 million cells/mL at 90 to 99 % viability"
+)
 _DEFAULTS = {
     "maximum_growth_rate": Parameter(low=0.015, high=0.075, source=_REVIEW),
     "glucose_monod_constant": Parameter(low=0.01, high=0.5, source=_REVIEW),
@@ -207,7 +210,15 @@ class MammalianFedBatch:
     @property
     def defaults(self) -> Mapping[str, Parameter]:
         """Central 90 % interval of every parameter."""
-        return {name: _DEFAULTS[name] for name in self.Parameters._fields}
+        known = {name: _DEFAULTS[name] for name in self.Parameters._fields}
+        if "dead_cell_density" in self.State._fields:
+            known["initial_dead_cell_density"] = _INITIAL_DEAD_CELLS
+        return known
+
+    @property
+    def setting_defaults(self) -> Mapping[str, float]:
+        """Values of settings that a run may leave out: an inoculum brings no product."""
+        return {"initial_titer": 0.0} if self.titer else {}
 
     @property
     def input_defaults(self) -> Mapping[str, float]:

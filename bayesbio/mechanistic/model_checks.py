@@ -281,7 +281,11 @@ def _name_problems(model: Any) -> Iterable[str]:
     for name in getattr(model, "grids", {}):
         if name not in model.State._fields:
             yield f"grids names {name!r}, which is no state.{_nearest(name, model.State._fields)}"
-    for part, allowed in (("input_defaults", model.inputs), ("setting_defaults", model.settings)):
+    starts = tuple(f"initial_{name}" for name in model.State._fields)
+    for part, allowed in (
+        ("input_defaults", model.inputs),
+        ("setting_defaults", (*model.settings, *starts)),
+    ):
         for name in getattr(model, part, {}):
             if name not in allowed:
                 yield f"{part} names {name!r}, which is not declared.{_nearest(name, allowed)}"

@@ -1,7 +1,7 @@
 """Equations to trajectories: tracing, generated kernels, solvers, events, gradients."""
 
 from bayesbio.data import Event, Profile
-from bayesbio.ode.equations import equation_pairs, equations
+from bayesbio.ode.latex import equation_pairs, equations
 from bayesbio.ode.simulation import simulate
 
 __all__ = ["Event", "Profile", "equation_pairs", "equations", "simulate", "trajectories"]

@@ -13,8 +13,10 @@ import importlib.util
 import os
 import sys
 import tempfile
+from collections.abc import Hashable
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.emission import emit
@@ -33,14 +35,14 @@ class Kernels:
 def kernels(model: ProcessModel) -> Kernels:
     """Kernels of a process model, from this process, the disk, or made anew."""
     try:
-        return _remembered(model)
+        return _remembered(cast(Hashable, model))
     except TypeError as error:
         if "unhashable" not in str(error):
             raise
         return _made(model)
 
 
-def _made(model: ProcessModel) -> Kernels:
+def _made(model: Any) -> Kernels:
     traced = trace(model)
     source = emit(traced)
     key = hashlib.sha256(source.encode()).hexdigest()[:24]

@@ -58,7 +58,7 @@ class Plan:
     name: str
     times: np.ndarray
     profiles: Mapping[str, Profile]
-    events: Sequence[Event]
+    events: Iterable[Event]
 
 
 def schedule(traced: Trace, plans: Sequence[Plan]) -> Schedule:
@@ -90,25 +90,30 @@ def schedule(traced: Trace, plans: Sequence[Plan]) -> Schedule:
             moments |= {time for time in profile.times if start < time < stop}
         ordered = sorted(moments)
 
-        def add(begin: float, end: float, save: int, before: Iterable, profiles: list = profiles):
-            level, slope = _inputs(profiles, begin, end)
+        def add(
+            span: tuple[float, float],
+            save: int,
+            before: list[tuple[int, np.ndarray, np.ndarray]],
+            profiles: list[Profile] = profiles,
+        ) -> None:
             first_jumps.append(len(jumps))
             jumps.extend(before)
-            rows.append((begin, end, save, level, slope))
+            rows.append((*span, save, *_inputs(profiles, *span)))
 
-        last, waiting = start, []
+        last = start
+        waiting: list[tuple[int, np.ndarray, np.ndarray]] = []
         for moment in ordered:
             here = [event for event in events if event[0] == moment]
             first = [event[2:] for event in here if event[1] in FIRST_KINDS]
             later = [event[2:] for event in here if event[1] not in FIRST_KINDS]
             if moment > last:
                 save = -1 if first else looks.get(moment, -1)
-                add(last, moment, save, waiting)
+                add((last, moment), save, waiting)
                 waiting = []
             if first or moment == start:
                 waiting += first
                 if moment in looks:
-                    add(moment, moment, looks[moment], waiting)
+                    add((moment, moment), looks[moment], waiting)
                     waiting = []
             waiting += later
             last = moment

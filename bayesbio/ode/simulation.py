@@ -121,6 +121,16 @@ def _virtual_run(settings: Any, profiles: Any, events: Any) -> Run:
     return Run("virtual", settings=settings or {}, profiles=made, events=tuple(events or ()))
 
 
+def stated(run: Run, name: str) -> Any:
+    """
+    Find what a run says of a setting or an initial state; None where it says nothing.
+
+    The start of a state may stand in the table of runs under the state's own name: ``volume``.
+    """
+    value = run.settings.get(name)
+    return run.settings.get(name.removeprefix("initial_")) if value is None else value
+
+
 def run_values(compiled: Kernels, runs: Sequence[Run], given: Mapping[str, Any]) -> dict[str, Any]:
     """
     Values of every name a model needs: as given, else from the settings of each run.
@@ -141,7 +151,8 @@ def run_values(compiled: Kernels, runs: Sequence[Run], given: Mapping[str, Any])
         if name in given:
             values[name] = given[name]
             continue
-        found = [run.settings.get(name, defaults.get(name)) for run in runs]
+        found = [stated(run, name) for run in runs]
+        found = [defaults.get(name) if value is None else value for value in found]
         missing = [run.name for run, value in zip(runs, found, strict=True) if value is None]
         if missing:
             unit = model.units.get(name.removeprefix("initial_"), "1")
@@ -283,7 +294,7 @@ def _dataset(
     grids = getattr(traced.model, "grids", {})
     for name in traced.observed_names:
         part = full[..., traced.place(name)]
-        dims = ("chain", "draw", "run", "time")
+        dims: tuple[str, ...] = ("chain", "draw", "run", "time")
         if name in grids:
             dimension, coordinates = grids[name]
             dims, coords[dimension] = (*dims, dimension), np.asarray(coordinates)

@@ -91,7 +91,7 @@ class Trace:
         return self.fields[quantity] if quantity in self.fields else self.outputs[quantity]
 
 
-def trace(model: ProcessModel) -> Trace:
+def trace(model: Any) -> Trace:
     """
     Evaluate a process model on symbols.
 

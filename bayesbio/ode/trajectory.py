@@ -64,7 +64,7 @@ class Solve(Op):
         """Gradient through the adjoint of the accepted steps."""
         if isinstance(cotangents[0].type, DisconnectedType):
             return [disconnected_type() for _ in inputs]
-        thetabar, *rest = Pull(self.key)(*inputs, cotangents[0], *outputs[1:], return_list=True)
+        thetabar, *rest = Pull(self.key).make_node(*inputs, cotangents[0], *outputs[1:]).outputs
         found = dict(zip(DIFFERENTIABLE, rest, strict=True))
         return [thetabar, *(found.get(name, disconnected_type()) for name in SCHEDULE)]
 
@@ -102,11 +102,8 @@ def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
     rtol, atol, keep = op.rtol, op.atol, op.keep
 
     @numba_njit
-    def solve_runs(theta, runs, edges, saves, levels, slopes, jumps, kinds, amounts, given):
-        return solve(
-            theta, runs, edges, saves, levels, slopes, jumps, kinds, amounts, given,
-            rtol, atol, keep,
-        )  # fmt: skip
+    def solve_runs(*arguments: Any) -> Any:
+        return solve(*arguments, rtol, atol, keep)
 
     return solve_runs, 1
 
@@ -116,14 +113,8 @@ def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
     pull = load_module(op.key).pull
 
     @numba_njit
-    def pull_runs(
-        theta, runs, edges, saves, levels, slopes, jumps, kinds, amounts, given,
-        storedbar, status, tape, marks,
-    ):  # fmt: skip
-        return pull(
-            theta, runs, edges, saves, levels, slopes, jumps, kinds, amounts, given,
-            storedbar, status, tape, marks,
-        )  # fmt: skip
+    def pull_runs(*arguments: Any) -> Any:
+        return pull(*arguments)
 
     return pull_runs, 1
 
@@ -134,7 +125,7 @@ def drop_unused_tape(fgraph: Any, node: Apply) -> list[Variable] | bool:
     """Keep no tape in a graph that takes no gradients."""
     if node.op.keep and not fgraph.clients[node.outputs[2]]:
         bare = Solve(node.op.key, node.op.rtol, node.op.atol, keep=False)
-        return bare(*node.inputs, return_list=True)
+        return bare.make_node(*node.inputs).outputs
     return False
 
 
@@ -206,7 +197,7 @@ def trajectories(
         plans.append(Plan(run.name, times, run.profiles, run.events))
         rows[run.name] = (first, times)
         first += len(times)
-    stored = solved(compiled, list(campaign), plans, values, rtol=rtol, atol=atol)[0]
+    stored: Any = solved(compiled, list(campaign), plans, values, rtol=rtol, atol=atol)[0]
     found = {}
     for name in known:
         part = frame[frame["quantity"] == name]
@@ -249,4 +240,4 @@ def solved(
         pytensor.shared(array, name=f"schedule_{number}_{name}")
         for name, array in zip(SCHEDULE, arrays, strict=True)
     ]
-    return Solve(compiled.key, rtol, atol)(theta, *shared, return_list=True)
+    return Solve(compiled.key, rtol, atol).make_node(theta, *shared).outputs

@@ -33,7 +33,7 @@ def build(*, rate=None, sd=1.0, stats=None, observed=None, flag=None, prior=None
     draw, row = ("chain", "draw"), ("chain", "draw", "glucose_row")
     rows = {"run": ("glucose_row", RUNS), "time_h": ("glucose_row", HOURS)}
     if flag is not None:
-        rows["flag"] = ("glucose_row", flag)
+        rows["glucose_flag"] = ("glucose_row", flag)
     groups = {
         "posterior": xr.Dataset(
             {

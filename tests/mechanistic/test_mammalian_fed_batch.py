@@ -111,7 +111,11 @@ def test_without_glutamine_ammonium_comes_with_new_cells():
     lean = MammalianFedBatch(glutamine=False)
     assert "ammonium_yield_on_cells" in lean.Parameters._fields
     assert not [name for name in lean.units if "glutamine" in name]
-    given = {name: (value.low + value.high) / 2 for name, value in lean.defaults.items()}
+    given = {
+        name: (value.low + value.high) / 2
+        for name, value in lean.defaults.items()
+        if name in lean.Parameters._fields
+    }
     state = lean.State(5.0, 0.1, 3.0, 1.0, 0.05, 0.5, 1.0)
     still = SimpleNamespace(feed_rate=0.0), SimpleNamespace(feed_glucose=100.0)
     rates = lean.rates(0.0, state, lean.Parameters(**given), *still)
@@ -121,7 +125,11 @@ def test_without_glutamine_ammonium_comes_with_new_cells():
 
 def test_plentiful_glutamine_is_the_same_as_none_in_the_model():
     full, lean = MammalianFedBatch(), MammalianFedBatch(glutamine=False)
-    shared = {name: (value.low + value.high) / 2 for name, value in full.defaults.items()}
+    shared = {
+        name: (value.low + value.high) / 2
+        for name, value in full.defaults.items()
+        if name in full.Parameters._fields
+    }
     state = dict(
         viable_cell_density=5.0, dead_cell_density=0.1, glucose=3.0, lactate=1.0, ammonium=0.05,
         titer=0.5, volume=1.0,

@@ -114,9 +114,10 @@ def test_every_equation_balances_in_its_units(model):
 
 @every_model()
 def test_every_parameter_has_a_unit_a_default_and_a_source(model):
-    assert set(model.defaults) == set(model.Parameters._fields)
+    starts = {f"initial_{state}" for state in model.State._fields}
+    assert set(model.defaults) - starts == set(model.Parameters._fields)
     for parameter, default in model.defaults.items():
-        units.unit(model.units[parameter])
+        units.unit(model.units[parameter.removeprefix("initial_")])
         assert default.probability == 0.9
         assert len(default.source) > 10, parameter
 

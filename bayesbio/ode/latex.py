@@ -27,8 +27,16 @@ def equations(model: ProcessModel) -> str:
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
-def equation_pairs(model: ProcessModel) -> list[tuple[str, str]]:
-    """Left and right sides in LaTeX: rates first, then balances (or the solution), then outputs."""
+def equation_pairs(model: Any) -> list[tuple[str, str]]:
+    """
+    Left and right sides in LaTeX: rates first, then balances (or the solution), then outputs.
+
+    Examples
+    --------
+    >>> from bayesbio.mechanistic import BatchReactor
+    >>> len(equation_pairs(BatchReactor(isothermal=True)))
+    5
+    """
     state = model.State(*(_symbol(name, model) for name in model.State._fields))
     parameters = model.Parameters(*(_symbol(name, model) for name in model.Parameters._fields))
     inputs = _Named({name: _symbol(name, model) for name in getattr(model, "inputs", ())})

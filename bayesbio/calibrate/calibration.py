@@ -1,0 +1,353 @@
+"""A calibrated process model: its posterior, whether to believe it, and what it predicts."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesbio.calibrate.prediction import noise_parameters, predict_runs
+from bayesbio.data import Campaign, Event
+from bayesbio.errors import BayesbioError, CalibrationError
+from bayesbio.inference import Noise, Verdict, verdict_of, write_archive
+from bayesbio.mechanistic import ProcessModel, find_model
+from bayesbio.ode import simulate
+from bayesbio.ode.cache import kernels
+
+KIND = "calibration"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Calibration:
+    """
+    A process model calibrated on a campaign.
+
+    Made by `fit`, or read back by `bayesbio.load`.
+
+    Attributes
+    ----------
+    model : ProcessModel
+    campaign : Campaign
+        What it was calibrated on.
+    posterior : DataTree
+        Groups posterior, sample_stats, prior, posterior_predictive, log_likelihood,
+        observed_data; the last three hold one variable a quantity with dims
+        (chain, draw, <quantity>_row).
+    noise : mapping of quantity to Noise
+    options : mapping
+        What the fit was asked for, as plain text and numbers: priors and their sources, given
+        values, levels, findings, tolerances, seed.
+    """
+
+    model: ProcessModel
+    campaign: Campaign
+    posterior: xr.DataTree
+    noise: Mapping[str, Noise]
+    options: Mapping[str, Any]
+
+    @property
+    def draws(self) -> xr.Dataset:
+        """Draws of the unknowns, dims (chain, draw, ...)."""
+        return self.posterior["posterior"].to_dataset()
+
+    @property
+    def random_seed(self) -> int:
+        """Seed of the fit."""
+        return int(self.options["random_seed"])
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """What each varying parameter varies over."""
+        return {name: tuple(levels) for name, levels in self.options["vary"].items()}
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """Hash of model, data, options and draws."""
+        found = hashlib.sha256()
+        found.update(kernels(self.model).trace.fingerprint.encode())
+        found.update(self.campaign.hash.encode())
+        found.update(json.dumps(dict(self.options), sort_keys=True).encode())
+        for name, values in sorted(self.draws.data_vars.items(), key=lambda item: str(item[0])):
+            found.update(str(name).encode())
+            found.update(np.ascontiguousarray(values.to_numpy()).tobytes())
+        return found.hexdigest()
+
+    def check(self) -> Verdict:
+        """
+        Whether the draws can be trusted and the model fits: every item with its number.
+
+        Returns
+        -------
+        Verdict
+        """
+        return self._verdict
+
+    @functools.cached_property
+    def _verdict(self) -> Verdict:
+        return verdict_of(self.posterior)
+
+    def require(self) -> Calibration:
+        """
+        Return this calibration if its verdict passed.
+
+        Raises
+        ------
+        CalibrationError
+            With the verdict, if it did not.
+        """
+        if not self.check().passed:
+            raise CalibrationError(f"The calibration did not pass its checks.\n{self.check()}")
+        return self
+
+    def summary(self) -> pd.DataFrame:
+        """
+        Posterior of each unknown, one row a number.
+
+        Returns
+        -------
+        DataFrame
+            Index: name, with its group in brackets. Columns unit, mean, sd, eti_5, eti_50, eti_95,
+            r_hat, ess_bulk, ess_tail, prior_5, prior_95. ``attrs["verdict"]`` says whether to
+            believe it.
+        """
+        import arviz as az
+
+        draws = self.draws
+        names = [str(name) for name in draws.data_vars if "_effect_" not in str(name)]
+        exact = {"stats.ci_prob": 0.9, "stats.ci_kind": "eti", "stats.round_to": "none"}
+        with az.rc_context(exact):
+            table = az.summary(self.posterior, var_names=names, kind="all")
+        low = next(column for column in table.columns if column.endswith("_lb"))
+        high = next(column for column in table.columns if column.endswith("_ub"))
+        found = pd.DataFrame(
+            {
+                "unit": [self.unit(str(name).split("[")[0]) for name in table.index],
+                "mean": table["mean"],
+                "sd": table["sd"],
+                "eti_5": table[low],
+                "eti_50": np.concatenate(
+                    [np.atleast_1d(draws[name].median(("chain", "draw"))).ravel() for name in names]
+                ),
+                "eti_95": table[high],
+                "r_hat": table["r_hat"],
+                "ess_bulk": table["ess_bulk"],
+                "ess_tail": table["ess_tail"],
+            },
+            index=table.index,
+        )
+        if "prior" in self.posterior.children:
+            prior = self.posterior["prior"].to_dataset()
+            for probability, column in ((0.05, "prior_5"), (0.95, "prior_95")):
+                found[column] = np.concatenate(
+                    [
+                        np.atleast_1d(prior[name].quantile(probability, ("chain", "draw"))).ravel()
+                        for name in names
+                    ]
+                )
+        found.attrs["verdict"] = "passed" if self.check().passed else str(self.check())
+        return found
+
+    def unit(self, name: str) -> str:
+        """
+        Look the unit of a posterior variable up.
+
+        Effects carry the unit of their parameter, spreads of positive parameters none (they are
+        relative), noise that of its quantity or none where it is relative.
+        """
+        units = self.model.units
+        if name.startswith("noise_"):
+            quantity = name.removeprefix("noise_")
+            noise = self.noise.get(quantity)
+            relative = noise is None or noise.kind in ("lognormal", "proportional")
+            return "1" if relative else units.get(quantity, "1")
+        if "_sd_" in name:
+            base = name.split("_sd_")[0]
+            return "1" if self.options["positive"].get(base, True) else units.get(base, "1")
+        base = name.split("_by_")[0]
+        return units.get(base, units.get(base.removeprefix("initial_"), "1"))
+
+    def predict(
+        self,
+        runs: Any = None,
+        *,
+        times: Any = None,
+        until: float | None = None,
+        settings: Mapping[str, Any] | None = None,
+        profiles: Mapping[str, Any] | None = None,
+        events: Sequence[Event] | None = None,
+        noise: bool = True,
+        random_seed: int = 0,
+    ) -> xr.Dataset:
+        """
+        Predict runs of the campaign, changed runs, or new ones.
+
+        Parameters
+        ----------
+        runs : names, Run objects or Campaign, optional
+            By default every run of the campaign, or one new run where settings, profiles or
+            events are given. A run that is not in the campaign draws new run effects.
+        times : array [h], optional
+            By default the times of the readings.
+        until : float [h], optional
+            Instead of times: an even grid from the start until then.
+        settings, profiles, events : optional
+            Of the new run, or replacing those of the runs named.
+        noise : bool
+            Whether measured quantities scatter as readings do.
+        random_seed : int
+            Same input, same bytes.
+
+        Returns
+        -------
+        Dataset
+            One variable per state and output, dims (chain, draw, run, time), units in attrs.
+
+        Raises
+        ------
+        ModelError, DataError
+            Something that the prediction needs is missing.
+        """
+        return predict_runs(
+            self.model,
+            self.campaign,
+            self.draws,
+            given=self.options["given"],
+            levels=self.groups,
+            positive=self.options["positive"],
+            noise=self.noise,
+            runs=runs,
+            times=times,
+            until=until,
+            settings=settings,
+            profiles=profiles,
+            events=events,
+            with_noise=noise,
+            random_seed=random_seed,
+            rtol=self.options["rtol"],
+            atol=self.options["atol"],
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """
+        Save as one ``.nc`` file that `bayesbio.load` reads.
+
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        Path
+        """
+        model: dict[str, Any] = {"name": type(self.model).__name__}
+        if dataclasses.is_dataclass(self.model):
+            model["options"] = dataclasses.asdict(self.model)
+        content = {
+            "model": model,
+            "fingerprint": kernels(self.model).trace.fingerprint,
+            "campaign": self.campaign.to_dict(),
+            "noise": {name: noise.to_dict() for name, noise in self.noise.items()},
+            "options": dict(self.options),
+        }
+        write_archive(path, self.posterior, kind=KIND, content=content)
+        return Path(path)
+
+
+def calibration_from_archive(
+    tree: xr.DataTree, content: Mapping[str, Any], model: ProcessModel | None = None
+) -> Calibration:
+    """
+    Rebuild a calibration from an archive; executes nothing from the file.
+
+    Parameters
+    ----------
+    tree : DataTree
+    content : mapping
+    model : ProcessModel, optional
+        Needed where the model is not one of the library's.
+
+    Raises
+    ------
+    CalibrationError
+        The model is unknown, or its equations are not those of the file.
+
+    Examples
+    --------
+    >>> from bayesbio.inference import read_archive
+    >>> tree, kind, content = read_archive("posterior.nc")  # doctest: +SKIP
+    >>> calibration_from_archive(tree, content).check()  # doctest: +SKIP
+    """
+    stored = content["model"]
+    if model is None:
+        try:
+            model = find_model(stored["name"], **stored.get("options", {}))
+        except BayesbioError as error:
+            raise CalibrationError(
+                f"The file holds a posterior of {stored['name']!r}, which is not in the library of "
+                "models. Give the model itself: bayesbio.load(path, model=YourModel())."
+            ) from error
+    traced = kernels(model).trace
+    if traced.fingerprint != content["fingerprint"]:
+        raise CalibrationError(
+            f"The file holds a posterior of {stored['name']} whose equations, names or units are "
+            f"not those of {type(model).__name__} as it is now. Load it with the model it was "
+            "fitted with, or fit again."
+        )
+    return Calibration(
+        model=model,
+        campaign=Campaign.from_dict(content["campaign"]),
+        posterior=tree,
+        noise={name: Noise.from_dict(noise) for name, noise in content["noise"].items()},
+        options=content["options"],
+    )
+
+
+def predictive_groups(
+    model: ProcessModel,
+    campaign: Campaign,
+    draws: xr.Dataset,
+    noise: Mapping[str, Noise],
+    rows: Mapping[str, pd.DataFrame],
+    values: Mapping[str, Any],
+    *,
+    random_seed: int,
+    rtol: float,
+    atol: float,
+) -> dict[str, xr.Dataset]:
+    """
+    Posterior predictive readings, log likelihood and readings, by quantity and row.
+
+    Computed from the draws with the same kernels and formulas as the posterior itself.
+    """
+    course = simulate(model, parameters=values, campaign=campaign, rtol=rtol, atol=atol)
+    rng = np.random.default_rng(random_seed)
+    predictive, likelihood, observed = {}, {}, {}
+    coords: dict[str, Any] = {"chain": draws["chain"], "draw": draws["draw"]}
+    for quantity, part in rows.items():
+        run = course["run"].to_index().get_indexer(part["run"].astype(str))
+        time = course["time"].to_index().get_indexer(part["time_h"])
+        mean = course[quantity].to_numpy()[:, :, run, time]
+        row = f"{quantity}_row"
+        flat = noise_parameters(draws, quantity, extra=0)
+        wide = noise_parameters(draws, quantity, extra=1)
+        dims = ("chain", "draw", row)
+        predictive[quantity] = (dims, noise[quantity].draw(mean, wide, rng))
+        likelihood[quantity] = (dims, noise[quantity].log_likelihood(mean, part, flat))
+        observed[quantity] = ((row,), part["value"].to_numpy(float, copy=True))
+        coords[f"{quantity}_run"] = ((row,), part["run"].to_numpy().astype(str))
+        coords[f"{quantity}_time"] = ((row,), part["time_h"].to_numpy(float, copy=True))
+        coords[f"{quantity}_flag"] = ((row,), part["flag"].to_numpy().astype(str))
+    plain = {name: value for name, value in coords.items() if name not in ("chain", "draw")}
+    return {
+        "posterior_predictive": xr.Dataset(predictive, coords),
+        "log_likelihood": xr.Dataset(likelihood, coords),
+        "observed_data": xr.Dataset(observed, plain),
+    }

@@ -1,0 +1,181 @@
+"""From a campaign and a process model to a calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesbio.calibrate.calibration import Calibration, predictive_groups
+from bayesbio.calibrate.formulation import Formulation, formulate
+from bayesbio.calibrate.model import model_of
+from bayesbio.calibrate.prediction import run_parameters
+from bayesbio.data import Campaign
+from bayesbio.inference import LogDensity, Noise, Progress, describe, sample
+from bayesbio.mechanistic import ProcessModel
+
+PRIOR_DRAWS = 500
+
+
+def fit(
+    campaign: Campaign,
+    model: ProcessModel,
+    *,
+    priors: Mapping[str, Any] | None = None,
+    vary: Mapping[str, str | Iterable[str]] | None = None,
+    noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    random_seed: int,
+    target_accept: float = 0.9,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    progress: Callable[[Progress], None] | bool | None = None,
+) -> Calibration:
+    """
+    Calibrate a process model on a campaign by Markov chain Monte Carlo.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        Runs with measurements, settings, profiles and events; ragged and incomplete as they are.
+    model : ProcessModel
+        The mechanism.
+    priors : mapping of name to distribution or number
+        For parameters, settings and ``initial_<state>``; a number fixes the value. Parameters that
+        are left out take the model's default interval. An initial state that no run states is
+        estimated run by run around its first readings.
+    vary : mapping of parameter to level
+        Partial pooling over ``"run"`` or a column of the table of runs; whether effects are
+        sampled centred is decided from how much the readings say.
+    noise : mapping of quantity to Noise or its name
+        By default chosen from the data (`default_noise`); censoring follows the flags.
+    draws, tune, chains : int
+        Draws kept and tuning draws a chain, and chains.
+    random_seed : int
+        Same input and seed, same draws.
+    target_accept : float
+        Mean acceptance the step size is adapted to.
+    rtol, atol : float
+        Tolerances of the solver.
+    progress : callable or bool
+        True shows a bar with the remaining time.
+
+    Returns
+    -------
+    Calibration
+        Ask it `.check()` before anything else; nothing that fails there is a result.
+
+    Raises
+    ------
+    DataError, UnitError
+        The campaign has errors.
+    ModelError
+        A name is unknown, or something the model needs is missing.
+    CalibrationError
+        No finite start exists.
+
+    Examples
+    --------
+    >>> from bayesbio.data import read_campaign
+    >>> from bayesbio.mechanistic import BatchCulture
+    >>> campaign = read_campaign("runs.csv")  # doctest: +SKIP
+    >>> calibration = fit(campaign, BatchCulture(), random_seed=1)  # doctest: +SKIP
+    >>> calibration.check().passed  # doctest: +SKIP
+    True
+    """
+    formulation = formulate(campaign, model, priors=priors, vary=vary, noise=noise)
+    made = model_of(formulation, rtol=rtol, atol=atol)
+    density = LogDensity(made)
+    tree = sample(
+        density,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        random_seed=random_seed,
+        hold=spreads(formulation),
+        target_accept=target_accept,
+        progress=progress,
+    )
+    posterior = tree["posterior"].to_dataset()
+    options = options_of(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
+    values = run_parameters(
+        formulation.kernels.trace.names,
+        posterior,
+        list(campaign),
+        campaign,
+        formulation.given,
+        {name: tuple(levels) for name, levels in options["vary"].items()},
+        options["positive"],
+        np.random.default_rng(random_seed),
+    )
+    groups = predictive_groups(
+        model,
+        campaign,
+        posterior,
+        formulation.noise,
+        formulation.rows,
+        values,
+        random_seed=random_seed,
+        rtol=rtol,
+        atol=atol,
+    )
+    tree["prior"] = xr.DataTree(prior_of(density, posterior, random_seed))
+    for name, group in groups.items():
+        tree[name] = xr.DataTree(group)
+    return Calibration(
+        model=model,
+        campaign=campaign,
+        posterior=tree,
+        noise=formulation.noise,
+        options=options,
+    )
+
+
+def spreads(formulation: Formulation) -> tuple[str, ...]:
+    """Names of the standard deviations between groups."""
+    return tuple(
+        f"{unknown.name}_sd_{level}" for unknown in formulation.unknowns for level in unknown.levels
+    )
+
+
+def options_of(
+    formulation: Formulation, *, random_seed: int, rtol: float, atol: float
+) -> dict[str, Any]:
+    """Describe what was asked for as plain text and numbers, for reports and archives."""
+    unknowns = formulation.unknowns
+    return {
+        "random_seed": int(random_seed),
+        "rtol": float(rtol),
+        "atol": float(atol),
+        "priors": {unknown.name: describe(unknown.prior) for unknown in unknowns},
+        "sources": {unknown.name: unknown.source for unknown in unknowns},
+        "given": {name: float(value) for name, value in formulation.given.items()},
+        "vary": {unknown.name: list(unknown.levels) for unknown in unknowns if unknown.levels},
+        "positive": {unknown.name: unknown.positive for unknown in unknowns},
+        "noise": {name: noise.describe() for name, noise in formulation.noise.items()},
+        "findings": [str(finding) for finding in formulation.findings],
+    }
+
+
+def prior_of(density: LogDensity, posterior: xr.Dataset, random_seed: int) -> xr.Dataset:
+    """Draws from the prior of every posterior variable, dims (chain, draw, ...)."""
+    points = density.prior_points(PRIOR_DRAWS, random_seed=random_seed)
+    rows = [density.values(point) for point in points]
+    return xr.Dataset(
+        {
+            str(name): (
+                values.dims,
+                np.stack([row[str(name)] for row in rows])[None],
+            )
+            for name, values in posterior.data_vars.items()
+        },
+        {
+            name: values
+            for name, values in posterior.coords.items()
+            if name not in ("chain", "draw")
+        },
+    )

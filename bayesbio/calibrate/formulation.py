@@ -1,0 +1,329 @@
+"""What is unknown, what is given and what was read: a calibration before any sampling."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+
+from bayesbio.data import Campaign, Finding, check
+from bayesbio.errors import CalibrationError, DataError, ModelError
+from bayesbio.inference import (
+    Noise,
+    between,
+    default_noise,
+    is_positive,
+    lognormal,
+    normal,
+    proportional,
+    student_t,
+)
+from bayesbio.mechanistic import Parameter, ProcessModel
+from bayesbio.ode.cache import Kernels, kernels
+from bayesbio.ode.simulation import stated
+
+NOISES = {
+    "normal": normal,
+    "proportional": proportional,
+    "lognormal": lognormal,
+    "student_t": student_t,
+}
+CLEAR = 0.02  # a reading at the start above this share of the largest one is not nothing
+EARLY = 0.05  # a first reading within this share of a run says what the run started from
+START_SPREAD = 0.5  # sd of the logarithm of an unknown start around the first readings
+LATE_START_SPREAD = 1.5  # the same where the first reading comes late
+
+
+@dataclasses.dataclass(frozen=True)
+class Unknown:
+    """
+    One parameter, setting or initial state to be estimated.
+
+    Attributes
+    ----------
+    name : str
+    prior : unnamed PyMC distribution
+    source : str
+        Where the prior comes from.
+    levels : tuple of str
+        What it varies over (partial pooling); empty for one value.
+    each_run : bool
+        One independent value a run, without pooling (unknown starts).
+    """
+
+    name: str
+    prior: Any
+    source: str
+    levels: tuple[str, ...] = ()
+    each_run: bool = False
+
+    @property
+    def positive(self) -> bool:
+        """Whether its effects act on the log scale."""
+        return is_positive(self.prior)
+
+
+@dataclasses.dataclass(frozen=True)
+class Formulation:
+    """
+    Everything a calibration needs, resolved and checked.
+
+    Attributes
+    ----------
+    campaign : Campaign
+    kernels : Kernels
+    unknowns : tuple of Unknown
+    given : mapping of name to number
+        Parameters and settings fixed by the user.
+    noise : mapping of quantity to Noise, scaled to the data
+    rows : mapping of quantity to DataFrame
+        Readings of each quantity in the order of the trajectories, without excluded ones.
+    kept : mapping of quantity to bool array
+        Which rows of ``campaign.to_frame()`` of that quantity these are.
+    findings : tuple of Finding
+        Warnings that go into the report.
+    """
+
+    campaign: Campaign
+    kernels: Kernels
+    unknowns: tuple[Unknown, ...]
+    given: Mapping[str, Any]
+    noise: Mapping[str, Noise]
+    rows: Mapping[str, pd.DataFrame]
+    kept: Mapping[str, np.ndarray]
+    findings: tuple[Finding, ...]
+
+
+def formulate(
+    campaign: Campaign,
+    model: ProcessModel,
+    *,
+    priors: Mapping[str, Any] | None = None,
+    vary: Mapping[str, str | Iterable[str]] | None = None,
+    noise: Mapping[str, Noise | str] | Noise | str | None = None,
+) -> Formulation:
+    """
+    Decide what is estimated, from which prior, and how each quantity scatters.
+
+    A parameter takes its prior from ``priors``, else the model's default interval; a number in
+    ``priors`` fixes it. A setting or ``initial_<state>`` is taken from the runs unless a prior is
+    given; an initial state that no run states is estimated run by run around its first readings.
+
+    Raises
+    ------
+    DataError, UnitError
+        The campaign has errors, or a level is not among its settings.
+    ModelError
+        A name is unknown or nothing says where a state starts.
+    """
+    findings = check(campaign, model=model)
+    if findings.errors:
+        raise DataError(
+            f"The data have {len(findings.errors)} error(s); the first: {findings.errors[0]}"
+        )
+    compiled = kernels(model)
+    traced = compiled.trace
+    priors, vary = dict(priors or {}), _levels(vary)
+    _check_names(priors, traced.names, "prior", type(model).__name__)
+    _check_names(vary, traced.names, "vary", type(model).__name__)
+
+    frame = campaign.to_frame(details=True)
+    measured = [name for name in traced.observed_names if (frame["quantity"] == name).any()]
+    if not measured:
+        raise ModelError(
+            f"Nothing that was measured ({', '.join(campaign.quantities) or 'nothing at all'}) is "
+            f"a state or output of {type(model).__name__} ({', '.join(traced.observed_names)}). "
+            "Map the columns: read_campaign(..., columns={'header': 'name [unit]'})."
+        )
+    parts = {name: frame[frame["quantity"] == name] for name in measured}
+    kept = {name: (part["flag"] != "excluded").to_numpy(copy=True) for name, part in parts.items()}
+    rows = {name: part[kept[name]].reset_index(drop=True) for name, part in parts.items()}
+    rows = {name: part for name, part in rows.items() if len(part)}
+    chosen = _noises(noise, rows)
+
+    unknowns, given = [], {}
+    for name in traced.names:
+        prior = priors.get(name)
+        if isinstance(prior, int | float):
+            given[name] = float(prior)
+            continue
+        found = _unknown(name, prior, compiled, campaign, rows, vary.get(name, ()))
+        if found is not None:
+            unknowns.append(found)
+        elif name in vary:
+            raise ModelError(
+                f"vary={{{name!r}: ...}}: {name} is given by the runs, not estimated. Give it a "
+                f"prior, priors={{{name!r}: between(low, high)}}, or leave it out of vary."
+            )
+    for name, levels in vary.items():
+        for level in levels:
+            groups_of(campaign, level, name)
+    count, size = len(unknowns), sum(len(part) for part in rows.values())
+    extra = []
+    if size < count:
+        extra.append(
+            Finding(
+                "warning",
+                "",
+                None,
+                f"{size} readings for {count} unknown parameters: the priors decide.",
+                "Fix parameters that are known (priors={'name': value}) or measure more.",
+            )
+        )
+    return Formulation(
+        campaign=campaign,
+        kernels=compiled,
+        unknowns=tuple(unknowns),
+        given=given,
+        noise=chosen,
+        rows=rows,
+        kept={name: kept[name] for name in rows},
+        findings=(*findings.warnings, *extra),
+    )
+
+
+def groups_of(campaign: Campaign, level: str, parameter: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Index of the group of each run at a level, and the names of the groups."""
+    if level == "run":
+        return np.arange(len(campaign)), tuple(campaign.names)
+    columns = sorted({name for run in campaign for name in run.settings})
+    labels = []
+    for run in campaign:
+        label = run.settings.get(level)
+        if label is None:
+            near = difflib.get_close_matches(level, ["run", *columns], n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise DataError(
+                f"vary={{{parameter!r}: {level!r}}}: run {run.name!r} has no {level!r}.{hint} "
+                f"Levels are 'run' or a column of the table of runs ({', '.join(columns) or '-'})."
+            )
+        labels.append(str(label))
+    groups = tuple(dict.fromkeys(labels))
+    return np.array([groups.index(label) for label in labels]), groups
+
+
+def _levels(vary: Mapping[str, str | Iterable[str]] | None) -> dict[str, tuple[str, ...]]:
+    return {
+        name: (levels,) if isinstance(levels, str) else tuple(levels)
+        for name, levels in (vary or {}).items()
+    }
+
+
+def _check_names(names: Iterable[str], known: tuple[str, ...], what: str, model: str) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ModelError(
+                f"{what} for {name!r}: {model} has no such parameter, setting or initial "
+                f"state.{hint} It has {', '.join(known)}."
+            )
+
+
+def _noises(
+    noise: Mapping[str, Noise | str] | Noise | str | None, rows: Mapping[str, pd.DataFrame]
+) -> dict[str, Noise]:
+    """Noise of every quantity, scaled to its data."""
+    if isinstance(noise, Noise | str):
+        noise = dict.fromkeys(rows, noise)
+    asked = dict(noise or {})
+    unknown = [name for name in asked if name not in rows]
+    if unknown:
+        raise ModelError(
+            f"noise for {unknown[0]!r}: it is not among the quantities that are measured and in "
+            f"the model: {', '.join(rows)}."
+        )
+    found = {}
+    for name, part in rows.items():
+        kind = asked.get(name)
+        if isinstance(kind, str):
+            if kind not in NOISES:
+                raise ModelError(
+                    f"noise {kind!r} for {name!r} is unknown; use one of {', '.join(NOISES)}."
+                )
+            kind = NOISES[kind]()
+        found[name] = (kind or default_noise(part)).scaled_to(name, part)
+    return found
+
+
+def _unknown(
+    name: str,
+    prior: Any,
+    compiled: Kernels,
+    campaign: Campaign,
+    rows: Mapping[str, pd.DataFrame],
+    levels: tuple[str, ...],
+) -> Unknown | None:
+    """How a name is estimated, or None where the runs give it."""
+    traced = compiled.trace
+    model = traced.model
+    if prior is not None:
+        return Unknown(name, prior, "given by the user", levels)
+    interval = model.defaults.get(name)
+    if name in traced.parameters:
+        if interval is None:
+            raise ModelError(
+                f"{type(model).__name__} has no default interval for {name}; give it a prior: "
+                f"priors={{{name!r}: between(low, high)}}, or a number to fix it."
+            )
+        return Unknown(name, _prior(interval), interval.source, levels)
+    known = [stated(run, name) is not None for run in campaign]
+    if all(known):
+        return None
+    state = name.removeprefix("initial_")
+    if name in getattr(model, "setting_defaults", {}) and not _clearly_there(rows.get(state)):
+        return None
+    if any(known) or not name.startswith("initial_"):
+        without = campaign.names[known.index(False)]
+        kind = "initial state" if name.startswith("initial_") else "setting"
+        raise ModelError(
+            f"Run {without!r}: {type(model).__name__} needs the {kind} {name!r} "
+            f"[{model.units.get(state, '1')}]. Add a column {name} to the table of runs, or "
+            f"estimate it: priors={{{name!r}: between(low, high)}}."
+        )
+    if state in rows:
+        return Unknown(name, _start(rows[state]), "around the first readings", levels, not levels)
+    if interval is not None:
+        return Unknown(name, _prior(interval), interval.source, levels)
+    raise ModelError(
+        f"Nothing says where {state} starts: it was not measured and no run has {name!r} "
+        f"[{model.units.get(state, '1')}]. Add a column {name} to the table of runs, or estimate "
+        f"it: priors={{{name!r}: between(low, high)}}."
+    )
+
+
+def _prior(interval: Parameter) -> Any:
+    return between(interval.low, interval.high, probability=interval.probability)
+
+
+def _clearly_there(rows: pd.DataFrame | None) -> bool:
+    """Whether the first readings contradict a start at nothing."""
+    if rows is None or rows.empty:
+        return False
+    first = rows.sort_values("time_h", kind="stable").groupby("run", sort=False).first()
+    quantified = first[(first["flag"] == "") & (first["time_h"] <= 0.0)]
+    return bool((quantified["value"] > CLEAR * rows["value"].abs().max()).any())
+
+
+def _start(rows: pd.DataFrame) -> Any:
+    """Prior of an unknown start, from the first reading of each run."""
+    quantified = rows[rows["flag"] == ""]
+    if quantified.empty:
+        raise CalibrationError(
+            f"Every reading of {rows['quantity'].iloc[0]} is censored, so its start is unknown. "
+            "Add the initial value to the table of runs, or a prior for it."
+        )
+    first = quantified.sort_values("time_h", kind="stable").groupby("run", sort=False).first()
+    length = quantified["time_h"].max() or 1.0
+    spread = START_SPREAD if first["time_h"].max() <= EARLY * length else LATE_START_SPREAD
+    if (first["value"] > 0).all():
+        centre = math.exp(np.log(first["value"].to_numpy(float)).mean())
+        return pm.LogNormal.dist(math.log(centre), spread)
+    scale = max(float(first["value"].abs().max()), 0.05 * float(quantified["value"].abs().max()))
+    return pm.HalfNormal.dist(scale or 1.0)

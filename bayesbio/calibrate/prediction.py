@@ -1,0 +1,216 @@
+"""Predictions from draws of the parameters: the runs of a campaign, or runs yet to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesbio.calibrate.formulation import groups_of
+from bayesbio.data import Campaign, Event, Profile, Run
+from bayesbio.errors import ModelError
+from bayesbio.inference import Noise, nesting
+from bayesbio.mechanistic import ProcessModel
+from bayesbio.ode import simulate
+from bayesbio.ode.cache import kernels
+
+NEW_RUN = "new"
+POINTS = 101  # times of a prediction until some hour
+
+
+def predict_runs(
+    model: ProcessModel,
+    campaign: Campaign,
+    draws: xr.Dataset,
+    *,
+    given: Mapping[str, Any],
+    levels: Mapping[str, tuple[str, ...]],
+    positive: Mapping[str, bool],
+    noise: Mapping[str, Noise],
+    runs: Any = None,
+    times: Any = None,
+    until: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    profiles: Mapping[str, Any] | None = None,
+    events: Sequence[Event] | None = None,
+    with_noise: bool = True,
+    random_seed: int = 0,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+) -> xr.Dataset:
+    """Predict runs from draws (chain, draw) of the unknowns; see `Calibration.predict`."""
+    chosen = chosen_runs(campaign, runs, settings, profiles, events)
+    rng = np.random.default_rng(random_seed)
+    values = run_parameters(
+        kernels(model).trace.names, draws, chosen, campaign, given, levels, positive, rng
+    )
+    if times is None and until is not None:
+        times = np.linspace(0.0, float(until), POINTS)
+    if times is None and not any(len(run.times()) for run in chosen):
+        raise ModelError(
+            "A run without measurements has no times of its own: say until=336.0 or times=[...], "
+            "in hours."
+        )
+    course = simulate(
+        model,
+        parameters=values,
+        campaign=Campaign(chosen, units=campaign.units),
+        times=times,
+        rtol=rtol,
+        atol=atol,
+    )
+    if with_noise:
+        course = add_noise(course, draws, noise, rng)
+    course.attrs |= {"noise": "included" if with_noise else "left out"}
+    return course
+
+
+def chosen_runs(
+    campaign: Campaign, runs: Any, settings: Any, profiles: Any, events: Any
+) -> list[Run]:
+    """Find the runs that are asked for, with what is changed in them."""
+    changed = settings is not None or profiles is not None or events is not None
+    if runs is None:
+        base = [Run(NEW_RUN)] if changed else list(campaign)
+    elif isinstance(runs, str):
+        base = [campaign[runs]]
+    elif isinstance(runs, Run):
+        base = [runs]
+    elif isinstance(runs, Iterable):
+        base = [run if isinstance(run, Run) else campaign[run] for run in runs]
+    else:
+        raise ModelError(
+            f"runs is {runs!r}; expected names of runs, Run objects or a Campaign. For a new run "
+            "give settings={...}."
+        )
+    made = {
+        name: value if isinstance(value, Profile) else Profile(tuple(value))
+        for name, value in (profiles or {}).items()
+    }
+    return [
+        run.replace(
+            settings={**run.settings, **(settings or {})},
+            profiles={**run.profiles, **made},
+            events=run.events if events is None else tuple(events),
+        )
+        for run in base
+    ]
+
+
+def run_parameters(
+    names: Iterable[str],
+    draws: xr.Dataset,
+    runs: Sequence[Run],
+    campaign: Campaign,
+    given: Mapping[str, Any],
+    levels: Mapping[str, tuple[str, ...]],
+    positive: Mapping[str, bool],
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """
+    Value of each unknown for each run, dims (chain, draw[, run]).
+
+    A run of the campaign keeps its own effects; a new run takes those of the groups it belongs to
+    and draws the others.
+    """
+    values: dict[str, Any] = dict(given)
+    coords = {"run": [run.name for run in runs]}
+    for name in names:
+        if name not in draws:
+            continue
+        if "run" in draws[name].dims:
+            known = set(draws["run"].to_numpy().astype(str))
+            stated = [run.settings.get(name) for run in runs]
+            parts = []
+            for run, value in zip(runs, stated, strict=True):
+                if run.name in known and run.name in campaign.names:
+                    parts.append(draws[name].sel(run=run.name, drop=True))
+                elif value is not None:
+                    parts.append(xr.full_like(draws[name].isel(run=0, drop=True), float(value)))
+                else:
+                    raise ModelError(
+                        f"Run {run.name!r} is new, and {name} was estimated run by run: give it, "
+                        f"settings={{{name!r}: ...}}."
+                    )
+            values[name] = xr.concat(
+                parts, dim="run", coords="minimal", compat="override", join="exact"
+            ).assign_coords(coords)
+        elif levels.get(name):
+            values[name] = _varied(
+                name, draws, runs, campaign, levels[name], positive[name], rng
+            ).assign_coords(coords)
+        else:
+            values[name] = draws[name]
+    return values
+
+
+def _varied(
+    name: str,
+    draws: xr.Dataset,
+    runs: Sequence[Run],
+    campaign: Campaign,
+    levels: tuple[str, ...],
+    positive: bool,
+    rng: np.random.Generator,
+) -> xr.DataArray:
+    """Add the effect of each level to the population value, on the scale where effects add."""
+
+    def forward(value: xr.DataArray) -> xr.DataArray:
+        return value.copy(data=np.log(value.to_numpy())) if positive else value
+
+    def backward(value: xr.DataArray) -> xr.DataArray:
+        return value.copy(data=np.exp(value.to_numpy())) if positive else value
+
+    numbers = {level: groups_of(campaign, level, name)[0] for level in levels}
+    groups = {level: groups_of(campaign, level, name)[1] for level in levels}
+    holders = nesting(name, levels, numbers)
+    origin = forward(draws[name])
+    fresh: dict[tuple[str, str], xr.DataArray] = {}
+    parts: list[xr.DataArray] = []
+    for run in runs:
+        total = origin
+        for level in levels:
+            label = run.name if level == "run" else str(run.settings.get(level))
+            if label in groups[level] and (level != "run" or run.name in campaign.names):
+                by_level = forward(draws[f"{name}_by_{level}"].sel({level: label}, drop=True))
+                holder = holders[level]
+                if holder is None:
+                    centre = origin
+                else:
+                    member = list(numbers[level]).index(groups[level].index(label))
+                    parent = groups[holder][numbers[holder][member]]
+                    centre = forward(draws[f"{name}_by_{holder}"].sel({holder: parent}, drop=True))
+                total = total + (by_level - centre)
+            else:
+                if (level, label) not in fresh:
+                    spread = draws[f"{name}_sd_{level}"]
+                    fresh[level, label] = spread * rng.standard_normal(spread.shape)
+                total = total + fresh[level, label]
+        parts.append(backward(total))
+    return xr.concat(parts, dim="run", coords="minimal", compat="override", join="exact")
+
+
+def add_noise(
+    course: xr.Dataset, draws: xr.Dataset, noise: Mapping[str, Noise], rng: np.random.Generator
+) -> xr.Dataset:
+    """Scatter the measured quantities as new readings would."""
+    noisy = course.copy()
+    for quantity, scatter in noise.items():
+        if quantity not in course:
+            continue
+        mean = course[quantity]
+        parameters = noise_parameters(draws, quantity, extra=mean.ndim - 2)
+        noisy[quantity] = mean.copy(data=scatter.draw(mean.to_numpy(), parameters, rng))
+    return noisy
+
+
+def noise_parameters(draws: xr.Dataset, quantity: str, *, extra: int) -> dict[str, np.ndarray]:
+    """Draws of the noise of a quantity, with axes appended for what comes after chain and draw."""
+    names = [f"noise_{quantity}", f"noise_{quantity}_degrees_of_freedom"]
+    return {
+        name: draws[name].to_numpy().reshape(*draws[name].shape, *([1] * extra))
+        for name in names
+        if name in draws
+    }
