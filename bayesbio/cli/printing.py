@@ -45,7 +45,9 @@ def judge(calibration: Any) -> None:
         console.print("[green]All checks passed.[/]")
         return
     console.print("[red]Not a result yet; these checks failed:[/]")
-    for item in verdict.items:
-        if not item.passed:
-            console.print(f"  {item.sentence} {item.remedy}", highlight=False, markup=False)
+    for item in verdict.failures:
+        console.print(f"  {item.sentence}", highlight=False, markup=False)
+    console.print("What to do:")
+    for place, remedy in enumerate(verdict.remedies(), start=1):
+        console.print(f"  {place}. {remedy}", highlight=False, markup=False)
     raise typer.Exit(NOT_A_RESULT)

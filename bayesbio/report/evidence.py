@@ -13,8 +13,8 @@ from scipy.stats import gaussian_kde
 from bayesbio.data import quantity
 from bayesbio.errors import DataError
 from bayesbio.ode import equations
-from bayesbio.report.formulas import equation_lines, equation_svg
 from bayesbio.report.figures import PALETTE
+from bayesbio.report.formulas import equation_lines, equation_svg
 from bayesbio.report.labels import number, title, unit_text
 
 GROUPS = (

@@ -17,7 +17,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bayesbio.report.labels import ReaderUnit, axis_label, reader_unit, time_unit
+from bayesbio.data import Specification
+from bayesbio.decide import StoppingDecision
+from bayesbio.report.labels import (
+    ReaderUnit,
+    axis_label,
+    number,
+    quantity_unit,
+    reader_unit,
+    time_unit,
+)
 
 __all__ = ["draw_courses", "draw_effects", "draw_predictive", "draw_stopping", "house_style"]
 
@@ -251,73 +260,76 @@ def draw_effects(values: xr.DataArray, *, name: str, unit: str = "") -> Figure:
     return figure
 
 
-def draw_stopping(
-    times: Any,
-    *,
-    value: Any,
-    lower: Any = None,
-    upper: Any = None,
-    probabilities: pd.DataFrame | None = None,
-    chosen: float | None = None,
-    value_label: str = "Expected value",
-) -> Figure:
+def draw_stopping(decision: StoppingDecision) -> Figure:
     """
     Draw what stopping at each time is worth, and the probability to be in specification then.
 
     Parameters
     ----------
-    times : array, shape (n,) [h]
-        Candidate times to stop.
-    value : array, shape (n,)
-        Expected value of stopping at each.
-    lower, upper : array, shape (n,), optional
-        Its 90 % band over the posterior.
-    probabilities : DataFrame, n rows, optional
-        One column for each specification: the probability to meet it at each time.
-    chosen : float [h], optional
-        The time that was chosen.
-    value_label : str
-        Name and unit of the value.
+    decision : StoppingDecision
+        What `bayesbio.decide.optimal_stop` found.
 
     Returns
     -------
     Figure
+        Above the expected value with its band, below the probabilities; the best time is marked.
 
     Examples
     --------
-    >>> figure = draw_stopping([0.0, 24.0, 48.0], value=[0.0, 1.0, 0.8], chosen=24.0)
+    >>> from bayesbio.decide import optimal_stop
+    >>> course = xr.Dataset({"titer": ("time", [0.0, 2.0, 1.0])}, {"time": [0.0, 24.0, 48.0]})
+    >>> figure = draw_stopping(optimal_stop(course, value="titer"))
     """
-    times = np.asarray(times, float)
-    clock = time_unit(times[-1])
-    count = 1 if probabilities is None else 2
+    clock = time_unit(float(decision.times[-1]))
+    scale = reader_unit(decision.value_name, decision.unit)
+    count = 2 if decision.specifications else 1
+    shown, chosen = clock.shown(decision.times), clock.shown(decision.best_time)
     with house_style():
         figure = Figure(figsize=(6.8, 2.3 * count + 0.4), layout="constrained")
         panels = figure.subplots(count, 1, sharex=True, squeeze=False).ravel()
-        shown = clock.shown(times)
-        if lower is not None and upper is not None:
-            panels[0].fill_between(shown, lower, upper, color=PALETTE[0], alpha=0.2, linewidth=0)
-        panels[0].plot(shown, value, color=PALETTE[0])
-        panels[0].set_ylabel(value_label)
-        if probabilities is not None:
-            for colour, (name, column) in zip(PALETTE, probabilities.items(), strict=False):
-                panels[1].plot(shown, 100 * column.to_numpy(), color=colour, label=str(name))
+        low, high = scale.shown(decision.interval)
+        panels[0].fill_between(shown, low, high, color=PALETTE[0], alpha=0.2, linewidth=0)
+        panels[0].plot(shown, scale.shown(decision.expected), color=PALETTE[0])
+        panels[0].set_ylabel(axis_label(decision.value_name, scale.unit))
+        if decision.specifications:
+            for colour, limit, chance in zip(
+                PALETTE[1:], decision.specifications, decision.probabilities, strict=False
+            ):
+                panels[1].plot(shown, 100 * chance, color=colour, label=_limit(limit))
+            if len(decision.specifications) > 1:
+                joint = 100 * decision.joint_probabilities
+                panels[1].plot(shown, joint, color=INK, linewidth=2.2, label="all of these")
+            if decision.minimum_probability is not None:
+                required = 100 * decision.minimum_probability
+                panels[1].axhline(required, color=QUIET, linewidth=1, linestyle=":")
             panels[1].set_ylim(-3, 103)
             panels[1].set_ylabel("Probability [%]")
             panels[1].legend(loc="best")
-        if chosen is not None:
-            for panel in panels:
-                panel.axvline(clock.shown(chosen), color=INK, linewidth=1, linestyle="--")
-            panels[0].annotate(
-                f"stop at {clock.shown(chosen):.3g} {clock.unit}",
-                (clock.shown(chosen), 1.0),
-                xycoords=("data", "axes fraction"),
-                xytext=(4, 4),
-                textcoords="offset points",
-                fontsize=8.5,
-                annotation_clip=False,
-            )
+        for panel in panels:
+            panel.axvline(chosen, color=INK, linewidth=1, linestyle="--")
+        late = chosen > shown[0] + 0.75 * (shown[-1] - shown[0])
+        panels[0].annotate(
+            f"best: {number(chosen)} {clock.unit}",
+            (chosen, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-4 if late else 4, 3),
+            textcoords="offset points",
+            horizontalalignment="right" if late else "left",
+            fontsize=8.5,
+            annotation_clip=False,
+        )
         panels[-1].set_xlabel(f"Time [{clock.unit}]")
     return figure
+
+
+def _limit(limit: Specification) -> str:
+    """Write a specification as a reader does, such as "viability ≥ 70 %"."""
+    scale = reader_unit(limit.quantity, quantity_unit(limit.quantity))
+    unit = f" {scale.unit}" if scale.unit else ""
+    words = axis_label(limit.quantity, "")
+    low = "" if limit.lower is None else f" ≥ {number(scale.shown(limit.lower))}{unit}"
+    high = "" if limit.upper is None else f" ≤ {number(scale.shown(limit.upper))}{unit}"
+    return f"{words}{low}{' and' if low and high else ''}{high}"
 
 
 def _grid(count: int) -> tuple[int, float, float]:

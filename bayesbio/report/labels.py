@@ -9,10 +9,20 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ReaderUnit", "axis_label", "number", "reader_unit", "title", "unit_text"]
+from bayesbio.data import quantity
+from bayesbio.errors import DataError
+
+__all__ = [
+    "ReaderUnit",
+    "axis_label",
+    "number",
+    "quantity_unit",
+    "reader_unit",
+    "title",
+    "unit_text",
+]
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-WORDS = {"r_hat": "R-hat", "bulk_ess": "Bulk ESS", "tail_ess": "Tail ESS", "loo_pit": "LOO-PIT"}
 DAYS_FROM_HOURS = 96.0  # a course longer than this reads better in days
 
 
@@ -71,6 +81,21 @@ def reader_unit(quantity: str, unit: str) -> ReaderUnit:
     if unit == "fraction" or quantity == "viability":
         return ReaderUnit("%", factor=100.0)
     return ReaderUnit(unit_text(unit))
+
+
+def quantity_unit(name: str) -> str:
+    """
+    Look up the house unit of a quantity; blank when the vocabulary does not know it.
+
+    Examples
+    --------
+    >>> quantity_unit("titer"), quantity_unit("margin_of_the_plant")
+    ('g/L', '')
+    """
+    try:
+        return quantity(name).unit
+    except DataError:
+        return ""
 
 
 def time_unit(last: float) -> ReaderUnit:
@@ -132,7 +157,7 @@ def title(name: str) -> str:
         return f"Tail weight of the noise of {found[1].replace('_', ' ')}"
     if found := re.fullmatch(r"noise_(\w+)", name):
         return f"Measurement noise of {found[1].replace('_', ' ')}"
-    words = WORDS.get(name, name.replace("_", " ").strip())
+    words = name.replace("_", " ").strip()
     return words if words[:2] == "pH" else words[:1].upper() + words[1:]
 
 

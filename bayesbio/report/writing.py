@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,7 @@ def write_report(
         "title": " ".join((title or folder.name.replace("_", " ").capitalize()).split()),
         "answer": answer,
         "verdict": verdict,
-        "passed": sum(bool(item.passed) for item in verdict.items),
+        "checked": sum(not item.advisory for item in verdict.items),
         "head": picture(head, "answer", "The figure behind the answer"),
         "sections": [
             {
@@ -326,7 +327,9 @@ def _table_or_none(table: pd.DataFrame | None) -> Any:
 def _metrics(result: Any, summary: pd.DataFrame, verdict: Any) -> dict[str, Any]:
     """Everything a later run may be compared with, as a flat mapping."""
     told: dict[str, Any] = {"passed": bool(verdict.passed)}
-    told |= {f"verdict_{item.name}": _plain(item.value) for item in verdict.items}
+    for item in verdict.items:
+        slug = re.sub(r"[^a-z0-9]+", "_", item.name.lower()).strip("_")
+        told[f"verdict_{slug}"] = _plain(item.value)
     told |= {
         "runs": len(result.campaign),
         "observations": int((result.campaign.to_frame()["flag"] != "excluded").sum()),

@@ -15,6 +15,7 @@ from bayesbio.cli.parsing import build_process, pairs, prior_of
 from bayesbio.cli.printing import judge
 from bayesbio.cli.tabulating import table_of
 from bayesbio.errors import DataError, ModelError
+from bayesbio.inference import Verdict, VerdictItem
 
 ANALYSIS = '''"""Does the road from a script to a report hold?"""
 
@@ -123,13 +124,15 @@ def test_a_failed_verdict_is_printed_and_ends_with_exit_code_one(failed_verdict,
     with pytest.raises(typer.Exit) as left:
         judge(SimpleNamespace(check=lambda: failed_verdict))
     assert left.value.exit_code == 1
-    assert "The chains disagree." in " ".join(capsys.readouterr().out.split())
+    assert "The chains disagree. What to do: 1. Sample longer." in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 @pytest.fixture
 def failed_verdict():
-    item = SimpleNamespace(passed=False, sentence="The chains disagree.", remedy="Sample longer.")
-    return SimpleNamespace(passed=False, items=(item,))
+    said = ("The chains disagree.", "Sample longer.")
+    return Verdict((VerdictItem("R-hat", 1.3, "<= 1.01", False, *said),))
 
 
 def test_options_of_a_model_are_understood_as_typed():

@@ -1,7 +1,5 @@
 """A calibration with known draws: what the report reads, made without sampling."""
 
-import types
-
 import arviz as az
 import numpy as np
 import pandas as pd
@@ -11,6 +9,7 @@ import xarray as xr
 from bayesbio.data.campaign import Campaign
 from bayesbio.data.findings import Finding
 from bayesbio.data.run import Run
+from bayesbio.inference import Verdict, VerdictItem
 from bayesbio.mechanistic import BatchReactor
 
 TIMES = np.arange(0.0, 337.0, 24.0)
@@ -128,28 +127,26 @@ class StubCalibration:
         return PARAMETER_UNITS.get(name.split("_by_")[0], "1")
 
     def check(self):
-        item = types.SimpleNamespace
-        items = [
-            item(
-                name="r_hat",
-                value=1.004 if self.passed else 1.31,
-                threshold=1.01,
-                passed=self.passed,
-                sentence="The chains agree: the largest R-hat is 1.004 (cell_yield_on_glucose)."
-                if self.passed
-                else "The chains disagree: R-hat of cell_yield_on_glucose is 1.31, above 1.01.",
-                remedy="" if self.passed else "Fix cell_yield_on_glucose, or add an assay.",
-            ),
-            item(
-                name="divergences",
-                value=0.0,
-                threshold=0.0,
-                passed=True,
-                sentence="No divergent transitions.",
-                remedy="",
-            ),
-        ]
-        return item(items=tuple(items), passed=self.passed)
+        agree = VerdictItem("R-hat", 1.004, "<= 1.01", True, "The chains agree: R-hat is 1.004.")
+        disagree = VerdictItem(
+            "R-hat",
+            1.31,
+            "<= 1.01",
+            False,
+            "The chains disagree about cell_yield_on_glucose: R-hat is 1.31.",
+            "Fix cell_yield_on_glucose, or add an assay.",
+        )
+        advice = VerdictItem(
+            "prior-data conflict",
+            0.09,
+            "<= 0.05",
+            False,
+            "The prior of cell_yield_on_glucose pulls against the data.",
+            "Widen it, or say why it is right.",
+            advisory=True,
+        )
+        bulk = VerdictItem("bulk ESS", 1500.0, ">= 400", True, "At least 1500 effective draws.")
+        return Verdict((agree if self.passed else disagree, bulk, advice))
 
     def summary(self):
         posterior = self.posterior["posterior"].to_dataset()

@@ -1,8 +1,9 @@
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 
+from bayesbio.data import Specification
+from bayesbio.decide import optimal_stop
 from bayesbio.report import draw_courses, draw_effects, draw_predictive, draw_stopping
 
 
@@ -80,19 +81,23 @@ def test_long_run_names_are_shortened(calibration):
     assert visible(figure)[0].get_title(loc="left").endswith("…")
 
 
-def test_the_chosen_time_is_marked_on_every_panel():
-    chances = pd.DataFrame({"titer": [0.1, 0.5, 0.9], "viability": [1.0, 0.9, 0.4]})
-    figure = draw_stopping(
-        [0.0, 168.0, 336.0],
-        value=[0.0, 2.0, 1.0],
-        lower=[0.0, 1.0, 0.0],
-        upper=[0.0, 3.0, 2.0],
-        probabilities=chances,
-        chosen=168.0,
-    )
+@pytest.fixture(scope="module")
+def decision(calibration):
+    prediction = calibration.predict(noise=False)
+    limits = [Specification("viability", lower=0.8), Specification("glucose", upper=5.0)]
+    return optimal_stop(prediction, value="viable_cell_density", specifications=limits)
+
+
+def test_the_best_time_is_marked_on_every_panel(decision):
+    figure = draw_stopping(decision)
     for panel in figure.axes:
-        assert any(np.allclose(line.get_xdata(), 7.0) for line in panel.lines)
-    assert [text.get_text() for text in figure.axes[0].texts] == ["stop at 7 d"]
+        assert any(np.allclose(line.get_xdata(), decision.best_time / 24) for line in panel.lines)
+
+
+def test_specifications_are_written_as_a_reader_writes_them(decision):
+    legend = draw_stopping(decision).axes[1].get_legend()
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told == ["Viability ≥ 80.0 %", "Glucose ≤ 5.00 g/L", "all of these"]
 
 
 def test_effects_are_drawn_one_line_a_run(calibration):

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesbio.decide import optimal_stop
 from bayesbio.errors import CalibrationError
 from bayesbio.report import Section, draw_stopping, sentence, write_index, write_report
 
@@ -12,9 +13,7 @@ from bayesbio.report import Section, draw_stopping, sentence, write_index, write
 @pytest.fixture(scope="module")
 def report(calibration, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports") / "clone_a_growth"
-    times = np.linspace(0.0, 336.0, 15)
-    chances = pd.DataFrame({"viability >= 80 %": np.linspace(1.0, 0.2, 15)})
-    figure = draw_stopping(times, value=times, probabilities=chances, chosen=240.0)
+    figure = draw_stopping(optimal_stop(calibration.predict(), value="viable_cell_density"))
     page = write_report(
         folder,
         calibration,
