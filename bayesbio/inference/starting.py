@@ -13,6 +13,10 @@ from bayesbio.inference.density import LogDensity
 _PRIOR_DRAWS = 200
 # Ascents from the best of these: an ODE posterior often has lesser modes, far from the data.
 _CLIMBS = 6
+# Steps of each ascent before the best goes on; then rounds of steps along the posterior's axes.
+_FIRST_STEPS, _ROUNDS, _LAST_STEPS = 60, 10, 60
+# Slope per standard deviation below which the top is reached.
+_FLAT = 0.02
 # A direction about which the data say nothing is as wide as the prior; twice that is the limit.
 _LEAST_CURVATURE = 0.25
 # Coordinates that were held vary by half their prior width between chains.
@@ -99,11 +103,12 @@ def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int
 
     Notes
     -----
-    The best of several ascents from the best of 200 prior draws, the model's initial point and the
-    prior medians: an ODE posterior often has lesser modes. Coordinates are scaled by their prior
-    widths, then L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). The Hessian comes from
-    central differences of the gradient, with steps of a tenth of the width in each coordinate;
-    directions flatter than the prior are given the prior's width.
+    Ascents from the best of 200 prior draws, the model's initial point and the prior medians: an
+    ODE posterior often has lesser modes. Coordinates are scaled by their prior widths, then L-BFGS
+    (Liu and Nocedal 1989, doi:10.1007/BF01589116). The highest goes on along the axes of its own
+    Hessian, because a sloppy posterior has widths that differ a thousandfold. The Hessian comes
+    from central differences of the gradient, with steps of a tenth of the width in each coordinate;
+    in the covariance, directions flatter than the prior are given about the prior's width.
 
     Examples
     --------
@@ -122,23 +127,22 @@ def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int
 
     candidates = np.vstack([density.default_point(), medians, prior])
     candidates[:, held] = medians[held]
-    climbs = [
-        _Climb(density, start, width, free=~held)
-        for start in _best_finite(density, candidates, _CLIMBS)
-    ]
-    converged = [climb.run() for climb in climbs]
-    best = int(np.argmax([climb.value for climb in climbs]))
-    climb = climbs[best]
+    starts = _best_finite(density, candidates, _CLIMBS)
+    climbs = [_Climb(density, start, width, free=~held) for start in starts]
+    for climb in climbs:
+        climb.ascend(_FIRST_STEPS)
+    best = max(climbs, key=lambda climb: climb.value)
+    converged = best.finish()
     covariance = np.diag(np.where(held, (_HELD_SPREAD * width) ** 2, 0.0))
-    covariance[np.ix_(~held, ~held)] = climb.covariance()
+    covariance[np.ix_(~held, ~held)] = best.covariance()
     return Mode(
-        point=climb.point,
-        values=density.values(climb.point),
-        log_density=climb.value,
+        point=best.point,
+        values=density.values(best.point),
+        log_density=best.value,
         covariance=covariance,
         held=tuple(hold),
-        converged=converged[best],
-        evaluations=sum(each.evaluations for each in climbs),
+        converged=converged,
+        evaluations=sum(climb.evaluations for climb in climbs),
     )
 
 
@@ -192,59 +196,71 @@ def dispersed_starts(
 
 
 class _Climb:
-    """One ascent in coordinates scaled by the prior; remembers the best point it has seen."""
+    """One ascent from one start; remembers the best point it has seen."""
 
     def __init__(self, density: LogDensity, start: np.ndarray, width: np.ndarray, free: np.ndarray):
         self.density, self.free, self.width = density, free, width[free]
+        # Columns are steps of the ascent: one prior width along each coordinate, to begin with.
+        self.steps = np.diag(self.width)
         self.point = start.copy()
         self.evaluations = 0
         self.value, self.gradient = self._evaluate(start)
 
-    def run(self) -> bool:
-        """Climb, with fresh memory whenever the line search gives up; whether it converged."""
-        for _ in range(4):
-            before = self.value
-            origin = self.point.copy()
-            outcome = minimize(
-                self._objective,
-                np.zeros(self.width.size),
-                args=(origin,),
-                jac=True,
-                method="L-BFGS-B",
-                options={"maxiter": 500, "maxcor": 20, "ftol": 1e-10, "gtol": 1e-5},
-            )
-            if outcome.success and self.value - before < 1e-3 * (1.0 + abs(self.value)):
-                break
-        return bool(np.max(np.abs(self.gradient), initial=0.0) < 0.1)
+    def ascend(self, iterations: int) -> None:
+        """Climb along the present steps."""
+        minimize(
+            self._objective,
+            np.zeros(self.width.size),
+            args=(self.point.copy(),),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": iterations, "maxcor": 20, "ftol": 1e-12, "gtol": 1e-4},
+        )
+
+    def finish(self) -> bool:
+        """Climb to the top, along the axes of the posterior itself; whether it was reached."""
+        for _ in range(_ROUNDS):
+            curvature, axes = self._curvature()
+            self.steps = self.width[:, None] * axes / np.sqrt(np.maximum(np.abs(curvature), 1e-2))
+            # Slope per standard deviation: at the top the density gains nothing to first order.
+            if np.max(np.abs(self.gradient @ self.steps), initial=0.0) < _FLAT:
+                return True
+            self.ascend(_LAST_STEPS)
+        return bool(np.max(np.abs(self.gradient @ self.steps), initial=0.0) < _FLAT)
 
     def covariance(self) -> np.ndarray:
         """Inverse of the negative Hessian over the free coordinates, bounded by the prior."""
-        steps = self._steps()
-        columns = [
-            self._difference(coordinate, step) / step for coordinate, step in enumerate(steps)
-        ]
-        hessian = np.array(columns)
-        curvature, directions = np.linalg.eigh((hessian + hessian.T) / 2.0)
-        inverse = (directions / np.maximum(curvature, _LEAST_CURVATURE)) @ directions.T
+        curvature, axes = self._curvature()
+        inverse = (axes / np.maximum(curvature, _LEAST_CURVATURE)) @ axes.T
         return self.width[:, None] * inverse * self.width
 
-    def _objective(self, scaled: np.ndarray, origin: np.ndarray) -> tuple[float, np.ndarray]:
+    def _objective(self, along: np.ndarray, origin: np.ndarray) -> tuple[float, np.ndarray]:
         point = origin.copy()
-        point[self.free] += self.width * scaled
+        point[self.free] += self.steps @ along
         value, gradient = self._evaluate(point)
         if not np.isfinite(value):
             # A wall: the line search turns back, and the mode stays where the density exists.
             return -self.value + 1e3 * (1.0 + abs(self.value)), np.zeros(self.width.size)
         if value > self.value:
             self.point, self.value, self.gradient = point, value, gradient
-        return -value, -gradient
+        return -value, -(gradient @ self.steps)
 
     def _evaluate(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         self.evaluations += 1
         value, gradient = self.density.value_and_gradient(point)
-        return value, gradient[self.free] * self.width
+        return value, gradient[self.free]
 
-    def _steps(self) -> np.ndarray:
+    def _curvature(self) -> tuple[np.ndarray, np.ndarray]:
+        """Negative Hessian in prior widths, as eigenvalues and axes."""
+        columns = [
+            self._difference(coordinate, step) / step
+            for coordinate, step in enumerate(self._differencing())
+        ]
+        hessian = np.array(columns)
+        curvature, axes = np.linalg.eigh((hessian + hessian.T) / 2.0)
+        return curvature, axes
+
+    def _differencing(self) -> np.ndarray:
         """Differencing step of each scaled coordinate: a tenth of its conditional width."""
         first = 1e-3
         curvature = np.array(
@@ -262,14 +278,14 @@ class _Climb:
         for sign in (1.0, -1.0):
             point = self.point.copy()
             point[place] += sign * step * self.width[coordinate]
-            sides.append(self._evaluate(point)[1])
+            sides.append(self._evaluate(point)[1] * self.width)
         known = [side for side in sides if np.all(np.isfinite(side))]
         if not known:
             # Walls on both sides: assume the curvature of the prior.
             return step * np.eye(self.width.size)[coordinate]
         if len(known) == 1:
             sides = [
-                side if np.all(np.isfinite(side)) else 2.0 * self.gradient - known[0]
+                side if np.all(np.isfinite(side)) else 2.0 * self.gradient * self.width - known[0]
                 for side in sides
             ]
         return (sides[1] - sides[0]) / 2.0
