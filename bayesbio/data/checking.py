@@ -219,7 +219,7 @@ def _profiles(run: Run) -> Iterator[Finding]:
                 f"Add its value up to {span[1]:g} h"
                 + ("." if severe else f"; until then {profile.values[-1]:g} is held."),
             )  # fmt: skip
-        if begin - span[0] > max(typical, 0.1 * length):
+        if begin - span[0] > 0.1 * length:
             yield Finding(
                 "warning", run.name, begin,
                 f"profile {name} starts at {begin:g} h, after the start of the run at {span[0]:g} h.",

@@ -181,7 +181,7 @@ def _block(sheet: Sheet, options: Options) -> Block | None:
 def _read_house(sheets: Mapping[str, Sheet], options: Options, gathered: Gathered) -> list[str]:
     """Read the house's own tables."""
     if "columns" in sheets:
-        block = _block(sheets["columns"], options)
+        block = _block(dataclasses.replace(sheets["columns"], headed=True), options)
         if block is not None:
             mapping = read_columns_table(block)
             options = dataclasses.replace(options, columns={**mapping, **options.columns})
@@ -276,7 +276,9 @@ def _read_foreign(sheets: list[Sheet], stem: str, options: Options, gathered: Ga
         raise DataError(no_time(biggest, options))
     for sheet, found in blocks:
         if found is None:
-            gathered.uses.append(ColumnUse(sheet.name, "not used", note="no table", sheet=sheet.name))
+            gathered.uses.append(
+                ColumnUse(sheet.name, "not used", note="no table", sheet=sheet.name)
+            )
     names = _sheet_runs(timed, stem)
     for block, name in zip(timed, names, strict=True):
         gather(block, options, gathered, default_run=name)

@@ -21,6 +21,7 @@ from bayesbio.errors import DataError
 
 ROLE_NAMES = {"ignore": "not used", "none": "not used", "unused": "not used", "input": "profile"}
 CONDITIONS = ("volume", "temperature")  # settings of a run where they differ between runs only
+FIRM_UNITS = ("g/L", "1e6 cells/mL", "mol/L", "1")  # a unit that does not fit is a mistake
 MEASURED = ("measurement", "profile", "setting", "bolus", "sample")
 ADDED = re.compile(
     r"(?P<front>.+?)[\s_\-]*(?:added|addition|bolus|bolus feed|boluses|dosed|fed)$"
@@ -184,6 +185,11 @@ class Survey:
     def numbers(self, place: int) -> np.ndarray:
         """Give the numbers of a column."""
         return np.array([r.value for r in self.readings[place] if r.kind == "number"])
+
+    def cell_unit(self, place: int) -> str:
+        """Give the unit that every number of a column carries in its own cell, or blank."""
+        stated = [r.unit for r in self.readings[place] if r.kind == "number"]
+        return stated[0] if stated and all(stated) else ""
 
     def constant_in(self, place: int, runs: Sequence[str]) -> bool:
         """Tell whether a column has one value in each run."""
@@ -361,8 +367,9 @@ def _known(
         ]  # fmt: skip
     word, unit, note = fitting_unit(own, values)
     if word is None:
-        if first.role == "profile" or own.note:
-            plan.word = Quantity(headers.snake(own.name), unit, lower=None)
+        own_name = headers.snake(own.name)
+        if own_name != first.name and (first.unit not in FIRM_UNITS or own.note):
+            plan.word = Quantity(own_name, unit, lower=None)
             plan.role, plan.unit = options.role_of(plan.header, plan.word) or "measurement", unit
             plan.note = f"{unit} does not fit {first.name}; kept as a quantity of its own"
             return plan, []
@@ -373,8 +380,9 @@ def _known(
                 "error", "", None,
                 f"Column {plan.header!r} gives {first.name} in {unit!r}{hint}; expected a unit that "
                 f"can be converted to {first.unit}.",
-                f"Correct the unit, or read with columns={{{plan.header!r}: "
-                f"'{first.name} [{first.unit}]'}} if only the header is wrong.",
+                f"Correct the unit, read with columns={{{plan.header!r}: '{first.name} "
+                f"[{first.unit}]'}} if only the header is wrong, or with '{first.name}_2 [{unit}]' if it "
+                "is another quantity.",
                 "unit",
             )
         ]  # fmt: skip

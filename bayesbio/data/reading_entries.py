@@ -490,7 +490,8 @@ class _WideReader(_Reader):
         if found.words and constant:
             several = len(set(runs)) > 1 and len(values) >= 3 * len(set(runs))
             constant = several and len(np.unique(values)) > 1
-        return plan_quantity(header, self.block.units[place], values, options, constant=constant)
+        unit = self.block.units[place] or survey.cell_unit(place)
+        return plan_quantity(header, unit, values, options, constant=constant)
 
     def _text_column(
         self, place: int, header: str, constant: bool, role: str | None, known: bool

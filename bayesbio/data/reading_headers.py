@@ -70,11 +70,11 @@ UNIT_WORDS = _keys("unit; units; uom; unit of measure; result unit; result units
 IGNORED_WORDS = _keys("sample; sample id; sample no; sample number; sample name; sample #; no; number; nr; index; idx; row; row no; seq; sequence; id; #; count; record; record id; line; entry no; operator; analyst; user; user name; comment; comments; remark; remarks; note; notes; status; instrument; instrument id; serial no; serial number; approved by; reviewed by; dilution; dilution factor; file; file name; barcode; position; plate; tube; vial; result status; method; sample type; Bemerkung; Kommentar; Probe; Probennummer; Probe Nr; Proben ID; unnamed 0; test id; sample position; cells counted; images; counted images; background; background intensity; alarm; alarms; event; events; limit; specification; spec; spec min; spec max; lower limit; upper limit; loq; lod; detection limit; lims id; request id; order no; project; year; month; sampled by; tested by; result entered; result entered on; tested on; test date; analysis date; approved on; department; site of test; phase; sample point; reported on; date reported; entered on; week no")  # fmt: skip
 NOISE_WORDS = frozenset("ysi nova bioprofile cedex vicell vi-cell vi cell countess hplc offline online off-line on-line inline at-line offgas conc conc. concentration measured measurement value values level result results reading actual pv avg average mean residual sample medium broth supernatant reactor vessel bioreactor culture final total offl onl calc calculated enzymatic uplc ic gc biolector ambr external internal current probe sensor raw process corrected biochem analyzer analyser flex flex2 cubian cedexbio bio hires c xr nc200 nc-200 nucleocounter daily elisa octet protein a trypan blue filtered manual lab before after feed prefeed postfeed pre post start end new old estimated corr duplicate mab igg".split())  # fmt: skip
 PARTS = (
-    (re.compile(r"[\s_\-.(]*\b(?:sd|std|stdev|std\.?\s?dev\.?|stddev|standard deviation|s\.d\.)\)?$", re.I), "sd"),
-    (re.compile(r"[\s_\-.(]*\b(?:mean|avg\.?|average|mw|mittelwert)\)?$", re.I), "mean"),
-    (re.compile(r"[\s_\-.(]*\b(?:flag|qualifier|censored)\)?$", re.I), "flag"),
-    (re.compile(r"[\s_\-.(]*\b(?:upper|value_upper)\)?$", re.I), "upper"),
-    (re.compile(r"[\s_\-.(]*\b(?:cv|cv%|rsd|sem|std\.?\s?err\.?|standard error|ci)\)?$", re.I), "other"),
+    (re.compile(r"[\s_\-.(]*(?<![A-Za-z])(?:sd|std|stdev|std\.?\s?dev\.?|stddev|standard deviation|s\.d\.)\)?$", re.I), "sd"),
+    (re.compile(r"[\s_\-.(]*(?<![A-Za-z])(?:mean|avg\.?|average|mw|mittelwert)\)?$", re.I), "mean"),
+    (re.compile(r"[\s_\-.(]*(?<![A-Za-z])(?:flag|qualifier|censored)\)?$", re.I), "flag"),
+    (re.compile(r"[\s_\-.(]*(?<![A-Za-z])(?:upper|value_upper)\)?$", re.I), "upper"),
+    (re.compile(r"[\s_\-.(]*(?<![A-Za-z])(?:cv|cv%|rsd|sem|std\.?\s?err\.?|standard error|ci)\)?$", re.I), "other"),
 )  # fmt: skip
 FRONT_PARTS = ((re.compile(r"^(?:sd|stdev|std\.?|std dev)\s*(?:of|[_\s])\s*", re.I), "sd"),)
 REPLICATE = re.compile(
@@ -86,7 +86,7 @@ ORDINALS = {"a": 1, "b": 2, "c": 3, "i": 1, "ii": 2, "iii": 3}
 UNDERSCORE_UNITS = frozenset(
     "g mg kg ug ng pg L mL uL l ml ul dL mol mmol umol nmol mM uM nM M h hr hrs hour hours d day days min "
     "mins s sec pct percent perc C degC K rpm RPM bar mbar psi kPa Pa nm um mm cm m U IU mU cells cell 1e6 "
-    "10e6 1E6 e6 E6 1e5 1e9 mio W kW mS uS pF mAU AU mV V vvm slpm lpm mOsm mOsmol ppm rel Da kDa J kJ mmHg "
+    "10e6 1E6 million e6 E6 1e5 1e9 mio W kW mS uS pF mAU AU mV V vvm slpm lpm mOsm mOsmol ppm rel Da kDa J kJ mmHg "
     "g/L mg/L mL/h m2 m3 cm2 1e6cells years year NTU L/h".split()
 )
 SINGLE = frozenset(("C", "K", "M", "V", "d", "s", "m", "cell", "cells", "U", "W", "J", "l", "rel"))
@@ -274,7 +274,7 @@ def _from_underscores(pieces: list[str]) -> str | None:
             below = True
             continue
         text = re.sub(r"^(mm|cm|m)([23])$", r"\1^\2", word)
-        counts = place > 0 and re.fullmatch(r"1[eE]\d|10e\d|[eE]6|mio", words[place - 1])
+        counts = place > 0 and re.fullmatch(r"1[eE]\d|10e\d|[eE]6|mio|million", words[place - 1])
         if place == 0:
             parts.append(text)
         elif counts and word.lower() in ("cell", "cells") and not below:
@@ -333,7 +333,11 @@ def _resolve(name: str, vocabulary: Vocabulary) -> Header:
 def _without_noise(name: str, vocabulary: Vocabulary) -> tuple[Quantity, ...]:
     """Find a name after dropping the words of instruments and methods."""
     pieces = [piece for piece in re.split(r"[\s_\-]+", name) if piece]
-    kept = [piece for piece in pieces if piece.lower().strip(".") not in NOISE_WORDS]
+    kept = [
+        piece
+        for piece in pieces
+        if piece.lower().strip(".,") not in NOISE_WORDS and not re.fullmatch(r"\d{3,}", piece)
+    ]
     if not kept or len(kept) == len(pieces):
         return ()
     return vocabulary.find_all(" ".join(kept))

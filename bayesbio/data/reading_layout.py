@@ -209,7 +209,7 @@ def _choose_time(
         header = headers.understand(survey.block.header[layout.time], options.words,
                                     survey.block.units[layout.time] or None)  # fmt: skip
         told_unit = _told_unit(survey.block.header[layout.time], options)
-        given = told_unit or header.unit
+        given = told_unit or header.unit or survey.cell_unit(layout.time) or None
         if given is not None and units.spell(given) != "1" and units.same_dimension(given, "h"):
             layout.time_unit = given
         else:
@@ -297,15 +297,19 @@ def _choose_run(
     scored = []
     for rank, place in candidates:
         runs = [str(cell) for cell in fill_down(survey.cells[place])]
-        apart = [p for p in (layout.time, layout.clock, layout.places.get("quantity"),
-                             layout.places.get("replicate")) if p is not None]  # fmt: skip
-        rows = [(run, *(str(survey.cells[p][row]) for p in apart)) for row, run in enumerate(runs)]
-        doubled = len(rows) - len(set(rows))
+        doubled = _doubled(survey, runs, layout.time, layout.clock, layout.places.get("quantity"))
         when = [p for p in (layout.time, layout.clock) if p is not None]
         times = {(run, *(str(survey.cells[p][row]) for p in when)) for row, run in enumerate(runs)}
         lonely = bool(when) and len(times) < 2 * len(set(runs)) and len(candidates) > 1
         scored.append((lonely, doubled, rank, place))
     layout.run = min(scored)[-1]
+
+
+def _doubled(survey: Survey, runs: Sequence[str], *places: int | None) -> int:
+    """Count the rows that a run and some columns do not tell apart."""
+    apart = [place for place in places if place is not None]
+    rows = {(run, *(str(survey.cells[p][row]) for p in apart)) for row, run in enumerate(runs)}
+    return len(runs) - len(rows)
 
 
 def fill_down(cells: Sequence[Cell]) -> list[Cell]:

@@ -26,6 +26,7 @@ FORMAT_WORDS = re.compile(
     r"(hh?[:.]mm([:.]ss)?|[dmy]{1,4}[-./][dmy]{1,4}[-./][dmy]{2,4}.*|text|string|id|#|name|date|"
     r"date.?time|datetime|iso.*|number|num|-)", re.IGNORECASE,
 )  # fmt: skip
+MEASURED = re.compile(r"[<>≤≥]?\s*(?!10?\s*[eE^]\s*\d|10\s*\(|10\s*\*\*)\d[\d.,]*\s*(%|[A-Za-z°])")
 HEADER_WITHIN = 200  # rows searched for the header
 
 
@@ -274,7 +275,7 @@ def _is_unit_row(cells: Sequence[Cell]) -> bool:
     sure = 0
     for text in texts:
         inside = text.strip("[](){} ")
-        if to_number(inside) is not None:
+        if to_number(inside) is not None or MEASURED.match(inside):
             return False
         if FORMAT_WORDS.fullmatch(inside) or not inside:
             continue

@@ -43,7 +43,9 @@ RESULTS = frozenset(
     "reaction_yield conversion selectivity log_reduction specific_growth_rate "
     "specific_productivity".split()
 )  # what a table of cultures measures rather than sets
-RESPONSE_WORDS = frozenset(("yield", "response", "titer", "titre", "score", "y", "purity", "quality"))
+RESPONSE_WORDS = frozenset(
+    ("yield", "response", "titer", "titre", "score", "y", "purity", "quality")
+)
 
 
 def read_table(
@@ -91,12 +93,16 @@ def read_table(
     ([0.05, 0.9], ['below', ''])
     """
     options = Options(
-        vocabulary.extended(quantities), declared=tuple(quantities or {}), columns=dict(columns or {})
+        vocabulary.extended(quantities),
+        declared=tuple(quantities or {}),
+        columns=dict(columns or {}),
     )
     sheet = sheet_of_frame(path) if isinstance(path, pd.DataFrame) else read_sheets(Path(path))[0]
     block = take_apart(sheet, options.knows)
     if block is None or not block.rows:
-        raise DataError(f"{sheet.name} holds no rows; expected a header row and one row a run or culture.")
+        raise DataError(
+            f"{sheet.name} holds no rows; expected a header row and one row a run or culture."
+        )
     survey = Survey(block)
     told = _told({"factor": factors, "response": responses, "group": groups}, block.header, options)
     for name in options.columns:
@@ -107,7 +113,10 @@ def read_table(
         if header:
             reader.read(place, header)
     table = Table(
-        pd.DataFrame(reader.values), reader.columns, pd.DataFrame(reader.flags), Findings(reader.findings)
+        pd.DataFrame(reader.values),
+        reader.columns,
+        pd.DataFrame(reader.flags),
+        Findings(reader.findings),
     )
     if strict:
         Findings(reader.findings).require()
@@ -124,7 +133,9 @@ def _told(
         for name in [names] if isinstance(names, str) else names or ():
             place = find_header(header, name)
             if place is None:
-                place = next((p for p, words in enumerate(meant) if words and words[0].name == name), None)
+                place = next(
+                    (p for p, words in enumerate(meant) if words and words[0].name == name), None
+                )
             if place is None:
                 raise missing_column(name, header, "The table")
             told[place] = role
@@ -156,7 +167,8 @@ class _Reader:
         if role == "group" or (role is None and names_rows):
             self._levels(place, header, "group")
         elif not survey.is_numeric(place):
-            long = len({str(cell) for cell in survey.filled(place)}) > 0.5 * len(survey.block.rows)
+            levels, rows = len({str(c) for c in survey.filled(place)}), len(survey.block.rows)
+            long = levels == rows or levels > max(20, 0.5 * rows)
             dated = survey.is_moment(place)
             self._levels(place, header, role or ("group" if long or dated else "factor"))
         else:
@@ -181,7 +193,9 @@ class _Reader:
         texts: list[str | None] = []
         for cell in cells:
             moment = to_moment(cell) if not isinstance(cell, (int, float, str)) else None
-            texts.append(None if is_blank(cell) else moment.isoformat(sep=" ") if moment else run_name(cell))
+            texts.append(
+                None if is_blank(cell) else moment.isoformat(sep=" ") if moment else run_name(cell)
+            )
         levels = tuple(sorted({text for text in texts if text is not None}, key=natural))
         name = self._name(headers.snake(header), header)
         self.values[name] = texts
@@ -212,7 +226,12 @@ class _Reader:
                     self.findings.append(Finding("error", "", None, f"{name} in row "
                                          f"{self.survey.block.numbers[row]}: {error}",
                                          f"Give it in {unit}.", "unit"))  # fmt: skip
-            if role == "response" and word is not None and value < -1e-9 and unit in ("g/L", "1e6 cells/mL"):
+            if (
+                role == "response"
+                and word is not None
+                and value < -1e-9
+                and unit in ("g/L", "1e6 cells/mL")
+            ):
                 self.warn(f"{name} in row {self.survey.block.numbers[row]} is {value:g} {unit}; "
                           "concentrations are zero or more.",
                           "Correct it, or leave the row out with select.")  # fmt: skip
@@ -236,7 +255,9 @@ class _Reader:
             header, self.survey.block.units[place], self.survey.numbers(place), self.options
         )
         if findings and found.unit is not None and not mapped:
-            plan = Plan(place, header, word=Quantity(headers.snake(found.name), found.unit, lower=None))
+            plan = Plan(
+                place, header, word=Quantity(headers.snake(found.name), found.unit, lower=None)
+            )
             plan.unit, findings = found.unit, []
         self.findings += findings
         if plan.note.startswith("no unit given"):

@@ -195,7 +195,8 @@ class Table:
     def hash(self) -> str:
         """Sha256 of the content, independent of the order of rows and of float noise."""
         described = [
-            [c.name, c.role, c.unit, sorted(c.levels)] for c in sorted(self.columns, key=lambda c: c.name)
+            [c.name, c.role, c.unit, sorted(c.levels)]
+            for c in sorted(self.columns, key=lambda c: c.name)
         ]
         names = [row[0] for row in described]
         rows = sorted(
@@ -210,9 +211,7 @@ class Table:
         """Give the values as a DataFrame of one's own."""
         return self.frame.copy()
 
-    def select(
-        self, rows: Any = None, *, columns: Iterable[str] | None = None
-    ) -> Table:
+    def select(self, rows: Any = None, *, columns: Iterable[str] | None = None) -> Table:
         """
         Keep some rows or some columns.
 
@@ -229,7 +228,10 @@ class Table:
         frame, flags = self.frame, self.flags
         if rows is not None:
             chosen = np.asarray(rows)
-            frame, flags = frame.iloc[chosen.nonzero()[0] if chosen.dtype == bool else chosen], flags
+            frame, flags = (
+                frame.iloc[chosen.nonzero()[0] if chosen.dtype == bool else chosen],
+                flags,
+            )
             flags = flags.loc[frame.index]
         kept = [self.column(name) for name in names]
         return Table(
@@ -264,7 +266,9 @@ class Table:
         >>> Table.from_dict(table.to_dict()).hash == table.hash
         True
         """
-        columns = [TableColumn(**{**row, "levels": tuple(row["levels"])}) for row in content["columns"]]
+        columns = [
+            TableColumn(**{**row, "levels": tuple(row["levels"])}) for row in content["columns"]
+        ]
         frame = pd.DataFrame({c.name: content["values"][c.name] for c in columns})
         return cls(
             frame,

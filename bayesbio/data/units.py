@@ -108,6 +108,8 @@ def spell(text: str) -> str:
     if PERCENT.fullmatch(text):
         return "percent"
     text = text.replace("·", "*").replace("⋅", "*").replace("•", "*").replace("%", "percent")
+    text = re.sub(r"\bg[_ ]?(?:DCW|CDW|DW|DCM|dcw|cdw|dw)\b", "g", text)
+    text = re.sub(r"\s*\b(H2O|H₂O|water|medium|broth|culture)\b", "", text)
     text = re.sub(r"\s*\bper\b\s*", "/", text, flags=re.I)
     text = re.sub(r"(?<![A-Za-z])[x×]\s*(?=\d)", " ", text)
     text = POWER.sub(r" 1e\1 ", text)
@@ -356,8 +358,14 @@ def conversion(given: str, wanted: str, molar_mass: float | None = None) -> tupl
             )
             if trial.dimensionality == target.dimensionality:
                 slope = (trial / target).to("dimensionless").magnitude
-                return float(f"{float(slope):.14g}"), 0.0
+                return _clean(float(slope)), 0.0
     raise UnitError(_mismatch(given, wanted))
+
+
+def _clean(slope: float) -> float:
+    """Take the rounding of a chain of factors off a slope that has few digits."""
+    short = f"{slope:.12g}"
+    return float(short) if abs(float(short) - slope) < 1e-14 * abs(slope) else slope
 
 
 def _mismatch(given: str, wanted: str) -> str:

@@ -181,6 +181,9 @@ class Vocabulary:
         if len(given) < 5 or given in self._keys:
             return None
         allowed = 1 if len(given) < 9 else 2
+        pieces = re.split(r"[\s_\-]+", str(name).strip())
+        if len(pieces) > 1 and any(self.find(piece) is not None for piece in pieces):
+            allowed = 1  # harvest titer is no slip for harvest time
         best: tuple[int, str] | None = None
         for known_key, words in self._keys.items():
             if len(known_key) < 5 or abs(len(known_key) - len(given)) > allowed:

@@ -21,7 +21,7 @@ def _flow(name: str, symbol: str, text: str, aliases: str = "") -> Quantity:
 
 VESSEL = (
     _q("volume", "L", "V", "Liquid volume in the vessel",
-       "working volume; work volume; vessel volume; culture volume; liquid volume; reactor volume;"
+       "WV; working volume; work volume; vessel volume; culture volume; liquid volume; reactor volume;"
        "Vol; broth volume; Volumen; Arbeitsvolumen; V; current volume; bioreactor volume; V_L"),
     _q("adjusted_volume", "L", r"V_{\mathrm{adj}}", "Volume had no sample been taken", "adj volume"),
     _q("vessel_weight", "kg", "m_V", "Weight of the vessel's content", "weight; reactor weight; vessel mass; scale"),
@@ -30,6 +30,8 @@ VESSEL = (
     _q("cumulative_feed", "L", r"V_F", "Feed added since the start",
        "feed; feed A; feed 1; cum feed; cumulative feed volume; total feed; total feed volume; feed total; feed volume; oil_fed;"
        "cumulated feed; feed counter; feed added; total feed added; Feed cumulative"),
+    _q("cumulative_feed_mass", "kg", r"m_F", "Mass of feed added since the start",
+       "cumulative feed; feed; feed A; feed weight; total feed; feed added; feed mass; cum feed"),
     _q("cumulative_base", "L", r"V_B", "Base added since the start",
        "base; base volume; base added; KOH; NaOH; total base; cumulative base volume; base total; base counter"),
     _q("cumulative_acid", "L", r"V_A", "Acid added since the start", "acid; acid volume; acid added; acid total"),
@@ -61,7 +63,7 @@ CONTROLS = (
              "DO.PV; pO2.PV; Sauerstoff; dissolved oxygen saturation; PO2"),
     _control("ph", "1", r"\mathrm{pH}", "Acidity", "pH; pH value; pH offline; pH online; pH PV; external pH; pH.PV; pH-Wert"),
     _control("agitation", "1/min", "N", "Stirrer speed",
-             "stirrer; stirrer speed; agitation speed; agitation rate; rpm; impeller speed; stir; stirring; stirring speed; Ruhrer;"
+             "N; stirrer; stirrer speed; agitation speed; agitation rate; rpm; impeller speed; stir; stirring; stirring speed; Ruhrer;"
              "agitator; agitator speed; Stirr; STIRR; Drehzahl; speed; stirrer PV; shake speed; agit; STIRR.PV"),
     _control("pressure", "bar", "p", "Pressure in the head space", "head pressure; overpressure; Druck; vessel pressure; press"),
     _control("jacket_temperature", "K", "T_j", "Temperature of the jacket",

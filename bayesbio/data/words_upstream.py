@@ -45,14 +45,14 @@ COUNTS = (
     _q("aggregation_rate", "1", "a", "Share of cells in clumps", "aggregation; aggregates; aggregate rate"),
     _q("circularity", "1", "c", "Roundness of the cells", "average circularity; avg circularity"),
     _q("biomass", "g/L", "X", "Dry cells per volume",
-       "DCW; CDW; dry cell weight; cell dry weight; dry weight; DCM; dry cell mass; cell dry mass;"
+       "DCW; CDW; X; dry cell weight; cell dry weight; dry weight; DCM; dry cell mass; cell dry mass;"
        "biomass concentration; biomass conc; BTM; BTS; Biotrockenmasse; Biomasse; dry biomass;"
        "cell mass; biomass dry weight; gDCW"),
     _q("lipid_free_biomass", "g/L", "X_f", "Dry cells without their lipid", "xf"),
     _q("wet_cell_weight", "g/L", "X_w", "Wet cells per volume", "WCW; wet weight; cell wet weight; wcm"),
     _q("packed_cell_volume", "1", "PCV", "Volume share of the cell pellet", "PCV", upper=1.0),
     _q("optical_density", "1", r"\mathrm{OD}", "Optical density of the broth",
-       "OD; OD600; OD 600 nm; OD600nm; OD550; OD650; OD578; absorbance 600; A600; turbidity;"
+       "OD; Trubung; OD600; OD 600 nm; OD600nm; OD550; OD650; OD578; absorbance 600; A600; turbidity;"
        "optical density 600; optical density at 600 nm; Optische Dichte", lower=None),
     _q("capacitance", "pF/cm", "C", "Capacitance of the broth", "permittivity; biocapacitance; capa",
        lower=None),
@@ -184,7 +184,7 @@ def _p(name: str, unit: str, symbol: str, description: str) -> Quantity:
 
 PARAMETERS = (
     _p("specific_growth_rate", "1/h", r"\mu", "Growth per living cell and time").replace(
-        aliases=("mu", "growth rate", "SGR"), role="measurement", lower=None),
+        aliases=("mu", "µ", "μ", "growth rate", "SGR"), role="measurement", lower=None),
     _p("maximum_growth_rate", "1/h", r"\mu_{\max}", "Growth rate when nothing limits"),
     _p("death_rate", "1/h", "k_d", "Death per living cell and time"),
     _p("maximum_death_rate", "1/h", r"k_{d,\max}", "Death rate at saturating ammonium"),

@@ -1,0 +1,119 @@
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesbio.data import Campaign, Event, Finding, Findings, Profile, Run, check
+from bayesbio.errors import DataError, UnitError
+
+
+def run(values, *, name="R1", **more):
+    times = more.pop("times", None)
+    rows = [
+        {"time_h": 24.0 * i if times is None else times[i], "quantity": quantity, "value": value}
+        for quantity, course in values.items()
+        for i, value in enumerate(course)
+    ]
+    return Run(name, pd.DataFrame(rows), **more)
+
+
+def sentences(*runs, **more):
+    return str(check(Campaign(runs, **more)))
+
+
+def test_a_sound_run_gives_no_findings():
+    sound = run({"glucose": [6, 4, 2], "lactate": [0, 1, 2], "viability": [0.98, 0.97, 0.95]})
+    assert len(check(Campaign([sound]))) == 0
+
+
+def test_a_tenfold_jump_is_noticed_and_growth_is_not():
+    assert "lactate at 48 h is 14 g/L, far above" in sentences(run({"lactate": [1, 1.2, 14, 1.5]}))
+    assert "far below" in sentences(run({"titer": [1.0, 1.2, 0.13, 1.5, 1.7]}))
+    assert "No findings" in sentences(run({"optical_density": [0.01, 0.5, 20, 60, 61]}))
+
+
+def test_a_volume_that_does_not_follow_its_feeds_is_noticed():
+    feed = {"feed_rate": Profile([(0.0, 0.01), (48.0, 0.01)], "step")}
+    closed = run({"volume": [1.0, 1.24, 1.48]}, profiles=feed, settings={"feed_glucose": 100.0})
+    assert "No findings" in sentences(closed)
+    open_balance = run({"volume": [1.0, 1.01, 1.02]}, profiles=feed, settings={"feed_glucose": 100.0})
+    assert "volume balance does not close: at 48 h 1.02 L" in sentences(open_balance)
+
+
+def test_boluses_and_samples_count_in_the_volume():
+    events = [Event(24.0, "bolus", "volume", 0.5), Event(24.0, "bolus", "glucose", 5.0),
+              Event(24.0, "sample", "volume", 0.1)]  # fmt: skip
+    assert "No findings" in sentences(run({"volume": [1.0, 1.0, 1.4]}, events=events))
+
+
+def test_more_carbon_than_there_was_is_noticed():
+    assert "carbon balance does not close" in sentences(run({"glucose": [10, 5, 0], "ethanol": [0, 20, 51]}))
+    assert "No findings" in sentences(run({"glucose": [100, 50, 0], "ethanol": [0, 20, 51]}))
+
+
+def test_the_same_sample_twice_is_an_error():
+    twice = pd.DataFrame({"time_h": [0.0, 0.0], "quantity": "glucose", "value": [1.0, 1.1]})
+    assert "error: Run 'R1': glucose at 0.0 h stands there 2 times" in sentences(Run("R1", twice))
+
+
+def test_excluded_values_are_not_held_against_the_run():
+    rows = pd.DataFrame({"time_h": [0.0, 1.0], "quantity": "glucose", "value": [1.0, -5.0],
+                         "flag": ["", "excluded"]})  # fmt: skip
+    assert len(check(Campaign([Run("R1", rows)]))) == 0
+
+
+def test_a_unit_that_does_not_fit_its_quantity_is_an_error():
+    found = check(Campaign([run({"glucose": [6, 4, 2]})], units={"glucose": "h"}))
+    with pytest.raises(UnitError, match="glucose is given in 'h'"):
+        found.require()
+
+
+def test_a_misspelt_quantity_is_an_error():
+    assert "Did you mean glucose?" in sentences(run({"glucos": [6, 4, 2]}))
+
+
+def test_profiles_that_do_not_cover_the_run_are_noticed():
+    short = run({"titer": [0, 1, 2]}, profiles={"ph": Profile([(0.0, 7.0), (10.0, 7.0)])})
+    assert "error: Run 'R1': profile ph ends at 10 h" in sentences(short)
+    late = run({"titer": [0, 1, 2]}, profiles={"ph": Profile([(20.0, 7.0), (48.0, 7.0)])})
+    assert "profile ph starts at 20 h" in sentences(late)
+
+
+class Model:
+    class State(NamedTuple):
+        biomass: float
+
+    units = {"biomass": "g/L", "feed_rate": "L/h", "feed_substrate": "g/L"}
+    inputs = ("feed_rate",)
+    settings = ("feed_substrate",)
+
+
+def test_what_a_model_needs_is_asked_for():
+    text = str(check(Campaign([run({"biomass": [1, 2, 3]})]), model=Model()))
+    assert "The model needs the profile feed_rate [L/h]" in text
+    assert "A feed without a concentration: the model needs the setting feed_substrate [g/L]" in text
+    ready = run({"biomass": [1, 2, 3]}, settings={"feed_substrate": 300.0},
+                profiles={"feed_rate": Profile([(0.0, 0.0), (48.0, 0.0)])})  # fmt: skip
+    assert len(check(Campaign([ready]), model=Model())) == 0
+
+
+def test_a_campaign_without_anything_the_model_knows_is_refused():
+    with pytest.raises(DataError, match=r"None of the measured quantities \(titer\) is a state"):
+        check(Campaign([run({"titer": [1, 2, 3]})]), model=Model()).require()
+
+
+def test_findings_come_errors_first_and_once():
+    warning = Finding("warning", "R1", None, "a", "b")
+    error = Finding("error", "R1", 1.0, "c", "d")
+    found = Findings([warning, error, warning])
+    assert list(found) == [error, warning]
+    assert list(found.errors) == [error] and list(found.warnings) == [warning]
+    assert Findings.from_list(found.to_list()) == found
+    with pytest.raises(DataError, match="Run 'R1': c d"):
+        found.require()
+
+
+def test_findings_of_reading_are_kept_by_check():
+    campaign = Campaign([run({"glucose": [6, 4, np.nan]})], findings=[Finding("warning", "", None, "a", "b")])
+    assert "a b" in str(check(campaign))
