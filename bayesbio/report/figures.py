@@ -336,6 +336,8 @@ def _grid(count: int) -> tuple[int, float, float]:
     """Columns, width and height of a panel [inch] for so many small multiples."""
     if count <= 3:
         return count, 7.0, 2.3 if count > 1 else 2.8
+    if count in (5, 6, 9):
+        return 3, 7.6, 1.7
     return (4, 7.6, 1.55) if count <= 24 else (6, 8.4, 1.15)
 
 

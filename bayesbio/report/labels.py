@@ -146,6 +146,8 @@ def title(name: str) -> str:
     'Maximum growth rate, sd between runs'
     >>> title("noise_glucose")
     'Measurement noise of glucose'
+    >>> title("glucose_monod_constant")
+    'Glucose Monod constant'
     >>> title("pH")
     'pH'
     """
@@ -157,8 +159,14 @@ def title(name: str) -> str:
         return f"Tail weight of the noise of {found[1].replace('_', ' ')}"
     if found := re.fullmatch(r"noise_(\w+)", name):
         return f"Measurement noise of {found[1].replace('_', ' ')}"
-    words = name.replace("_", " ").strip()
+    words = re.sub(
+        r"\b(monod|haldane|contois|langmuir)\b", _capital, name.replace("_", " ").strip()
+    )
     return words if words[:2] == "pH" else words[:1].upper() + words[1:]
+
+
+def _capital(found: re.Match[str]) -> str:
+    return found[0].capitalize()
 
 
 def _plural(word: str) -> str:

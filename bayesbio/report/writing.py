@@ -150,7 +150,7 @@ def write_report(
         "title": " ".join((title or folder.name.replace("_", " ").capitalize()).split()),
         "answer": answer,
         "verdict": verdict,
-        "checked": sum(not item.advisory for item in verdict.items),
+        "checked": sum(item.passed or not item.advisory for item in verdict.items),
         "head": picture(head, "answer", "The figure behind the answer"),
         "sections": [
             {
