@@ -61,11 +61,13 @@ def volume_findings(run: Run) -> Iterator[Finding]:
     worst = int(np.argmax(gap / np.maximum(volumes, 1e-12)))
     if gap[worst] > VOLUME_TOLERANCE * max(volumes[worst], expected[worst]):
         yield Finding(
-            "warning", run.name, float(times[worst]),
+            "warning",
+            run.name,
+            float(times[worst]),
             f"The volume balance does not close: at {times[worst]:g} h {volumes[worst]:.3g} L were "
             f"measured, but start, feeds and samples add up to {expected[worst]:.3g} L.",
             "Check the units of the feed (mL/h, L/h, L/d), and that base and samples are listed.",
-        )  # fmt: skip
+        )
 
 
 def _series(run: Run, name: str) -> pd.Series:
@@ -139,18 +141,31 @@ def carbon_findings(run: Run) -> Iterator[Finding]:
     excess = float(carbon.loc[worst]) - supplied
     if supplied > 0 and excess > CARBON_TOLERANCE * supplied and excess > 0.5:
         yield Finding(
-            "warning", run.name, float(worst),
+            "warning",
+            run.name,
+            float(worst),
             f"The carbon balance does not close: at {worst:g} h {', '.join(kept)} hold "
             f"{float(carbon.loc[worst]):.3g} g carbon/L, more than the {supplied:.3g} g/L at "
             f"{first.index[0]:g} h, and no feed is listed.",
             "List the feed, measure the other substrate, or check the units.",
-        )  # fmt: skip
+        )
 
 
 SOURCES = (
-    "glucose", "fructose", "galactose", "sucrose", "lactose", "maltose", "xylose", "arabinose", "mannose",
-    "glycerol", "methanol", "residual_oil", "substrate",
-)  # fmt: skip
+    "glucose",
+    "fructose",
+    "galactose",
+    "sucrose",
+    "lactose",
+    "maltose",
+    "xylose",
+    "arabinose",
+    "mannose",
+    "glycerol",
+    "methanol",
+    "residual_oil",
+    "substrate",
+)
 
 
 def _carbon(name: str) -> float:

@@ -103,8 +103,9 @@ class Campaign:
         return (
             f"Campaign of {len(self)} runs ({', '.join(self.names[:6])}"
             f"{', ...' if len(self) > 6 else ''}), {rows} measurements of "
-            f"{', '.join(self.quantities) or 'nothing'}; {len(self.findings.errors)} errors, "
-            f"{len(self.findings.warnings)} warnings"
+            f"{', '.join(self.quantities) or 'nothing'}; "
+            f"{len(Findings(self.findings).errors)} errors, "
+            f"{len(Findings(self.findings).warnings)} warnings"
         )
 
     @property

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bayesbio.data import units, vocabulary
 from bayesbio.data.balances import carbon_findings, volume_findings
@@ -39,10 +38,10 @@ def check(campaign: Campaign, model: Any = None) -> Findings:
 
     Examples
     --------
-    >>> measured = pd.DataFrame({"time_h": [0.0, 48.0], "quantity": "glucose", "value": [6.0, -0.3]})
-    >>> print(check(Campaign([Run("R07", measured)])))
-    error: Run 'R07': glucose at 48.0 h is -0.3 g/L; concentrations are zero or more. If this is
-    below the assay's detection limit, mark it 'below' in the flag column and give the limit as value.
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"time_h": [0.0, 48.0], "quantity": "glucose", "value": [6.0, -0.3]})
+    >>> check(Campaign([Run("R07", rows)])).errors[0].what
+    'glucose at 48.0 h is -0.3 g/L; concentrations are zero or more.'
     """
     words = vocabulary.extended(model=model)
     found: list[Finding] = [*campaign.findings]
@@ -63,7 +62,7 @@ def check(campaign: Campaign, model: Any = None) -> Findings:
 
 
 def _names(campaign: Campaign, words: Vocabulary) -> Iterator[Finding]:
-    """Unknown names near known ones, and units that do not fit."""
+    """Find unknown names near known ones, and units that do not fit."""
     named = dict.fromkeys(campaign.quantities)
     named |= {name: None for run in campaign for name in run.profiles}
     for name in named:
@@ -80,10 +79,14 @@ def _names(campaign: Campaign, words: Vocabulary) -> Iterator[Finding]:
             fits = False
         if not fits:
             yield Finding(
-                "error", "", None,
-                f"{name} is given in {unit!r}; expected a unit that can be converted to {word.unit}.",
-                "Correct the unit, or give the quantity another name.", "unit",
-            )  # fmt: skip
+                "error",
+                "",
+                None,
+                f"{name} is given in {unit!r}; expected a unit that can be converted to "
+                f"{word.unit}.",
+                "Correct the unit, or give the quantity another name.",
+                "unit",
+            )
 
 
 def _word(name: str, words: Vocabulary, unit: str) -> Quantity:
@@ -92,7 +95,7 @@ def _word(name: str, words: Vocabulary, unit: str) -> Quantity:
 
 
 def _values(run: Run, words: Vocabulary, campaign: Campaign) -> Iterator[Finding]:
-    """Values outside the physical limits."""
+    """Find values outside the physical limits."""
     rows = run.measurements[run.measurements["flag"] != "excluded"]
     for name, group in rows.groupby("quantity", sort=True):
         unit = campaign.units.get(str(name), "1")
@@ -112,43 +115,54 @@ def _too_low(
     shown = "" if unit == "1" else f" {unit}"
     if concentration:
         return Finding(
-            "error", run, float(time),
+            "error",
+            run,
+            float(time),
             f"{name} at {time} h is {value:g}{shown}; concentrations are zero or more.",
-            "If this is below the assay's detection limit, mark it 'below' in the flag column and give "
+            "If this is below the assay's detection limit, mark it 'below' in the flag "
+            "column and give "
             "the limit as value.",
-        )  # fmt: skip
+        )
     return Finding(
-        "error", run, float(time),
+        "error",
+        run,
+        float(time),
         f"{name} at {time} h is {value:g}{shown}; it is zero or more by nature.",
         "Correct the value, or mark it 'excluded' in the flag column.",
-    )  # fmt: skip
+    )
 
 
 def _too_high(run: str, name: str, time: float, value: float, word: Quantity) -> Finding:
     return Finding(
-        "error", run, float(time),
+        "error",
+        run,
+        float(time),
         f"{name} at {time} h is {value:g}; a share is at most {word.upper:g}.",
-        f"If the values are percent, head the column '{name} (%)'; else correct this one or mark it "
+        f"If the values are percent, head the column '{name} (%)'; else correct this one "
+        "or mark it "
         "'excluded' in the flag column.",
-    )  # fmt: skip
+    )
 
 
 def _duplicates(run: Run) -> Iterator[Finding]:
-    """The same quantity, time and replicate twice."""
+    """Find the same quantity, time and replicate twice."""
     rows = run.measurements
     doubled = rows[rows.duplicated(["time_h", "quantity", "replicate"], keep="first")]
     for name, group in doubled.groupby("quantity", sort=True):
         time = float(group["time_h"].iloc[0])
         yield Finding(
-            "error", run.name, time,
-            f"{name} at {time} h stands there {len(rows[(rows['quantity'] == name) & (rows['time_h'] == time)])} "
+            "error",
+            run.name,
+            time,
+            f"{name} at {time} h stands there "
+            f"{len(rows[(rows['quantity'] == name) & (rows['time_h'] == time)])} "
             "times with the same replicate number; each sample was expected once.",
             "Delete the repetition, or number the replicates.",
-        )  # fmt: skip
+        )
 
 
 def _jumps(run: Run, words: Vocabulary) -> Iterator[Finding]:
-    """A value ten times above or below both of its neighbours."""
+    """Find values ten times above or below both of their neighbours."""
     rows = run.measurements[run.measurements["flag"] == ""]
     fed = {event.quantity for event in run.events}
     for name, group in rows.groupby("quantity", sort=True):
@@ -166,11 +180,15 @@ def _jumps(run: Run, words: Vocabulary) -> Iterator[Finding]:
             low = now < min(before, after) / JUMP and now >= 0
             if high or (low and now > 0):
                 yield Finding(
-                    "warning", run.name, float(times[i]),
-                    f"{name} at {times[i]:g} h is {now:g} {word.unit}, {'far above' if high else 'far below'} "
+                    "warning",
+                    run.name,
+                    float(times[i]),
+                    f"{name} at {times[i]:g} h is {now:g} {word.unit}, "
+                    f"{'far above' if high else 'far below'} "
                     f"its neighbours ({before:g} and {after:g}).",
-                    "Such a jump is often a slip by ten: check the decimal point, the dilution and the unit; mark it 'excluded' if it is wrong.",
-                )  # fmt: skip
+                    "Such a jump is often a slip by ten: check the decimal point, the "
+                    "dilution and the unit; mark it 'excluded' if it is wrong.",
+                )
 
 
 def _start_and_end(run: Run) -> tuple[float, float] | None:
@@ -179,27 +197,35 @@ def _start_and_end(run: Run) -> tuple[float, float] | None:
 
 
 def _events(run: Run, words: Vocabulary) -> Iterator[Finding]:
-    """Events before the start or of unknown quantities."""
+    """Find events before the start or of unknown quantities."""
     span = _start_and_end(run)
     start = span[0] if span else 0.0
     for event in run.events:
         if event.time < start:
             yield Finding(
-                "error", run.name, event.time,
-                f"the {event.kind} of {event.quantity} at {event.time:g} h is before the start of the "
+                "error",
+                run.name,
+                event.time,
+                f"the {event.kind} of {event.quantity} at {event.time:g} h is before the "
+                "start of the "
                 f"run at {start:g} h.",
-                "Correct the time; what was in the vessel at the start is initial_<state> in the settings.",
-            )  # fmt: skip
+                "Correct the time; what was in the vessel at the start is "
+                "initial_<state> in the settings.",
+            )
         if span and event.time > span[1] and event.kind != "sample":
             yield Finding(
-                "warning", run.name, event.time,
-                f"the {event.kind} of {event.quantity} at {event.time:g} h is after the last measurement "
-                f"at {span[1]:g} h.", "Check its time.",
-            )  # fmt: skip
+                "warning",
+                run.name,
+                event.time,
+                f"the {event.kind} of {event.quantity} at {event.time:g} h is after the "
+                "last measurement "
+                f"at {span[1]:g} h.",
+                "Check its time.",
+            )
 
 
 def _profiles(run: Run) -> Iterator[Finding]:
-    """Profiles that end before the last measurement or start after the first."""
+    """Find profiles that end before the last measurement or start after the first."""
     span = _start_and_end(run)
     if span is None:
         return
@@ -214,21 +240,26 @@ def _profiles(run: Run) -> Iterator[Finding]:
             step = profile.interpolation == "step"
             severe = missing > 0.1 * length and not step
             yield Finding(
-                "error" if severe else "warning", run.name, end,
+                "error" if severe else "warning",
+                run.name,
+                end,
                 f"profile {name} ends at {end:g} h, before the last measurement at {span[1]:g} h.",
                 f"Add its value up to {span[1]:g} h"
                 + ("." if severe else f"; until then {profile.values[-1]:g} is held."),
-            )  # fmt: skip
+            )
         if begin - span[0] > 0.1 * length:
             yield Finding(
-                "warning", run.name, begin,
-                f"profile {name} starts at {begin:g} h, after the start of the run at {span[0]:g} h.",
+                "warning",
+                run.name,
+                begin,
+                f"profile {name} starts at {begin:g} h, after the start of the run at "
+                f"{span[0]:g} h.",
                 f"Add its value at {span[0]:g} h; before it {profile.values[0]:g} is held.",
-            )  # fmt: skip
+            )
 
 
 def _feeds(run: Run, model: Any) -> Iterator[Finding]:
-    """Feeds that add volume without saying what is in it."""
+    """Find feeds that add volume without saying what is in it."""
     named = [n for n in run.settings if n.startswith("feed_") and n not in run.profiles]
     defaults = getattr(model, "setting_defaults", {}) if model is not None else {}
     named += [name for name in defaults if name.startswith("feed_")]
@@ -237,10 +268,12 @@ def _feeds(run: Run, model: Any) -> Iterator[Finding]:
         if named or not np.any(run.profiles[name].values > 0):
             continue
         yield Finding(
-            "warning", run.name, None,
+            "warning",
+            run.name,
+            None,
             f"{name} feeds the vessel, but no concentration in the feed is given.",
             "Give it as a setting, such as a column 'feed_glucose (g/L)' in runs.csv.",
-        )  # fmt: skip
+        )
     by_time: dict[float, set[str]] = {}
     for event in run.events:
         if event.kind == "bolus":
@@ -248,15 +281,18 @@ def _feeds(run: Run, model: Any) -> Iterator[Finding]:
     bare = [time for time, added in by_time.items() if added <= {"volume"}]
     if bare and not named:
         yield Finding(
-            "warning", run.name, bare[0],
-            f"{len(bare)} boluses (the first at {bare[0]:g} h) add volume without a concentration or an "
+            "warning",
+            run.name,
+            bare[0],
+            f"{len(bare)} boluses (the first at {bare[0]:g} h) add volume without a "
+            "concentration or an "
             "amount of anything.",
             "Add rows with what they contain, such as glucose in g at the same time.",
-        )  # fmt: skip
+        )
 
 
 def _censored(campaign: Campaign) -> Iterator[Finding]:
-    """Quantities of which no value was inside the limits of the assay."""
+    """Find quantities of which no value was inside the limits of the assay."""
     frame = campaign.to_frame()
     frame = frame[frame["flag"] != "excluded"]
     if frame.empty:
@@ -264,50 +300,65 @@ def _censored(campaign: Campaign) -> Iterator[Finding]:
     whole = frame["flag"].isin(["below", "above"])
     if bool(whole.all()):
         yield Finding(
-            "error", "", None,
-            "All values of the campaign are below or above a limit of their assay; at least some measured "
+            "error",
+            "",
+            None,
+            "All values of the campaign are below or above a limit of their assay; at "
+            "least some measured "
             "values were expected.",
             "Check the flag column and the limits.",
-        )  # fmt: skip
+        )
         return
     for name, group in frame.groupby("quantity", sort=True):
         if group["flag"].isin(["below", "above"]).all():
             yield Finding(
-                "warning", "", None,
-                f"All {len(group)} values of {name} are below or above a limit; they say only that much.",
+                "warning",
+                "",
+                None,
+                f"All {len(group)} values of {name} are below or above a limit; they say "
+                "only that much.",
                 "Expect a wide posterior for what only this quantity informs, or leave it out with "
                 "select(quantities=...).",
-            )  # fmt: skip
+            )
 
 
 def _for_model(campaign: Campaign, model: Any, words: Vocabulary) -> Iterator[Finding]:
-    """What the model needs and a run does not have."""
+    """Find what the model needs and a run does not have."""
     known = (*model.State._fields, *getattr(model, "output_names", ()))
     measured = [name for name in campaign.quantities if name in known]
     if not measured:
         yield Finding(
-            "error", "", None,
-            f"None of the measured quantities ({', '.join(campaign.quantities) or 'none'}) is a state or "
+            "error",
+            "",
+            None,
+            "None of the measured quantities "
+            f"({', '.join(campaign.quantities) or 'none'}) is a state or "
             f"output of the model ({', '.join(known)}).",
             "Map the columns with columns={...}, or choose another model.",
-        )  # fmt: skip
+        )
     inputs = set(getattr(model, "inputs", ())) - set(getattr(model, "input_defaults", {}))
     settings = set(getattr(model, "settings", ())) - set(getattr(model, "setting_defaults", {}))
     for run in campaign:
         switched = {event.quantity for event in run.events if event.kind == "switch"}
         for name in sorted(inputs - set(run.profiles) - switched - set(run.settings)):
             yield Finding(
-                "error", run.name, None,
-                f"The model needs the profile {name} [{model.units.get(name, '1')}], which the run does "
+                "error",
+                run.name,
+                None,
+                f"The model needs the profile {name} [{model.units.get(name, '1')}], "
+                "which the run does "
                 "not have.",
                 "Add it to profiles.csv, or as a column with roles={...: 'profile'}.",
-            )  # fmt: skip
+            )
         for name in sorted(settings - set(run.settings)):
             feed = name.startswith("feed_")
             what = "A feed without a concentration: the" if feed else "The"
             yield Finding(
-                "error", run.name, None,
-                f"{what} model needs the setting {name} [{model.units.get(name, '1')}], which the run "
+                "error",
+                run.name,
+                None,
+                f"{what} model needs the setting {name} [{model.units.get(name, '1')}], "
+                "which the run "
                 "does not have.",
                 f"Add a column '{name} ({model.units.get(name, '1')})' to runs.csv.",
-            )  # fmt: skip
+            )

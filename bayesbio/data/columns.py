@@ -7,9 +7,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
 COLUMN_ROLES = (
-    "run", "time", "measurement", "profile", "setting", "bolus", "sample", "replicate", "flag", "sd",
-    "value_upper", "quantity", "value", "unit", "covariate", "not used",
-)  # fmt: skip
+    "run",
+    "time",
+    "measurement",
+    "profile",
+    "setting",
+    "bolus",
+    "sample",
+    "replicate",
+    "flag",
+    "sd",
+    "value_upper",
+    "quantity",
+    "value",
+    "unit",
+    "covariate",
+    "not used",
+)
 
 
 @dataclasses.dataclass(frozen=True)

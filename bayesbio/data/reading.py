@@ -20,7 +20,7 @@ from bayesbio.data.columns import Columns, ColumnUse
 from bayesbio.data.findings import Findings
 from bayesbio.data.reading_assembly import assemble
 from bayesbio.data.reading_columns import Options, Survey, check_role, find_header, missing_column
-from bayesbio.data.reading_entries import Gathered, gather, no_time, preamble_run
+from bayesbio.data.reading_entries import gather, no_time, preamble_run
 from bayesbio.data.reading_folder import (
     read_columns_table,
     read_events,
@@ -28,6 +28,7 @@ from bayesbio.data.reading_folder import (
     read_runs,
     tables_of,
 )
+from bayesbio.data.reading_gathered import Gathered
 from bayesbio.data.reading_layout import lay_out
 from bayesbio.data.reading_sheets import (
     EXCEL,
@@ -40,7 +41,10 @@ from bayesbio.data.reading_sheets import (
 )
 from bayesbio.errors import DataError
 
-PLAIN_TITLES = re.compile(r"(sheet|tabelle|blatt|feuil|hoja|table)?\s*\d*|data|daten|measurements?|export|raw.*|results?", re.I)  # fmt: skip
+PLAIN_TITLES = re.compile(
+    r"(sheet|tabelle|blatt|feuil|hoja|table)?\s*\d*|data|daten|measurements?|export|raw.*|results?",
+    re.I,
+)
 
 
 def read_campaign(
@@ -146,22 +150,33 @@ def _options(
 def _read_path(path: Path, options: Options, gathered: Gathered) -> list[str]:
     """Read a folder or a file; give the order of the runs if the file states one."""
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.suffix.lower() in (*EXCEL, *TEXT)
-                       and not p.name.startswith(("~", ".")))  # fmt: skip
+        files = sorted(
+            p
+            for p in path.iterdir()
+            if p.suffix.lower() in (*EXCEL, *TEXT) and not p.name.startswith(("~", "."))
+        )
         tables = tables_of([p.stem for p in files])
         if "measurements" in tables or "runs" in tables:
-            sheets = {t: read_sheets(next(p for p in files if p.stem == stem))[0]
-                      for t, stem in tables.items() if next(p for p in files if p.stem == stem).stat().st_size}  # fmt: skip
+            sheets = {
+                t: read_sheets(next(p for p in files if p.stem == stem))[0]
+                for t, stem in tables.items()
+                if next(p for p in files if p.stem == stem).stat().st_size
+            }
             return _read_house(sheets, options, gathered)
         if not files:
             raise DataError(
-                f"The folder {path} holds no table; expected measurements.csv, or CSV or Excel files "
+                f"The folder {path} holds no table; expected measurements.csv, or CSV or "
+                "Excel files "
                 "with one run each."
             )
         if len(files) == 1:
             return _read_path(files[0], options, gathered)
-        found = [dataclasses.replace(sheet, name=file.stem) if len(pages) == 1 else sheet
-                 for file in files for pages in [read_sheets(file)] for sheet in pages]  # fmt: skip
+        found = [
+            dataclasses.replace(sheet, name=file.stem) if len(pages) == 1 else sheet
+            for file in files
+            for pages in [read_sheets(file)]
+            for sheet in pages
+        ]
         _read_foreign(found, path.name, options, gathered)
         return []
     sheets_read = read_sheets(path)
@@ -234,21 +249,25 @@ def _runs_in_one_table(
     if has_runs:
         for name in sorted(measured - set(order)):
             gathered.fail(
-                f"in measurements but not in runs; a row in both was expected.{_nearest(name, order)}",
-                "Add its row to runs, or correct the name.", name,
-            )  # fmt: skip
+                "in measurements but not in runs; a row in both was "
+                f"expected.{_nearest(name, order)}",
+                "Add its row to runs, or correct the name.",
+                name,
+            )
         for name in sorted(set(order) - measured if measured else ()):
             gathered.warn(
                 f"in runs but without measurements.{_nearest(name, measured - set(order))}",
-                "It can be predicted, not fitted; correct the name if it was measured.", name,
-            )  # fmt: skip
+                "It can be predicted, not fitted; correct the name if it was measured.",
+                name,
+            )
     others = {event[0]: "events" for event in gathered.events}
     others |= {entry.run: "profiles" for entry in gathered.entries if entry.role == "profile"}
     for name in sorted(set(others) - known):
         gathered.fail(
             f"in {others[name]} but in no other table.{_nearest(name, known)}",
-            "Correct the name, or add the run.", name,
-        )  # fmt: skip
+            "Correct the name, or add the run.",
+            name,
+        )
 
 
 def _nearest(name: str, names: Any) -> str:
@@ -265,7 +284,8 @@ def _read_foreign(sheets: list[Sheet], stem: str, options: Options, gathered: Ga
         raise DataError(
             f"No table was found in {stem}; expected a header row and one row a sample."
         )
-    timed, untimed = [], []
+    timed: list[Block] = []
+    untimed: list[Block] = []
     for block in tables:
         layout = lay_out(Survey(block), options) if block.rows else None
         (timed if layout is not None and layout.time is not None else untimed).append(block)

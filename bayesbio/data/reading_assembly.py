@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from bayesbio.data.reading_entries import Entry, Gathered
+from bayesbio.data.reading_gathered import Entry, Gathered
 from bayesbio.data.run import Event, Profile, Run
 
 HOUR = 3600.0
@@ -116,8 +116,9 @@ def _profile(
     if several:
         gathered.warn(
             f"profile {quantity} has several values at {several[0]:g} h; their mean was taken.",
-            "Keep one value at each time.", run,
-        )  # fmt: skip
+            "Keep one value at each time.",
+            run,
+        )
     points = tuple((time, sum(found) / len(found)) for time, found in sorted(values.items()))
     return Profile(points, how)
 
@@ -144,12 +145,14 @@ def _frame(run: str, rows: list[Entry], gathered: Gathered) -> pd.DataFrame:
         gathered.warn(
             f"{names}: {count} times have several values (the first at {min(times):g} h) without a "
             "number of the replicate; they were read as replicates.",
-            "Number them in a column 'replicate', or give samples before and after a feed their own "
-            "times.", run,
-        )  # fmt: skip
+            "Number them in a column 'replicate', or give samples before and after a "
+            "feed their own "
+            "times.",
+            run,
+        )
     return pd.DataFrame(
         {
-            "time_h": [float(entry.time) for entry in rows],
+            "time_h": [entry.time for entry in rows],
             "quantity": [entry.quantity for entry in rows],
             "value": [entry.value for entry in rows],
             "replicate": [entry.replicate for entry in rows],

@@ -13,17 +13,106 @@ import numpy as np
 Cell = Any  # str, float, datetime or None, as files give them
 
 MISSING = frozenset(
-    "|-|--|---|–|—|.|..|...|?|na|n/a|n.a.|n.a|nan|null|none|nil|missing|void|empty|#n/a|#na|#div/0!|"
-    "#value!|#ref!|#num!|#name?|#null!|nm|n.m.|not measured|not determined|not analysed|not analyzed|"
-    "not sampled|not tested|no sample|no data|no value|failed|error|pending|tbd|x|inf|-inf|-nan(ind)|"
-    "over|ovr|out of range|o.o.r.|nicht gemessen|<na>|nat".split("|")
+    [
+        "",
+        "-",
+        "--",
+        "---",
+        "–",
+        "—",
+        ".",
+        "..",
+        "...",
+        "?",
+        "na",
+        "n/a",
+        "n.a.",
+        "n.a",
+        "nan",
+        "null",
+        "none",
+        "nil",
+        "missing",
+        "void",
+        "empty",
+        "#n/a",
+        "#na",
+        "#div/0!",
+        "#value!",
+        "#ref!",
+        "#num!",
+        "#name?",
+        "#null!",
+        "nm",
+        "n.m.",
+        "not measured",
+        "not determined",
+        "not analysed",
+        "not analyzed",
+        "not sampled",
+        "not tested",
+        "no sample",
+        "no data",
+        "no value",
+        "failed",
+        "error",
+        "pending",
+        "tbd",
+        "x",
+        "inf",
+        "-inf",
+        "-nan(ind)",
+        "over",
+        "ovr",
+        "out of range",
+        "o.o.r.",
+        "nicht gemessen",
+        "<na>",
+        "nat",
+    ]
 )
 UNDETECTED = frozenset(
-    "n.d.|nd|n.d|n. d.|not detected|none detected|bdl|blq|bloq|bql|blod|lod|loq|<lod|< lod|<loq|"
-    "< loq|<lloq|< lloq|<llod|<dl|< dl|<bg|below lod|below loq|below detection|below detection limit|"
-    "below limit|n.q.|nq|n.n.|n.b.|trace|traces|nicht nachweisbar|u.n.g.|>uloq|> uloq|aloq".split(
-        "|"
-    )
+    [
+        "n.d.",
+        "nd",
+        "n.d",
+        "n. d.",
+        "not detected",
+        "none detected",
+        "bdl",
+        "blq",
+        "bloq",
+        "bql",
+        "blod",
+        "lod",
+        "loq",
+        "<lod",
+        "< lod",
+        "<loq",
+        "< loq",
+        "<lloq",
+        "< lloq",
+        "<llod",
+        "<dl",
+        "< dl",
+        "<bg",
+        "below lod",
+        "below loq",
+        "below detection",
+        "below detection limit",
+        "below limit",
+        "n.q.",
+        "nq",
+        "n.n.",
+        "n.b.",
+        "trace",
+        "traces",
+        "nicht nachweisbar",
+        "u.n.g.",
+        ">uloq",
+        "> uloq",
+        "aloq",
+    ]
 )
 NUMBER = r"[+-]?(?:\d[\d.,'’\u00a0\u202f ]*|[.,]\d+)(?:\s?[eE][+-]?\d+)?"
 PLAIN = re.compile(NUMBER)
@@ -172,9 +261,9 @@ def read_cell(cell: Cell, decimal: str = ".") -> Reading:
         if low is not None and high is not None and low < high:
             return Reading("number", low, "between", upper=high)
     if match := WITH_UNIT.fullmatch(text):
-        value = to_number(match.group(1), decimal)
-        if value is not None and _short(match.group(2)):
-            return Reading("number", value, unit=match.group(2).strip())
+        stated = to_number(match.group(1), decimal)
+        if stated is not None and _short(match.group(2)):
+            return Reading("number", stated, unit=match.group(2).strip())
     return Reading("text")
 
 
@@ -195,10 +284,24 @@ DURATION = re.compile(r"(?:(\d+)\s*(?:d|days?|\.)[ ,]*)?(\d+):(\d{2})(?::(\d{2})
 MONTHS = {
     name: number
     for number, names in enumerate(
-        ("jan", "feb", "mar mrz mär", "apr", "may mai", "jun", "jul", "aug", "sep", "oct okt", "nov", "dec dez"), 1
+        (
+            "jan",
+            "feb",
+            "mar mrz mär",
+            "apr",
+            "may mai",
+            "jun",
+            "jul",
+            "aug",
+            "sep",
+            "oct okt",
+            "nov",
+            "dec dez",
+        ),
+        1,
     )
     for name in names.split()
-}  # fmt: skip
+}
 
 
 def date_order(cells: Iterable[Cell]) -> str | None:

@@ -25,8 +25,9 @@ FIRM_UNITS = ("g/L", "1e6 cells/mL", "mol/L", "1")  # a unit that does not fit i
 MEASURED = ("measurement", "profile", "setting", "bolus", "sample")
 ADDED = re.compile(
     r"(?P<front>.+?)[\s_\-]*(?:added|addition|bolus|bolus feed|boluses|dosed|fed)$"
-    r"|(?:bolus|added|addition of|add)[\s_]+(?P<back>.+)", re.IGNORECASE,
-)  # fmt: skip
+    r"|(?:bolus|added|addition of|add)[\s_]+(?P<back>.+)",
+    re.IGNORECASE,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,8 @@ def check_role(role: Any) -> str:
     text = ROLE_NAMES.get(text, text)
     if text not in COLUMN_ROLES:
         raise DataError(
-            f"The role {role!r} is unknown; use measurement, profile, setting, run, time, replicate, "
+            f"The role {role!r} is unknown; use measurement, profile, setting, run, "
+            "time, replicate, "
             "bolus, sample, covariate or ignore."
         )
     return text
@@ -237,9 +239,20 @@ def assumed_unit(word: Quantity, values: np.ndarray) -> tuple[str, str]:
     high = float(np.max(values)) if values.size else 0.0
     middle = float(np.median(values)) if values.size else 0.0
     unit = word.unit
-    shares = ("viability", "dissolved_oxygen", "offgas_oxygen", "offgas_carbon_dioxide", "purity",
-              "packed_cell_volume", "aggregate_content", "fragment_content", "acidic_variants",
-              "basic_variants", "main_peak", "galactosylation")  # fmt: skip
+    shares = (
+        "viability",
+        "dissolved_oxygen",
+        "offgas_oxygen",
+        "offgas_carbon_dioxide",
+        "purity",
+        "packed_cell_volume",
+        "aggregate_content",
+        "fragment_content",
+        "acidic_variants",
+        "basic_variants",
+        "main_peak",
+        "galactosylation",
+    )
     if word.name in shares and high > 1.5:
         unit = "%"
     elif word.unit == "K" and values.size and middle < 150.0:
@@ -357,14 +370,16 @@ def _known(
         plan.note = f"unit {own.bad_unit!r} is unknown"
         return plan, [
             Finding(
-                "error", "", None,
+                "error",
+                "",
+                None,
                 f"Column {plan.header!r} gives {first.name} in {own.bad_unit!r}, which is no unit "
                 f"known here; expected one like {first.unit}.",
                 f"Correct the header, or read with columns={{{plan.header!r}: "
                 f"'{first.name} [{first.unit}]'}}.",
                 "unit",
             )
-        ]  # fmt: skip
+        ]
     word, unit, note = fitting_unit(own, values)
     if word is None:
         own_name = headers.snake(own.name)
@@ -377,15 +392,19 @@ def _known(
         hint = "" if first.molar_mass or "mol" not in unit else " (no molar mass is known for it)"
         return plan, [
             Finding(
-                "error", "", None,
-                f"Column {plan.header!r} gives {first.name} in {unit!r}{hint}; expected a unit that "
+                "error",
+                "",
+                None,
+                f"Column {plan.header!r} gives {first.name} in {unit!r}{hint}; expected "
+                "a unit that "
                 f"can be converted to {first.unit}.",
                 f"Correct the unit, read with columns={{{plan.header!r}: '{first.name} "
-                f"[{first.unit}]'}} if only the header is wrong, or with '{first.name}_2 [{unit}]' if it "
+                f"[{first.unit}]'}} if only the header is wrong, or with '{first.name}_2 "
+                f"[{unit}]' if it "
                 "is another quantity.",
                 "unit",
             )
-        ]  # fmt: skip
+        ]
     plan.word, plan.unit = word, unit
     plan.note = "; ".join(part for part in (own.note, note) if part)
     role = options.role_of(plan.header, word)
@@ -412,13 +431,15 @@ def _unknown(
     if own.bad_unit and role is None:
         return plan, [
             Finding(
-                "error", "", None,
+                "error",
+                "",
+                None,
                 f"Column {plan.header!r} has the unit {own.bad_unit!r}, which is not known here.",
                 "Write a unit like g/L, mM, 1e6 cells/mL, % or mL/h, or leave the column out with "
                 f"roles={{{plan.header!r}: 'ignore'}}.",
                 "unit",
             )
-        ]  # fmt: skip
+        ]
     if own.unit is not None:
         unit = "%" if units.spell(own.unit) == "percent" else own.unit
         plan.word, plan.unit = Quantity(name, unit, lower=None), unit

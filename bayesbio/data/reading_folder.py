@@ -11,9 +11,11 @@ from bayesbio.data import units
 from bayesbio.data.columns import ColumnUse
 from bayesbio.data.reading_cells import Reading, is_blank, read_cell, to_moment
 from bayesbio.data.reading_columns import Options, Plan, Survey, plan_quantity
-from bayesbio.data.reading_entries import Converter, Gathered, gather
+from bayesbio.data.reading_entries import gather
+from bayesbio.data.reading_gathered import Gathered
 from bayesbio.data.reading_layout import Layout, lay_out, row_times, run_name
 from bayesbio.data.reading_sheets import Block
+from bayesbio.data.reading_values import Converter
 from bayesbio.data.run import EVENT_KINDS
 from bayesbio.data.vocabulary import key, unknown_name
 from bayesbio.errors import DataError, UnitError
@@ -21,10 +23,21 @@ from bayesbio.errors import DataError, UnitError
 TABLES = ("runs", "measurements", "events", "profiles", "columns")
 KIND_WORDS = ("kind", "event", "type", "eventtype", "eventkind", "action", "eventname")
 KINDS = {
-    "feed": "bolus", "addition": "bolus", "bolusfeed": "bolus", "bolusaddition": "bolus", "add": "bolus",
-    "sampling": "sample", "samples": "sample", "withdrawal": "sample", "inoculate": "inoculation",
-    "inoculum": "inoculation", "set": "switch", "setpoint": "switch", "step": "switch", "shift": "switch",
-}  # fmt: skip
+    "feed": "bolus",
+    "addition": "bolus",
+    "bolusfeed": "bolus",
+    "bolusaddition": "bolus",
+    "add": "bolus",
+    "sampling": "sample",
+    "samples": "sample",
+    "withdrawal": "sample",
+    "inoculate": "inoculation",
+    "inoculum": "inoculation",
+    "set": "switch",
+    "setpoint": "switch",
+    "step": "switch",
+    "shift": "switch",
+}
 
 
 def read_columns_table(block: Block) -> dict[str, Any]:
@@ -32,11 +45,12 @@ def read_columns_table(block: Block) -> dict[str, Any]:
     places = {key(name): place for place, name in enumerate(block.header)}
     if "column" not in places:
         raise DataError(
-            f"{block.name} has no column 'column'; expected the columns column, quantity, unit, role."
+            f"{block.name} has no column 'column'; expected the columns column, "
+            "quantity, unit, role."
         )
     mapping: dict[str, Any] = {}
     for row in block.rows:
-        cell = {
+        cell: dict[str, str] = {
             name: run_name(row[p]) if not is_blank(row[p]) else "" for name, p in places.items()
         }
         if cell["column"]:
@@ -54,13 +68,16 @@ def read_runs(block: Block, options: Options, gathered: Gathered) -> list[str]:
     layout = lay_out(survey, options)
     place = layout.run if layout.run is not None else _run_place(block)
     if place is None:
-        names = ", ".join(repr(name) for name in block.header if name)
-        raise DataError(f"{block.name} has no column 'run'; its columns are {names}.")
+        there = ", ".join(repr(name) for name in block.header if name)
+        raise DataError(f"{block.name} has no column 'run'; its columns are {there}.")
     names = [run_name(cell) if not is_blank(cell) else "" for cell in survey.cells[place]]
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
-        gathered.fail(f"{block.name} has several rows for run {twice[0]!r}; one row a run was expected.",
-                      "Keep one of them.", twice[0])  # fmt: skip
+        gathered.fail(
+            f"{block.name} has several rows for run {twice[0]!r}; one row a run was expected.",
+            "Keep one of them.",
+            twice[0],
+        )
     gathered.labels |= set(block.header)
     gathered.uses.append(ColumnUse(block.header[place], "run", sheet=block.name))
     convert = Converter()
@@ -76,9 +93,14 @@ def _run_place(block: Block) -> int | None:
 
 
 def _settings_column(
-    survey: Survey, place: int, header: str, names: list[str], options: Options, gathered: Gathered,
+    survey: Survey,
+    place: int,
+    header: str,
+    names: list[str],
+    options: Options,
+    gathered: Gathered,
     convert: Converter,
-) -> None:  # fmt: skip
+) -> None:
     """Read one column of settings: numbers in house units, moments of inoculation, or text."""
     block = survey.block
     plan = Plan(place, header, name=headers.snake(header))
@@ -111,9 +133,14 @@ def _settings_column(
 
 
 def _setting_numbers(
-    survey: Survey, place: int, header: str, names: list[str], options: Options, gathered: Gathered,
+    survey: Survey,
+    place: int,
+    header: str,
+    names: list[str],
+    options: Options,
+    gathered: Gathered,
     convert: Converter,
-) -> Plan:  # fmt: skip
+) -> Plan:
     block = survey.block
     plan, findings = plan_quantity(
         header, block.units[place], survey.numbers(place), options, constant=True
@@ -140,8 +167,13 @@ def _setting_numbers(
         try:
             value = convert(reading, plan.unit, plan.word).value
         except UnitError as error:
-            gathered.fail(f"setting {plan.word.name} is given in {reading.unit or plan.unit!r}: {error}",
-                          f"Give it in {plan.word.unit}.", name, None, "unit")  # fmt: skip
+            gathered.fail(
+                f"setting {plan.word.name} is given in {reading.unit or plan.unit!r}: {error}",
+                f"Give it in {plan.word.unit}.",
+                name,
+                None,
+                "unit",
+            )
             continue
         gathered.words.setdefault(plan.word.name, plan.word)
         gathered.add_setting(name, plan.word.name, value)
@@ -154,8 +186,9 @@ def _text_setting(
     cell = survey.cells[plan.place][names.index(name)]
     gathered.fail(
         f"the setting {plan.header!r} in {survey.block.name} is {str(cell)!r}; expected a number.",
-        "Correct the cell, or leave it empty.", name,
-    )  # fmt: skip
+        "Correct the cell, or leave it empty.",
+        name,
+    )
 
 
 def read_events(block: Block, options: Options, gathered: Gathered, default_run: str) -> None:
@@ -175,12 +208,15 @@ def read_events(block: Block, options: Options, gathered: Gathered, default_run:
         if place is None:
             names = ", ".join(repr(name) for name in block.header if name)
             raise DataError(
-                f"{block.name} has no column {wanted!r}; expected run, time_h, kind, quantity, value, "
+                f"{block.name} has no column {wanted!r}; expected run, time_h, kind, "
+                "quantity, value, "
                 f"unit, and found {names}."
             )
     times = row_times(layout, survey)
-    runs = [run_name(c) if not is_blank(c) else default_run
-            for c in (survey.cells[layout.run] if layout.run is not None else [None] * len(times))]  # fmt: skip
+    runs = [
+        run_name(c) if not is_blank(c) else default_run
+        for c in (survey.cells[layout.run] if layout.run is not None else [None] * len(times))
+    ]
     gathered.uses += layout.uses(survey)
     gathered.uses.append(ColumnUse(block.header[kind_place or 0], "event", sheet=block.name))
     place_of = {name: keys.index(name) for name in ("quantity", "value", "unit") if name in keys}
@@ -188,8 +224,12 @@ def read_events(block: Block, options: Options, gathered: Gathered, default_run:
     for row, cells in enumerate(block.rows):
         number, run, time = block.numbers[row], runs[row], times[row]
         if time is None or isinstance(time, str):
-            gathered.fail(f"row {number} of {block.name} has {time!r} for a time; expected a number or "
-                          "a date.", "Fill in the time.", run)  # fmt: skip
+            gathered.fail(
+                f"row {number} of {block.name} has {time!r} for a time; expected a number or "
+                "a date.",
+                "Fill in the time.",
+                run,
+            )
             continue
         kind = _kind(cells[kind_place or 0], options)
         if kind is None:
@@ -207,8 +247,10 @@ def read_events(block: Block, options: Options, gathered: Gathered, default_run:
         if reading.kind != "number":
             gathered.fail(
                 f"event {kind!r} in row {number} of {block.name} has the value "
-                f"{cells[place_of['value']]!r}; expected a number.", "Fill in the amount.", run,
-            )  # fmt: skip
+                f"{cells[place_of['value']]!r}; expected a number.",
+                "Fill in the amount.",
+                run,
+            )
             continue
         event = _event(kind, text, unit, reading, number, block, options, gathered, run, convert)
         if event is not None:
@@ -236,26 +278,45 @@ def _unknown_kind(
     hint = f" Did you mean {close[0]}?" if close else ""
     gathered.fail(
         f"the kind of event in row {number} of {block.name} is {given!r}; expected one of "
-        f"{', '.join(kinds)}.{hint}", "Correct it.", run,
-    )  # fmt: skip
+        f"{', '.join(kinds)}.{hint}",
+        "Correct it.",
+        run,
+    )
 
 
 def _event(
-    kind: str, text: str, unit: str, reading: Reading, number: int, block: Block, options: Options,
-    gathered: Gathered, run: str, convert: Converter,
-) -> tuple[str, float] | None:  # fmt: skip
+    kind: str,
+    text: str,
+    unit: str,
+    reading: Reading,
+    number: int,
+    block: Block,
+    options: Options,
+    gathered: Gathered,
+    run: str,
+    convert: Converter,
+) -> tuple[str, float] | None:
     """Give quantity and value of one row of events, in house units."""
     if not text and kind == "sample":
         text = "volume"
     found = headers.understand(text, options.words, unit or None)
     if not found.words:
-        gathered.fail(unknown_name(text, options.words.nearest(text)), f"It stands in row {number} of "
-                      f"{block.name}.", run)  # fmt: skip
+        gathered.fail(
+            unknown_name(text, options.words.nearest(text)),
+            f"It stands in row {number} of {block.name}.",
+            run,
+        )
         return None
     word, stated = found.words[0], unit or found.unit or ""
     if stated and not units.is_unit(stated):
-        gathered.fail(f"the unit in row {number} of {block.name} is {stated!r}, which is not known here; "
-                      f"expected one like {word.amount_unit}.", "Correct it.", run, None, "unit")  # fmt: skip
+        gathered.fail(
+            f"the unit in row {number} of {block.name} is {stated!r}, which is not known here; "
+            f"expected one like {word.amount_unit}.",
+            "Correct it.",
+            run,
+            None,
+            "unit",
+        )
         return None
     by_amount = kind in ("bolus", "sample")
     if by_amount and stated and word.name != "volume" and units.same_dimension(stated, "L"):
@@ -267,15 +328,23 @@ def _event(
     except UnitError:
         advice = "a bolus is an amount" if kind == "bolus" else f"a {kind} was expected to be one"
         gathered.fail(
-            f"the {kind} of {word.name} in row {number} of {block.name} is given in {stated!r}; {advice} "
-            f"in a unit like {target}.", "Correct value and unit.", run, None, "unit",
-        )  # fmt: skip
+            f"the {kind} of {word.name} in row {number} of {block.name} is given in "
+            f"{stated!r}; {advice} "
+            f"in a unit like {target}.",
+            "Correct value and unit.",
+            run,
+            None,
+            "unit",
+        )
         return None
     if value < 0 and by_amount:
         gathered.fail(
-            f"the {kind} of {word.name} in row {number} of {block.name} is {value:g} {target}; amounts "
-            "are zero or more.", "Correct the sign; what is taken out is a sample.", run,
-        )  # fmt: skip
+            f"the {kind} of {word.name} in row {number} of {block.name} is {value:g} "
+            f"{target}; amounts "
+            "are zero or more.",
+            "Correct the sign; what is taken out is a sample.",
+            run,
+        )
         return None
     gathered.words.setdefault(word.name, word)
     return word.name, value
@@ -304,9 +373,12 @@ def read_profiles(block: Block, options: Options, gathered: Gathered, default_ru
             gathered.interpolations.setdefault((run, name), "linear")
         elif given:
             gathered.fail(
-                f"the interpolation in row {block.numbers[row]} of {block.name} is {given!r}; expected "
-                "linear or step.", "Correct it.", run,
-            )  # fmt: skip
+                f"the interpolation in row {block.numbers[row]} of {block.name} is "
+                f"{given!r}; expected "
+                "linear or step.",
+                "Correct it.",
+                run,
+            )
 
 
 def tables_of(names: list[str]) -> dict[str, str]:

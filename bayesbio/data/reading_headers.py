@@ -11,71 +11,155 @@ from bayesbio.data.reading_sheets import FORMAT_WORDS
 from bayesbio.data.vocabulary import Quantity, Vocabulary, key
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 def _keys(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(key(word) for word in text.split(";") if key(word)))
 
 
 RUN_WORDS = _keys(
     "run; run id; run no; run number; run name; run #; batch id; batch; batch no; batch number;"
-    "batch name; batch record; experiment id; experiment; experiment no; experiment name; exp; exp id;"
+    "batch name; batch record; experiment id; experiment; experiment no; experiment name;"
+    " exp; exp id;"
     "exp no; cultivation; cultivation id; culture id; culture; culture no; reactor id; reactor;"
-    "reactor no; bioreactor id; bioreactor; bioreactor no; vessel id; vessel; vessel no; fermenter id;"
-    "fermenter; fermentor; fermentor id; fermentation id; fermentation; fermentation no; unit id; tank;"
-    "lot; lot id; lot no; lot number; flask; flask id; shake flask; Ansatz; Charge; Chargennummer; Lauf;"
+    "reactor no; bioreactor id; bioreactor; bioreactor no; vessel id; vessel; vessel no; "
+    "fermenter id;"
+    "fermenter; fermentor; fermentor id; fermentation id; fermentation; fermentation no; "
+    "unit id; tank;"
+    "lot; lot id; lot no; lot number; flask; flask id; shake flask; Ansatz; Charge; "
+    "Chargennummer; Lauf;"
     "Versuch; Reaktor; BR; process id; process; order; order id; job; study id; unit operation id;"
-    "bioreactor name; reactor name; subject; sample group; well; well id; series; scale id; cell culture id"
+    "bioreactor name; reactor name; subject; sample group; well; well id; series; scale "
+    "id; cell culture id"
 )
 TIME_UNITS = {
     **dict.fromkeys(_keys("hour; hours; hrs; hr; h; elapsed hours; culture hours; Stunden"), "h"),
     **dict.fromkeys(
-        _keys("day; days; culture day; process day; working day; WD; day of culture; cultivation day;"
-              "elapsed days; Tag; Tage; Kulturtag; day no; day number; days in culture; batch day; run day;"
-              "elapsed day; production day; d; DoC; sample day; study day"), "d"),
+        _keys(
+            "day; days; culture day; process day; working day; WD; day of culture; cultivation day;"
+            "elapsed days; Tag; Tage; Kulturtag; day no; day number; days in culture; "
+            "batch day; run day;"
+            "elapsed day; production day; d; DoC; sample day; study day"
+        ),
+        "d",
+    ),
     **dict.fromkeys(_keys("minute; minutes; elapsed minutes; mins; Minuten"), "min"),
     **dict.fromkeys(_keys("seconds; second; elapsed seconds; secs"), "s"),
     **dict.fromkeys(_keys("week; weeks"), "week"),
     **dict.fromkeys(_keys("year; years"), "year"),
-}  # fmt: skip
+}
 TIME_WORDS = _keys(
     "time; t; elapsed time; elapsed; age; culture age; batch age; run time; runtime; process time;"
-    "fermentation time; ferm time; culture time; cultivation time; culture duration; duration; batch time;"
+    "fermentation time; ferm time; culture time; cultivation time; culture duration; "
+    "duration; batch time;"
     "elapsed fermentation time; EFT; time elapsed; time since inoculation; Zeit;"
     "Prozesszeit; Kulturzeit; Kulturdauer; Fermentationszeit; Laufzeit; sample age; tiempo;"
-    "temps; time after inoculation; hours post inoculation; hpi; post inoculation; reaction time; process age;"
-    "time from inoculation; TIME.PV; AGE.PV; age of culture; experiment time; culture period; sampling time;"
+    "temps; time after inoculation; hours post inoculation; hpi; post inoculation; "
+    "reaction time; process age;"
+    "time from inoculation; TIME.PV; AGE.PV; age of culture; experiment time; culture "
+    "period; sampling time;"
     "sample time; timepoint; time point; retention time"
 )
 MOMENT_WORDS = _keys(
     "date; date time; datetime; timestamp; time stamp; sampling date; sample date; sample datetime;"
     "sample date time; sampling datetime; collection date; collected; collected at; collected on;"
-    "collection time; collection date time; date of sampling; date sampled; sampled; sampled at; sampled on;"
-    "sampling date time; Datum; Uhrzeit; Datum Uhrzeit; Zeitstempel; Probenahme; Probenahmezeit; clock time;"
-    "time of day; PDatTime; date and time; UTC; timestamp utc; local time; absolute time; clock; draw time;"
-    "sampling time; sample time; run date time; Probenahmedatum; fecha; date/time; start date; logged at"
+    "collection time; collection date time; date of sampling; date sampled; sampled; "
+    "sampled at; sampled on;"
+    "sampling date time; Datum; Uhrzeit; Datum Uhrzeit; Zeitstempel; Probenahme; "
+    "Probenahmezeit; clock time;"
+    "time of day; PDatTime; date and time; UTC; timestamp utc; local time; absolute time;"
+    " clock; draw time;"
+    "sampling time; sample time; run date time; Probenahmedatum; fecha; date/time; start "
+    "date; logged at"
 )
 ORIGIN_WORDS = _keys(
-    "inoculation; inoculation time; inoculation date; inoculated; inoculated at; inoculation datetime;"
+    "inoculation; inoculation time; inoculation date; inoculated; inoculated at; "
+    "inoculation datetime;"
     "inoculation date time; time of inoculation; inoc time; inoc date; inoculum time; Inokulation;"
     "Inokulationszeit; Animpfen; Animpfzeit; batch start inoculation; t0; date of inoculation;"
     "inoculated on; inoculation timestamp"
 )
-START_WORDS = _keys("start time; start; started; start date; batch start; run start; process start; started at; start date time; Startzeit; start of batch; start of run; culture start; Start Datum; batch start time")  # fmt: skip
-REPLICATE_WORDS = _keys("replicate; rep; repl; replicate no; tech rep; technical replicate; replicate number; repeat; measurement no; injection; aliquot; Wiederholung; rep no; replicates; duplicate")  # fmt: skip
-FLAG_WORDS = _keys("flag; flags; qualifier; censored; censor; modifier; result flag; result qualifier; limit flag; sign; result modifier; prefix; detection; inequality; comparator")  # fmt: skip
+START_WORDS = _keys(
+    "start time; start; started; start date; batch start; run start; process start; "
+    "started at; start date time; Startzeit; start of batch; start of run; culture start;"
+    " Start Datum; batch start time"
+)
+REPLICATE_WORDS = _keys(
+    "replicate; rep; repl; replicate no; tech rep; technical replicate; replicate number;"
+    " repeat; measurement no; injection; aliquot; Wiederholung; rep no; replicates; "
+    "duplicate"
+)
+FLAG_WORDS = _keys(
+    "flag; flags; qualifier; censored; censor; modifier; result flag; result qualifier; "
+    "limit flag; sign; result modifier; prefix; detection; inequality; comparator"
+)
 SD_WORDS = _keys("sd; std; stdev; std dev; standard deviation; value sd; stddev; result sd")
 UPPER_WORDS = _keys("value_upper; upper; upper value")
-QUANTITY_WORDS = _keys("quantity; analyte; parameter; test; test name; component; assay; assay name; variable; measurement; measurand; analysis; parameter name; attribute; compound; analyte name; property; characteristic; metric; Parameter Bezeichnung; Prufparameter; Analyt; tag; tag name; channel; signal; measurement name; measured quantity; metabolite; test code; analysis name")  # fmt: skip
-VALUE_WORDS = _keys("value; result; results; numeric result; reported result; result value; measured value; reading; concentration; conc; Wert; Ergebnis; final result; numeric value; Messwert; entry; formatted entry; reported value; test result; amount; raw value; process value")  # fmt: skip
-UNIT_WORDS = _keys("unit; units; uom; unit of measure; result unit; result units; Einheit; units of measure; reported units; unit of measurement; eng units; engineering units; display unit")  # fmt: skip
-IGNORED_WORDS = _keys("sample; sample id; sample no; sample number; sample name; sample #; no; number; nr; index; idx; row; row no; seq; sequence; id; #; count; record; record id; line; entry no; operator; analyst; user; user name; comment; comments; remark; remarks; note; notes; status; instrument; instrument id; serial no; serial number; approved by; reviewed by; dilution; dilution factor; file; file name; barcode; position; plate; tube; vial; result status; method; sample type; Bemerkung; Kommentar; Probe; Probennummer; Probe Nr; Proben ID; unnamed 0; test id; sample position; cells counted; images; counted images; background; background intensity; alarm; alarms; event; events; limit; specification; spec; spec min; spec max; lower limit; upper limit; loq; lod; detection limit; lims id; request id; order no; project; year; month; sampled by; tested by; result entered; result entered on; tested on; test date; analysis date; approved on; department; site of test; phase; sample point; reported on; date reported; entered on; week no")  # fmt: skip
-NOISE_WORDS = frozenset("ysi nova bioprofile cedex vicell vi-cell vi cell countess hplc offline online off-line on-line inline at-line offgas conc conc. concentration measured measurement value values level result results reading actual pv avg average mean residual sample medium broth supernatant reactor vessel bioreactor culture final total offl onl calc calculated enzymatic uplc ic gc biolector ambr external internal current probe sensor raw process corrected biochem analyzer analyser flex flex2 cubian cedexbio bio hires c xr nc200 nc-200 nucleocounter daily elisa octet protein a trypan blue filtered manual lab before after feed prefeed postfeed pre post start end new old estimated corr duplicate mab igg".split())  # fmt: skip
+QUANTITY_WORDS = _keys(
+    "quantity; analyte; parameter; test; test name; component; assay; assay name; "
+    "variable; measurement; measurand; analysis; parameter name; attribute; compound; "
+    "analyte name; property; characteristic; metric; Parameter Bezeichnung; "
+    "Prufparameter; Analyt; tag; tag name; channel; signal; measurement name; measured "
+    "quantity; metabolite; test code; analysis name"
+)
+VALUE_WORDS = _keys(
+    "value; result; results; numeric result; reported result; result value; measured "
+    "value; reading; concentration; conc; Wert; Ergebnis; final result; numeric value; "
+    "Messwert; entry; formatted entry; reported value; test result; amount; raw value; "
+    "process value"
+)
+UNIT_WORDS = _keys(
+    "unit; units; uom; unit of measure; result unit; result units; Einheit; units of "
+    "measure; reported units; unit of measurement; eng units; engineering units; display "
+    "unit"
+)
+IGNORED_WORDS = _keys(
+    "sample; sample id; sample no; sample number; sample name; sample #; no; number; nr; "
+    "index; idx; row; row no; seq; sequence; id; #; count; record; record id; line; "
+    "entry no; operator; analyst; user; user name; comment; comments; remark; remarks; "
+    "note; notes; status; instrument; instrument id; serial no; serial number; approved "
+    "by; reviewed by; dilution; dilution factor; file; file name; barcode; position; "
+    "plate; tube; vial; result status; method; sample type; Bemerkung; Kommentar; Probe; "
+    "Probennummer; Probe Nr; Proben ID; unnamed 0; test id; sample position; cells "
+    "counted; images; counted images; background; background intensity; alarm; alarms; "
+    "event; events; limit; specification; spec; spec min; spec max; lower limit; upper "
+    "limit; loq; lod; detection limit; lims id; request id; order no; project; year; "
+    "month; sampled by; tested by; result entered; result entered on; tested on; test "
+    "date; analysis date; approved on; department; site of test; phase; sample point; "
+    "reported on; date reported; entered on; week no"
+)
+NOISE_WORDS = _words(
+    "ysi nova bioprofile cedex vicell vi-cell vi cell countess hplc offline online "
+    "off-line on-line inline at-line offgas conc conc. concentration measured "
+    "measurement value values level result results reading actual pv avg average mean "
+    "residual sample medium broth supernatant reactor vessel bioreactor culture final "
+    "total offl onl calc calculated enzymatic uplc ic gc biolector ambr external "
+    "internal current probe sensor raw process corrected biochem analyzer analyser flex "
+    "flex2 cubian cedexbio bio hires c xr nc200 nc-200 nucleocounter daily elisa octet "
+    "protein a trypan blue filtered manual lab before after feed prefeed postfeed pre "
+    "post start end new old estimated corr duplicate mab igg"
+)
 PARTS = (
-    (re.compile(r"[\s_\-.(]*(?<![A-Za-z])(?:sd|std|stdev|std\.?\s?dev\.?|stddev|standard deviation|s\.d\.)\)?$", re.I), "sd"),
+    (
+        re.compile(
+            r"[\s_\-.(]*(?<![A-Za-z])(?:sd|std|stdev|std\.?\s?dev\.?|stddev|standard "
+            r"deviation|s\.d\.)\)?$",
+            re.I,
+        ),
+        "sd",
+    ),
     (re.compile(r"[\s_\-.(]*(?<![A-Za-z])(?:mean|avg\.?|average|mw|mittelwert)\)?$", re.I), "mean"),
     (re.compile(r"[\s_\-.(]*(?<![A-Za-z])(?:flag|qualifier|censored)\)?$", re.I), "flag"),
     (re.compile(r"[\s_\-.(]*(?<![A-Za-z])(?:upper|value_upper)\)?$", re.I), "upper"),
-    (re.compile(r"[\s_\-.(]*(?<![A-Za-z])(?:cv|cv%|rsd|sem|std\.?\s?err\.?|standard error|ci)\)?$", re.I), "other"),
-)  # fmt: skip
+    (
+        re.compile(
+            r"[\s_\-.(]*(?<![A-Za-z])(?:cv|cv%|rsd|sem|std\.?\s?err\.?|standard error|ci)\)?$", re.I
+        ),
+        "other",
+    ),
+)
 FRONT_PARTS = ((re.compile(r"^(?:sd|stdev|std\.?|std dev)\s*(?:of|[_\s])\s*", re.I), "sd"),)
 REPLICATE = re.compile(
     r"(?P<base>.*?)[\s_\-.#(]*(?:(?:replicate|repl?|tech|measurement|aliquot|no|dup|duplicate|r)\.?"
@@ -83,11 +167,14 @@ REPLICATE = re.compile(
     re.IGNORECASE,
 )
 ORDINALS = {"a": 1, "b": 2, "c": 3, "i": 1, "ii": 2, "iii": 3}
-UNDERSCORE_UNITS = frozenset(
-    "g mg kg ug ng pg L mL uL l ml ul dL mol mmol umol nmol mM uM nM M h hr hrs hour hours d day days min "
-    "mins s sec pct percent perc C degC K rpm RPM bar mbar psi kPa Pa nm um mm cm m U IU mU cells cell 1e6 "
-    "10e6 1E6 million e6 E6 1e5 1e9 mio W kW mS uS pF mAU AU mV V vvm slpm lpm mOsm mOsmol ppm rel Da kDa J kJ mmHg "
-    "g/L mg/L mL/h m2 m3 cm2 1e6cells years year NTU L/h".split()
+UNDERSCORE_UNITS = _words(
+    "g mg kg ug ng pg L mL uL l ml ul dL mol mmol umol nmol mM uM nM M h hr hrs hour "
+    "hours d day days min "
+    "mins s sec pct percent perc C degC K rpm RPM bar mbar psi kPa Pa nm um mm cm m U IU "
+    "mU cells cell 1e6 "
+    "10e6 1E6 million e6 E6 1e5 1e9 mio W kW mS uS pF mAU AU mV V vvm slpm lpm mOsm "
+    "mOsmol ppm rel Da kDa J kJ mmHg "
+    "g/L mg/L mL/h m2 m3 cm2 1e6cells years year NTU L/h"
 )
 SINGLE = frozenset(("C", "K", "M", "V", "d", "s", "m", "cell", "cells", "U", "W", "J", "l", "rel"))
 
@@ -303,9 +390,21 @@ def is_structure(text: str) -> bool:
 
 
 STRUCTURE = frozenset(
-    (*RUN_WORDS, *TIME_WORDS, *TIME_UNITS, *MOMENT_WORDS, *ORIGIN_WORDS, *REPLICATE_WORDS, *FLAG_WORDS,
-     *QUANTITY_WORDS, *VALUE_WORDS, *UNIT_WORDS, *SD_WORDS, *UPPER_WORDS)
-)  # fmt: skip
+    (
+        *RUN_WORDS,
+        *TIME_WORDS,
+        *TIME_UNITS,
+        *MOMENT_WORDS,
+        *ORIGIN_WORDS,
+        *REPLICATE_WORDS,
+        *FLAG_WORDS,
+        *QUANTITY_WORDS,
+        *VALUE_WORDS,
+        *UNIT_WORDS,
+        *SD_WORDS,
+        *UPPER_WORDS,
+    )
+)
 
 
 def _resolve(name: str, vocabulary: Vocabulary) -> Header:

@@ -26,8 +26,9 @@ from bayesbio.data.vocabulary import key
 STRUCTURAL = ("run", "time", "replicate", "flag", "sd", "value_upper", "quantity", "value", "unit")
 LABELLED_TIME = re.compile(
     r"(?:day|d|tag|wd|t|time|hour|h|week|w|dag|jour)?\.?\s*[_#-]?\s*(-?\d+(?:[.,]\d+)?)\s*"
-    r"(h|hrs?|hours?|d|days?|min|std|tage?)?", re.IGNORECASE,
-)  # fmt: skip
+    r"(h|hrs?|hours?|d|days?|min|std|tage?)?",
+    re.IGNORECASE,
+)
 WORDS = {
     "replicate": headers.REPLICATE_WORDS,
     "flag": headers.FLAG_WORDS,
@@ -206,8 +207,9 @@ def _choose_time(
         if layout.order_open and layout.time is not None:
             layout.order = _tighter_order(survey.cells[layout.time], layout.order)
     else:
-        header = headers.understand(survey.block.header[layout.time], options.words,
-                                    survey.block.units[layout.time] or None)  # fmt: skip
+        header = headers.understand(
+            survey.block.header[layout.time], options.words, survey.block.units[layout.time] or None
+        )
         told_unit = _told_unit(survey.block.header[layout.time], options)
         given = told_unit or header.unit or survey.cell_unit(layout.time) or None
         if given is not None and units.spell(given) != "1" and units.same_dimension(given, "h"):
@@ -221,11 +223,11 @@ def _choose_time(
 
 def _told_unit(header: str, options: Options) -> str | None:
     for name, target in options.columns.items():
-        if name == header and not isinstance(target, Mapping):
+        if name == header and isinstance(target, Mapping):
+            return target.get("unit")
+        if name == header:
             match = re.search(r"[\[(](.+)[\])]", str(target))
             return match.group(1) if match else None
-    if options.time == header:
-        return None
     return None
 
 
@@ -344,9 +346,7 @@ def run_name(cell: Cell) -> str:
 
 
 def row_times(layout: Layout, survey: Survey) -> list[float | dt.datetime | str | None]:
-    """
-    Read the time of every row: hours, or a moment, None if blank, the text if it is no time.
-    """
+    """Read the time of every row: hours, a moment, None if blank, the text if it is no time."""
     if layout.time is None:
         return [None] * len(survey.block.rows)
     made: list[float | dt.datetime | str | None] = []

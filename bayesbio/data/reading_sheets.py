@@ -24,8 +24,9 @@ EXCEL = (".xlsx", ".xlsm", ".xltx")
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".asc")
 FORMAT_WORDS = re.compile(
     r"(hh?[:.]mm([:.]ss)?|[dmy]{1,4}[-./][dmy]{1,4}[-./][dmy]{2,4}.*|text|string|id|#|name|date|"
-    r"date.?time|datetime|iso.*|number|num|-)", re.IGNORECASE,
-)  # fmt: skip
+    r"date.?time|datetime|iso.*|number|num|-)",
+    re.IGNORECASE,
+)
 MEASURED = re.compile(r"[<>≤≥]?\s*(?!10?\s*[eE^]\s*\d|10\s*\(|10\s*\*\*)\d[\d.,]*\s*(%|[A-Za-z°])")
 HEADER_WITHIN = 200  # rows searched for the header
 
@@ -74,7 +75,8 @@ def read_sheets(path: Path) -> list[Sheet]:
         return _workbook(path)
     if path.suffix.lower() in (".xls", ".ods", ".xlsb"):
         raise DataError(
-            f"{path.name} is a {path.suffix} file, which is not read here; save it as .xlsx or .csv."
+            f"{path.name} is a {path.suffix} file, which is not read here; save it as "
+            ".xlsx or .csv."
         )
     return [_text_sheet(path)]
 
@@ -96,7 +98,8 @@ def _workbook(path: Path) -> list[Sheet]:
             book = openpyxl.load_workbook(path, data_only=True)
     except Exception as error:  # zip, XML and openpyxl errors alike mean an unreadable file
         raise DataError(
-            f"{path.name} cannot be opened as an Excel workbook ({error}); open it in Excel and save "
+            f"{path.name} cannot be opened as an Excel workbook ({error}); open it in "
+            "Excel and save "
             "it again as .xlsx, or export it as CSV."
         ) from error
     sheets = []
@@ -200,7 +203,9 @@ def take_apart(sheet: Sheet, understood: Callable[[str], bool]) -> Block | None:
         return None
     header = tuple(_label(cell) for cell in rows[top])
     width = max((place + 1 for place, name in enumerate(header) if name), default=0)
-    body_width = max((p + 1 for row in rows[top + 1 :] for p, c in enumerate(row) if not is_blank(c)), default=0)  # fmt: skip
+    body_width = max(
+        (p + 1 for row in rows[top + 1 :] for p, c in enumerate(row) if not is_blank(c)), default=0
+    )
     width = max(width, body_width)
     header = header[:width]
     first = top + 1

@@ -23,25 +23,76 @@ from bayesbio.data.reading_columns import (
     missing_column,
     plan_quantity,
 )
-from bayesbio.data.reading_entries import Converter
 from bayesbio.data.reading_layout import run_name
 from bayesbio.data.reading_sheets import read_sheets, sheet_of_frame, take_apart
+from bayesbio.data.reading_values import Converter
 from bayesbio.data.table import Table, TableColumn
 from bayesbio.data.vocabulary import Quantity, key
 from bayesbio.errors import DataError, UnitError
 
 GROUP_WORDS = frozenset(
-    (*headers.RUN_WORDS, *headers.REPLICATE_WORDS, "round", "block", "campaign", "plate", "day", "week",
-     "sampleid", "sample", "cask", "assay", "doe", "dbtl", "cycle", "expnumber", "runorder", "seq", "index")
-)  # fmt: skip
+    (
+        *headers.RUN_WORDS,
+        *headers.REPLICATE_WORDS,
+        "round",
+        "block",
+        "campaign",
+        "plate",
+        "day",
+        "week",
+        "sampleid",
+        "sample",
+        "cask",
+        "assay",
+        "doe",
+        "dbtl",
+        "cycle",
+        "expnumber",
+        "runorder",
+        "seq",
+        "index",
+    )
+)
 RESULTS = frozenset(
     word.name for word in (*words_upstream.COUNTS, *words_upstream.PRODUCTS)
 ) | frozenset(
-    "lactate ammonium pyruvate acetate citrate malate succinate fumarate formate itaconate propionate "
-    "butyrate gluconate alpha_ketoglutarate oxalate ethanol butanol isobutanol acetone butanediol "
-    "propanediol acetoin xylitol penicillin lycopene polyhydroxybutyrate tryptophan lysine step_yield "
-    "reaction_yield conversion selectivity log_reduction specific_growth_rate "
-    "specific_productivity".split()
+    [
+        "lactate",
+        "ammonium",
+        "pyruvate",
+        "acetate",
+        "citrate",
+        "malate",
+        "succinate",
+        "fumarate",
+        "formate",
+        "itaconate",
+        "propionate",
+        "butyrate",
+        "gluconate",
+        "alpha_ketoglutarate",
+        "oxalate",
+        "ethanol",
+        "butanol",
+        "isobutanol",
+        "acetone",
+        "butanediol",
+        "propanediol",
+        "acetoin",
+        "xylitol",
+        "penicillin",
+        "lycopene",
+        "polyhydroxybutyrate",
+        "tryptophan",
+        "lysine",
+        "step_yield",
+        "reaction_yield",
+        "conversion",
+        "selectivity",
+        "log_reduction",
+        "specific_growth_rate",
+        "specific_productivity",
+    ]
 )  # what a table of cultures measures rather than sets
 RESPONSE_WORDS = frozenset(
     ("yield", "response", "titer", "titre", "score", "y", "purity", "quality")
@@ -87,7 +138,7 @@ def read_table(
 
     Examples
     --------
-    >>> sheet = pd.DataFrame({"culture": ["a", "b"], "kh2po4 (g/L)": [1.0, 2.0], "Titer (mg/L)": ["<50", 900]})
+    >>> sheet = pd.DataFrame({"kh2po4 (g/L)": [1.0, 2.0], "Titer (mg/L)": ["<50", 900]})
     >>> table = read_table(sheet, factors=["kh2po4 (g/L)"])
     >>> table["titer"].tolist(), table.flag("titer").tolist()
     ([0.05, 0.9], ['below', ''])
@@ -214,27 +265,41 @@ class _Reader:
             value, flag = np.nan, ""
             if reading.kind == "text":
                 self.findings.append(
-                    Finding("error", "", None,
-                            f"{name} in row {self.survey.block.numbers[row]} is "
-                            f"{str(self.survey.cells[place][row])!r}; expected a number.",
-                            "Leave the cell empty if it was not measured."))  # fmt: skip
+                    Finding(
+                        "error",
+                        "",
+                        None,
+                        f"{name} in row {self.survey.block.numbers[row]} is "
+                        f"{str(self.survey.cells[place][row])!r}; expected a number.",
+                        "Leave the cell empty if it was not measured.",
+                    )
+                )
             elif reading.kind == "number":
                 try:
                     house = self.convert(reading, plan.unit, word) if word is not None else reading
                     value, flag = house.value, house.flag
                 except UnitError as error:
-                    self.findings.append(Finding("error", "", None, f"{name} in row "
-                                         f"{self.survey.block.numbers[row]}: {error}",
-                                         f"Give it in {unit}.", "unit"))  # fmt: skip
+                    self.findings.append(
+                        Finding(
+                            "error",
+                            "",
+                            None,
+                            f"{name} in row {self.survey.block.numbers[row]}: {error}",
+                            f"Give it in {unit}.",
+                            "unit",
+                        )
+                    )
             if (
                 role == "response"
                 and word is not None
                 and value < -1e-9
                 and unit in ("g/L", "1e6 cells/mL")
             ):
-                self.warn(f"{name} in row {self.survey.block.numbers[row]} is {value:g} {unit}; "
-                          "concentrations are zero or more.",
-                          "Correct it, or leave the row out with select.")  # fmt: skip
+                self.warn(
+                    f"{name} in row {self.survey.block.numbers[row]} is {value:g} {unit}; "
+                    "concentrations are zero or more.",
+                    "Correct it, or leave the row out with select.",
+                )
             values.append(value)
             flags.append(flag)
         self.values[name] = values
@@ -243,7 +308,7 @@ class _Reader:
         self.columns.append(TableColumn(name, role, unit, (), header))
 
     def _plan(self, place: int, header: str, found: headers.Header) -> Plan:
-        """Understand a header; a number without a unit keeps its own name, unless it is a result."""
+        """Understand a header; a number without a unit keeps its name, unless it is a result."""
         mapped = header in self.options.columns
         declared = bool(found.words) and found.words[0].name in self.options.declared
         result = bool(found.words) and found.words[0].name in RESULTS
@@ -261,8 +326,10 @@ class _Reader:
             plan.unit, findings = found.unit, []
         self.findings += findings
         if plan.note.startswith("no unit given"):
-            self.warn(f"Column {header!r} has no unit; it was read in {plan.unit}.",
-                      f"Give the unit, such as '{header} ({plan.unit})'.")  # fmt: skip
+            self.warn(
+                f"Column {header!r} has no unit; it was read in {plan.unit}.",
+                f"Give the unit, such as '{header} ({plan.unit})'.",
+            )
         if plan.role == "not used":
             plan.word = None if findings else plan.word
         return plan

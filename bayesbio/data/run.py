@@ -32,7 +32,7 @@ class Event:
         ``inoculation`` (sets a state) or ``switch`` (an input takes the value from then on).
         A model may understand further kinds.
     quantity : str
-        What is added, removed, set or switched. Rows with the same run, time and kind are one event.
+        What is added, removed, set or switched. Same run, time and kind: one event.
     value : float [house unit of the quantity or its amount]
         How much.
 
@@ -154,7 +154,7 @@ class Run:
         return tuple(sorted(self.measurements["quantity"].unique()))
 
     def times(self, quantity: str | None = None) -> np.ndarray:
-        """Sampling times, shape (n,) [h], of one quantity or of all."""
+        """Give the sampling times, shape (n,) [h], of one quantity or of all."""
         rows = self.measurements
         if quantity is not None:
             rows = rows[rows["quantity"] == quantity]

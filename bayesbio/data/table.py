@@ -84,8 +84,8 @@ class Table:
 
     Examples
     --------
-    >>> table = Table(pd.DataFrame({"glucose": [5.0, 9.0], "titer": [1.2, 1.9]}),
-    ...               [TableColumn("glucose", "factor", "g/L"), TableColumn("titer", "response", "g/L")])
+    >>> columns = [TableColumn("glucose", "factor", "g/L"), TableColumn("titer", "response", "g/L")]
+    >>> table = Table(pd.DataFrame({"glucose": [5.0, 9.0], "titer": [1.2, 1.9]}), columns)
     >>> table.factors, table.responses, table["titer"].tolist()
     (('glucose',), ('titer',), [1.2, 1.9])
     """
@@ -115,7 +115,8 @@ class Table:
                 unknown = set(frame[column.name].dropna()) - set(column.levels)
                 if unknown:
                     raise DataError(
-                        f"Column {column.name!r} holds {sorted(unknown)[0]!r}, which is none of its "
+                        f"Column {column.name!r} holds {sorted(unknown)[0]!r}, which is "
+                        "none of its "
                         f"levels {', '.join(column.levels)}."
                     )
         flags = pd.DataFrame("", index=frame.index, columns=list(self._named(columns, "response")))
@@ -168,7 +169,7 @@ class Table:
         return self.column(name).levels
 
     def flag(self, name: str) -> np.ndarray:
-        """Flags of a column, shape (rows,); blank for what is no response."""
+        """Give the flags of a column, shape (rows,); blank for what is no response."""
         self.column(name)
         if name in self.flags:
             return self.flags[name].to_numpy(str, copy=True)

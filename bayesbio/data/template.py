@@ -11,22 +11,38 @@ README = (
     ("What goes where",),
     ("runs", "one row a run: its name, then settings and covariates (numbers with unit, or text)"),
     ("measurements", "one row a sample: run, time, then one column per quantity with its unit"),
-    ("events", "what was done at one moment: bolus (an amount: g, mmol, L), sample (volume removed), "
-               "switch (an input changes), inoculation (a state is set)"),
+    (
+        "events",
+        "what was done at one moment: bolus (an amount: g, mmol, L), sample (volume removed), "
+        "switch (an input changes), inoculation (a state is set)",
+    ),
     ("profiles", "controls over time: linear between the rows, or step"),
     ("columns", "optional: how columns of another name map (column, quantity, unit, role)"),
     ("", ""),
     ("Below a limit", "write <0.2; above one, >200. Leave empty what was not measured."),
-    ("Units", "any that fit: mM or g/L, mL or L, h or d, % or fraction. Aliases such as VCD are known."),
+    (
+        "Units",
+        "any that fit: mM or g/L, mL or L, h or d, % or fraction. Aliases such as VCD are known.",
+    ),
     ("Read it", "bayesbio check campaign.xlsx, or read_campaign('campaign.xlsx')"),
-)  # fmt: skip
+)
 RUNS = (
     ("run", "clone", "initial_volume (L)", "feed_glucose (g/L)", "feed_glutamine (g/L)"),
     ("example 1", "clone A", 1.0, 70.0, 6.0),
 )
 MEASUREMENTS = (
-    ("run", "time (d)", "viable_cell_density (1e6 cells/mL)", "viability (%)", "glucose (g/L)",
-     "glutamine (mM)", "lactate (g/L)", "ammonium (mM)", "titer (mg/L)", "volume (L)"),
+    (
+        "run",
+        "time (d)",
+        "viable_cell_density (1e6 cells/mL)",
+        "viability (%)",
+        "glucose (g/L)",
+        "glutamine (mM)",
+        "lactate (g/L)",
+        "ammonium (mM)",
+        "titer (mg/L)",
+        "volume (L)",
+    ),
     ("example 1", 0, 0.32, 98.5, 5.6, 5.4, 0.10, 0.9, "<10", 1.000),
     ("example 1", 1, 0.68, 98.4, 5.1, 4.9, 0.41, 1.4, 12.4, None),
     ("example 1", 2, 1.46, 98.1, 4.3, 4.1, 0.92, 2.0, 30.1, None),
@@ -35,7 +51,7 @@ MEASUREMENTS = (
     ("example 1", 6, 10.9, 96.0, 3.8, 1.5, 2.61, 4.6, 505.0, 1.030),
     ("example 1", 8, 12.8, 92.4, 2.9, 0.9, 2.74, 5.5, 1010.0, None),
     ("example 1", 10, 11.2, 84.0, 2.2, 0.6, 2.58, 6.3, 1540.0, 1.110),
-)  # fmt: skip
+)
 EVENTS = (
     ("run", "time (d)", "kind", "quantity", "value", "unit"),
     ("example 1", 3, "sample", "volume", 15, "mL"),
@@ -50,8 +66,12 @@ PROFILES = (
 )
 COLUMNS = (("column", "quantity", "unit", "role"),)
 SHEETS: dict[str, tuple[tuple[Any, ...], ...]] = {
-    "runs": RUNS, "measurements": MEASUREMENTS, "events": EVENTS, "profiles": PROFILES, "columns": COLUMNS,
-}  # fmt: skip
+    "runs": RUNS,
+    "measurements": MEASUREMENTS,
+    "events": EVENTS,
+    "profiles": PROFILES,
+    "columns": COLUMNS,
+}
 
 
 def write_template(directory: str | os.PathLike[str]) -> Path:

@@ -349,9 +349,9 @@ def conversion(given: str, wanted: str, molar_mass: float | None = None) -> tupl
         except pint.errors.DimensionalityError:
             raise UnitError(_mismatch(given, wanted)) from None
         return float(f"{slope:.12g}"), float(f"{offset:.12g}")
-    per_mole = None if molar_mass is None else made.Quantity(molar_mass, "g/mol")
+    per_mole = made.Quantity(molar_mass or 1.0, "g/mol")
     cell = made.Quantity(1.0, "cell")
-    for moles in (0, 1, -1) if per_mole is not None else (0,):
+    for moles in (0, 1, -1) if molar_mass is not None else (0,):
         for cells in (0, 1, -1):
             trial = (
                 source * (1 if not moles else per_mole**moles) * (1 if not cells else cell**cells)

@@ -160,9 +160,12 @@ class Vocabulary:
                 continue
             symbol = f"{base.symbol}_{{\\mathrm{{{'0' if prefix == 'initial' else prefix}}}}}"
             made = base.replace(
-                name=f"{prefix}_{base.name}", symbol=symbol, aliases=(), role="setting",
+                name=f"{prefix}_{base.name}",
+                symbol=symbol,
+                aliases=(),
+                role="setting",
                 description=f"{meaning} {base.name.replace('_', ' ')}",
-            )  # fmt: skip
+            )
             return (made,)
         return ()
 
@@ -314,10 +317,10 @@ def extended(quantities: Mapping[str, Any] | None = None, model: Any = None) -> 
 
 def _of_model(model: Any, words: Vocabulary) -> list[Quantity]:
     """States, outputs, inputs and settings of a model as quantities, with its units and roles."""
-    roles = {name: "setting" for name in getattr(model, "settings", ())}
-    roles |= {name: "profile" for name in getattr(model, "inputs", ())}
-    roles |= {name: "measurement" for name in getattr(model, "output_names", ())}
-    roles |= {name: "measurement" for name in model.State._fields}
+    roles = dict.fromkeys(getattr(model, "settings", ()), "setting")
+    roles |= dict.fromkeys(getattr(model, "inputs", ()), "profile")
+    roles |= dict.fromkeys(getattr(model, "output_names", ()), "measurement")
+    roles |= dict.fromkeys(model.State._fields, "measurement")
     made = []
     for name, role in roles.items():
         word = words.find(name)

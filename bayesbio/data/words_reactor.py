@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bayesbio.data.vocabulary import Quantity
 
 
-def _parameter(name: str, unit: str, symbol: str, description: str, **more) -> Quantity:
+def _parameter(name: str, unit: str, symbol: str, description: str, **more: Any) -> Quantity:
     return Quantity(name, unit, symbol, description, role="parameter", **more)
 
 
 SPECIES = tuple(
-    Quantity(f"concentration_{letter}", "mol/L", f"c_{letter.upper()}", f"Species {letter.upper()}",
-             (f"c_{letter}", f"c{letter.upper()}", f"conc {letter}", f"{letter} conc", f"species {letter}"))
+    Quantity(
+        f"concentration_{letter}",
+        "mol/L",
+        f"c_{letter.upper()}",
+        f"Species {letter.upper()}",
+        (
+            f"c_{letter}",
+            f"c{letter.upper()}",
+            f"conc {letter}",
+            f"{letter} conc",
+            f"species {letter}",
+        ),
+    )
     for letter in "abcd"
-)  # fmt: skip
+)
 
 QUANTITIES = (
     *SPECIES,

@@ -18,7 +18,9 @@ def measured(*rows):
 def campaign():
     first = Run(
         "R2",
-        measured((0.0, "glucose", 6.0, ""), (24.0, "glucose", 1 / 3, ""), (24.0, "titer", 0.01, "below")),
+        measured(
+            (0.0, "glucose", 6.0, ""), (24.0, "glucose", 1 / 3, ""), (24.0, "titer", 0.01, "below")
+        ),
         settings={"initial_glucose": 6.0, "clone": "A", "passage": np.int64(3)},
         events=[Event(12.0, "bolus", "glucose", 4.0)],
         profiles={"feed_rate": Profile([(0.0, 0.0), (12.0, 0.1)], "step")},
@@ -48,9 +50,12 @@ def test_the_tidy_frame_has_exactly_its_columns_and_order(campaign):
     assert tuple(frame.columns) == FRAME_COLUMNS
     assert tuple(campaign.to_frame(details=True).columns) == DETAIL_COLUMNS
     assert frame[["run", "time_h", "quantity"]].values.tolist() == [
-        ["R2", 0.0, "glucose"], ["R2", 24.0, "glucose"], ["R2", 24.0, "titer"],
-        ["R1", 0.0, "glucose"], ["R1", 48.0, "hare"],
-    ]  # fmt: skip
+        ["R2", 0.0, "glucose"],
+        ["R2", 24.0, "glucose"],
+        ["R2", 24.0, "titer"],
+        ["R1", 0.0, "glucose"],
+        ["R1", 48.0, "hare"],
+    ]
     assert frame["flag"].tolist() == ["", "", "below", "excluded", ""]
     assert frame["unit"].tolist() == ["g/L", "g/L", "g/L", "g/L", "1"]
 
@@ -113,9 +118,13 @@ def test_the_hash_notices_every_change_of_content(campaign, change):
 
 def test_the_order_of_rows_in_the_file_does_not_matter():
     sheet = pd.DataFrame(
-        {"Batch": np.repeat(["B1", "B2", "B10"], 6), "Time (h)": np.tile(np.arange(6) * 12.0, 3),
-         "Glc (mM)": np.linspace(30, 3, 18), "Feed rate (mL/h)": np.tile([0, 0, 1, 1, 2, 2], 3)}
-    )  # fmt: skip
+        {
+            "Batch": np.repeat(["B1", "B2", "B10"], 6),
+            "Time (h)": np.tile(np.arange(6) * 12.0, 3),
+            "Glc (mM)": np.linspace(30, 3, 18),
+            "Feed rate (mL/h)": np.tile([0, 0, 1, 1, 2, 2], 3),
+        }
+    )
     straight = read_campaign(sheet)
     shuffled = read_campaign(sheet.sample(frac=1.0, random_state=7))
     assert shuffled.hash == straight.hash

@@ -37,18 +37,25 @@ def test_a_volume_that_does_not_follow_its_feeds_is_noticed():
     feed = {"feed_rate": Profile([(0.0, 0.01), (48.0, 0.01)], "step")}
     closed = run({"volume": [1.0, 1.24, 1.48]}, profiles=feed, settings={"feed_glucose": 100.0})
     assert "No findings" in sentences(closed)
-    open_balance = run({"volume": [1.0, 1.01, 1.02]}, profiles=feed, settings={"feed_glucose": 100.0})
+    open_balance = run(
+        {"volume": [1.0, 1.01, 1.02]}, profiles=feed, settings={"feed_glucose": 100.0}
+    )
     assert "volume balance does not close: at 48 h 1.02 L" in sentences(open_balance)
 
 
 def test_boluses_and_samples_count_in_the_volume():
-    events = [Event(24.0, "bolus", "volume", 0.5), Event(24.0, "bolus", "glucose", 5.0),
-              Event(24.0, "sample", "volume", 0.1)]  # fmt: skip
+    events = [
+        Event(24.0, "bolus", "volume", 0.5),
+        Event(24.0, "bolus", "glucose", 5.0),
+        Event(24.0, "sample", "volume", 0.1),
+    ]
     assert "No findings" in sentences(run({"volume": [1.0, 1.0, 1.4]}, events=events))
 
 
 def test_more_carbon_than_there_was_is_noticed():
-    assert "carbon balance does not close" in sentences(run({"glucose": [10, 5, 0], "ethanol": [0, 20, 51]}))
+    assert "carbon balance does not close" in sentences(
+        run({"glucose": [10, 5, 0], "ethanol": [0, 20, 51]})
+    )
     assert "No findings" in sentences(run({"glucose": [100, 50, 0], "ethanol": [0, 20, 51]}))
 
 
@@ -58,8 +65,14 @@ def test_the_same_sample_twice_is_an_error():
 
 
 def test_excluded_values_are_not_held_against_the_run():
-    rows = pd.DataFrame({"time_h": [0.0, 1.0], "quantity": "glucose", "value": [1.0, -5.0],
-                         "flag": ["", "excluded"]})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "time_h": [0.0, 1.0],
+            "quantity": "glucose",
+            "value": [1.0, -5.0],
+            "flag": ["", "excluded"],
+        }
+    )
     assert len(check(Campaign([Run("R1", rows)]))) == 0
 
 
@@ -92,9 +105,14 @@ class Model:
 def test_what_a_model_needs_is_asked_for():
     text = str(check(Campaign([run({"biomass": [1, 2, 3]})]), model=Model()))
     assert "The model needs the profile feed_rate [L/h]" in text
-    assert "A feed without a concentration: the model needs the setting feed_substrate [g/L]" in text
-    ready = run({"biomass": [1, 2, 3]}, settings={"feed_substrate": 300.0},
-                profiles={"feed_rate": Profile([(0.0, 0.0), (48.0, 0.0)])})  # fmt: skip
+    assert (
+        "A feed without a concentration: the model needs the setting feed_substrate [g/L]" in text
+    )
+    ready = run(
+        {"biomass": [1, 2, 3]},
+        settings={"feed_substrate": 300.0},
+        profiles={"feed_rate": Profile([(0.0, 0.0), (48.0, 0.0)])},
+    )
     assert len(check(Campaign([ready]), model=Model())) == 0
 
 
@@ -115,5 +133,7 @@ def test_findings_come_errors_first_and_once():
 
 
 def test_findings_of_reading_are_kept_by_check():
-    campaign = Campaign([run({"glucose": [6, 4, np.nan]})], findings=[Finding("warning", "", None, "a", "b")])
+    campaign = Campaign(
+        [run({"glucose": [6, 4, np.nan]})], findings=[Finding("warning", "", None, "a", "b")]
+    )
     assert "a b" in str(check(campaign))

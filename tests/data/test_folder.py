@@ -5,15 +5,20 @@ from bayesbio.data import Event, read_campaign, write_template
 from bayesbio.data.template import SHEETS
 
 TABLES = {
-    "runs": "run,clone,volume_L,initial_glucose_mM,feed_glucose (g/L),site\nR2,B,2,30,100,Basel\nR1,A,1,25,100,Basel\n",
-    "measurements": "run,day,glucose_mM,titer (mg/L),titer_flag\nR1,0,30,10,below\nR1,1,25,20,\nR2,0,31,10,below\n"
+    "runs": "run,clone,volume_L,initial_glucose_mM,feed_glucose "
+    "(g/L),site\nR2,B,2,30,100,Basel\nR1,A,1,25,100,Basel\n",
+    "measurements": "run,day,glucose_mM,titer (mg/L),titer_flag\n"
+    "R1,0,30,10,below\nR1,1,25,20,\nR2,0,31,10,below\n"
     "R2,2,20,400,excluded\n",
-    "events": "run,time_h,kind,quantity,value,unit\nR1,12,bolus,glucose,100,mmol\nR1,12,bolus,volume,50,mL\n"
-    "R1,13,sample,,20,mL\nR2,24,switch,feed_rate,5,mL/h\nR2,0,inoculation,viable_cell_density,3e5,cells/mL\n"
+    "events": "run,time_h,kind,quantity,value,unit\n"
+    "R1,12,bolus,glucose,100,mmol\nR1,12,bolus,volume,50,mL\n"
+    "R1,13,sample,,20,mL\nR2,24,switch,feed_rate,5,mL/h\n"
+    "R2,0,inoculation,viable_cell_density,3e5,cells/mL\n"
     "R2,30,feed,volume,10,mL\n",
-    "profiles": "run,time_h,quantity,value,unit,interpolation\nR1,0,feed_rate,5,mL/h,linear\nR1,24,feed_rate,10,mL/h,linear\n"
+    "profiles": "run,time_h,quantity,value,unit,interpolation\n"
+    "R1,0,feed_rate,5,mL/h,linear\nR1,24,feed_rate,10,mL/h,linear\n"
     "R2,0,agitation,100,rpm,step\nR2,48,agitation,120,rpm,step\n",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -27,13 +32,17 @@ def test_the_folder_format_is_read_in_house_units(folder):
     campaign = read_campaign(folder)
     assert campaign.names == ("R2", "R1")  # the order of runs.csv
     assert dict(campaign["R1"].settings) == {
-        "clone": "A", "volume": 1.0, "initial_glucose": pytest.approx(25e-3 * 180.156),
-        "feed_glucose": 100.0, "site": "Basel",
-    }  # fmt: skip
+        "clone": "A",
+        "volume": 1.0,
+        "initial_glucose": pytest.approx(25e-3 * 180.156),
+        "feed_glucose": 100.0,
+        "site": "Basel",
+    }
     assert campaign["R1"].events == (
-        Event(12.0, "bolus", "glucose", 18.0156), Event(12.0, "bolus", "volume", 0.05),
+        Event(12.0, "bolus", "glucose", 18.0156),
+        Event(12.0, "bolus", "volume", 0.05),
         Event(13.0, "sample", "volume", 0.02),
-    )  # fmt: skip
+    )
     assert Event(24.0, "switch", "feed_rate", 0.005) in campaign["R2"].events
     assert Event(0.0, "inoculation", "viable_cell_density", 0.3) in campaign["R2"].events
     assert Event(30.0, "bolus", "volume", 0.01) in campaign["R2"].events
@@ -60,7 +69,8 @@ def test_long_measurements_carry_their_details(tmp_path):
 def test_columns_csv_maps_foreign_headers(tmp_path):
     (tmp_path / "measurements.csv").write_text("Lauf X,Uhr,Glc YSI,Foo\na,0,30,1\na,2,20,2\n")
     (tmp_path / "columns.csv").write_text(
-        "column,quantity,unit,role\nLauf X,run,,run\nUhr,time,d,time\nGlc YSI,glucose,mM,\nFoo,,,ignore\n"
+        "column,quantity,unit,role\nLauf X,run,,run\nUhr,time,d,time\nGlc "
+        "YSI,glucose,mM,\nFoo,,,ignore\n"
     )
     campaign = read_campaign(tmp_path)
     assert campaign.names == ("a",)
@@ -103,8 +113,11 @@ def test_the_template_is_read_back_without_findings(tmp_path):
     assert "feed_rate" in campaign["example 1"].profiles
     assert {event.kind for event in campaign["example 1"].events} == {"bolus", "sample"}
     assert set(campaign["example 1"].settings) == {
-        "clone", "initial_volume", "feed_glucose", "feed_glutamine",
-    }  # fmt: skip
+        "clone",
+        "initial_volume",
+        "feed_glucose",
+        "feed_glutamine",
+    }
 
 
 def test_the_template_says_the_same_as_csv(tmp_path):

@@ -28,7 +28,9 @@ def test_the_scale_down_vessels_keep_strain_and_condition():
     assert campaign.names == tuple(f"R{number:02d}" for number in range(5, 17))
     assert campaign["R11"].settings["condition"] == "control"
     rows = campaign["R11"].measurements
-    assert rows[rows["quantity"] == "tryptophan"]["value"].iloc[-1] == pytest.approx(2.850, abs=5e-4)
+    assert rows[rows["quantity"] == "tryptophan"]["value"].iloc[-1] == pytest.approx(
+        2.850, abs=5e-4
+    )
     assert rows[rows["quantity"] == "biomass"]["replicate"].max() == 3
 
 
@@ -40,7 +42,9 @@ def test_the_virtual_mammalian_runs_come_in_grams():
 
 
 def test_lynx_and_hare_take_one_keyword():
-    campaign = read_campaign(SHARED / "data" / "hudson_lynx_hare.csv", quantities={"hare": "1", "lynx": "1"})
+    campaign = read_campaign(
+        SHARED / "data" / "hudson_lynx_hare.csv", quantities={"hare": "1", "lynx": "1"}
+    )
     rows = campaign.runs[0].measurements
     assert rows[rows["quantity"] == "hare"]["value"].tolist()[:2] == [30.0, 47.2]
     assert rows["time_h"].max() == 20.0

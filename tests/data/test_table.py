@@ -11,9 +11,16 @@ from bayesbio.errors import DataError
 @pytest.fixture
 def sheet():
     return pd.DataFrame(
-        {"run": ["1a", "1a", "2a"], "rep": [1, 2, 1], "medium": ["M1", "M1", "M2"], "kh2po4": [1.0, 1.0, 2.0],
-         "Temperature (°C)": [30, 30, 37], "Titer (mg/L)": ["<50", 900, 1200], "dcw_g_L": [1.5, None, 2.0]}
-    )  # fmt: skip
+        {
+            "run": ["1a", "1a", "2a"],
+            "rep": [1, 2, 1],
+            "medium": ["M1", "M1", "M2"],
+            "kh2po4": [1.0, 1.0, 2.0],
+            "Temperature (°C)": [30, 30, 37],
+            "Titer (mg/L)": ["<50", 900, 1200],
+            "dcw_g_L": [1.5, None, 2.0],
+        }
+    )
 
 
 def test_columns_find_their_roles_units_and_levels(sheet):
@@ -22,7 +29,11 @@ def test_columns_find_their_roles_units_and_levels(sheet):
     assert table.factors == ("medium", "kh2po4", "temperature")
     assert table.responses == ("titer", "biomass")
     assert table.levels("medium") == ("M1", "M2")
-    assert (table.unit("titer"), table.unit("temperature"), table.unit("kh2po4")) == ("g/L", "K", "")
+    assert (table.unit("titer"), table.unit("temperature"), table.unit("kh2po4")) == (
+        "g/L",
+        "K",
+        "",
+    )
     assert table["temperature"].tolist() == [303.15, 303.15, 310.15]
     assert table["titer"].tolist() == [0.05, 0.9, 1.2]
     assert table.flag("titer").tolist() == ["below", "", ""]
@@ -69,7 +80,9 @@ def test_text_in_a_number_is_refused(sheet):
 
 
 def test_a_negative_response_is_a_finding(sheet):
-    assert "biomass in row 2 is -0.6 g/L" in str(read_table(sheet.assign(dcw_g_L=[-0.6, 1, 1])).findings)
+    assert "biomass in row 2 is -0.6 g/L" in str(
+        read_table(sheet.assign(dcw_g_L=[-0.6, 1, 1])).findings
+    )
 
 
 def test_columns_and_frame_must_fit_together():
@@ -80,18 +93,27 @@ def test_columns_and_frame_must_fit_together():
 
 
 def test_a_specification_is_met_at_its_limits():
-    assert Specification("titer", lower=1.0, upper=2.0).met([0.9, 1.0, 2.0, 2.1, np.nan]).tolist() == [
-        False, True, True, False, False,
-    ]  # fmt: skip
+    assert Specification("titer", lower=1.0, upper=2.0).met(
+        [0.9, 1.0, 2.0, 2.1, np.nan]
+    ).tolist() == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
     assert Specification("viability", lower=0.7, at=336.0).met(np.ones((2, 3))).shape == (2, 3)
     assert str(Specification("titer", lower=1, upper=2, at=24)) == "1 <= titer <= 2 at 24 h"
 
 
 @pytest.mark.parametrize(
     ("limits", "sentence"),
-    [({}, "has no limit"), ({"lower": 2, "upper": 1}, "lower limit 2 above its upper limit 1"),
-     ({"lower": float("nan")}, "expected a finite number")],
-)  # fmt: skip
+    [
+        ({}, "has no limit"),
+        ({"lower": 2, "upper": 1}, "lower limit 2 above its upper limit 1"),
+        ({"lower": float("nan")}, "expected a finite number"),
+    ],
+)
 def test_a_specification_needs_limits_that_can_be_met(limits, sentence):
     with pytest.raises(DataError, match=sentence):
         Specification("titer", **limits)

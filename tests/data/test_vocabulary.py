@@ -26,27 +26,53 @@ def test_no_name_is_an_alias_of_another_word():
 @pytest.mark.parametrize(
     ("alias", "name"),
     [
-        ("VCD", "viable_cell_density"), ("Viab", "viability"), ("Glc", "glucose"), ("Gln", "glutamine"),
-        ("Lac", "lactate"), ("NH4", "ammonium"), ("NH4+", "ammonium"), ("Titer", "titer"),
-        ("OD", "optical_density"), ("OD600", "optical_density"), ("DCW", "biomass"),
-        ("mu", "specific_growth_rate"), ("kLa", "oxygen_transfer_coefficient"), ("DO", "dissolved_oxygen"),
-        ("T", "temperature"), ("Viable Cell Density", "viable_cell_density"), ("cA", "concentration_a"),
-        ("Ca", "calcium"), ("feed_glucose", "feed_glucose"), ("Initial VCD", "initial_viable_cell_density"),
+        ("VCD", "viable_cell_density"),
+        ("Viab", "viability"),
+        ("Glc", "glucose"),
+        ("Gln", "glutamine"),
+        ("Lac", "lactate"),
+        ("NH4", "ammonium"),
+        ("NH4+", "ammonium"),
+        ("Titer", "titer"),
+        ("OD", "optical_density"),
+        ("OD600", "optical_density"),
+        ("DCW", "biomass"),
+        ("mu", "specific_growth_rate"),
+        ("kLa", "oxygen_transfer_coefficient"),
+        ("DO", "dissolved_oxygen"),
+        ("T", "temperature"),
+        ("Viable Cell Density", "viable_cell_density"),
+        ("cA", "concentration_a"),
+        ("Ca", "calcium"),
+        ("feed_glucose", "feed_glucose"),
+        ("Initial VCD", "initial_viable_cell_density"),
     ],
-)  # fmt: skip
+)
 def test_aliases_lead_to_the_word_of_the_house(alias, name):
     assert quantity(alias).name == name
 
 
 def test_the_words_of_the_style_have_its_units():
     stated = {
-        "viable_cell_density": "1e6 cells/mL", "viability": "1", "specific_growth_rate": "1/h",
-        "maximum_growth_rate": "1/h", "death_rate": "1/h", "glucose_monod_constant": "g/L",
-        "cell_yield_on_glucose": "1e9 cells/g", "specific_productivity": "g/(1e9 cells h)", "titer": "g/L",
-        "oxygen_transfer_coefficient": "1/h", "power_per_volume": "W/m3", "tip_speed": "m/s",
-        "ionic_capacity": "mol/L", "characteristic_charge": "1", "steric_factor": "1",
-        "column_porosity": "1", "particle_porosity": "1", "residence_time": "h",
-    }  # fmt: skip
+        "viable_cell_density": "1e6 cells/mL",
+        "viability": "1",
+        "specific_growth_rate": "1/h",
+        "maximum_growth_rate": "1/h",
+        "death_rate": "1/h",
+        "glucose_monod_constant": "g/L",
+        "cell_yield_on_glucose": "1e9 cells/g",
+        "specific_productivity": "g/(1e9 cells h)",
+        "titer": "g/L",
+        "oxygen_transfer_coefficient": "1/h",
+        "power_per_volume": "W/m3",
+        "tip_speed": "m/s",
+        "ionic_capacity": "mol/L",
+        "characteristic_charge": "1",
+        "steric_factor": "1",
+        "column_porosity": "1",
+        "particle_porosity": "1",
+        "residence_time": "h",
+    }
     assert {name: quantity(name).unit for name in stated} == stated
 
 
@@ -66,16 +92,22 @@ def test_an_unknown_name_is_answered_with_the_nearest():
     )
 
 
-@pytest.mark.parametrize("name", ["glutamate", "lactose", "harvest titer", "rate_constant_3", "igf1"])
+@pytest.mark.parametrize(
+    "name", ["glutamate", "lactose", "harvest titer", "rate_constant_3", "igf1"]
+)
 def test_what_is_another_word_is_no_slip(name):
     assert vocabulary.shipped().typo(name) is None
 
 
 @pytest.mark.parametrize(
     ("slip", "meant"),
-    [("glucos", "glucose"), ("viabillity", "viability"),
-     ("viable_cell_densty", "viable_cell_density"), ("initial_glucos", "initial_glucose")],
-)  # fmt: skip
+    [
+        ("glucos", "glucose"),
+        ("viabillity", "viability"),
+        ("viable_cell_densty", "viable_cell_density"),
+        ("initial_glucos", "initial_glucose"),
+    ],
+)
 def test_a_slip_of_the_pen_is_noticed(slip, meant):
     assert vocabulary.shipped().typo(slip) == meant
 
