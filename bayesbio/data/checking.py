@@ -48,6 +48,7 @@ def check(campaign: Campaign, model: Any = None) -> Findings:
     found += _names(campaign, words)
     for run in campaign:
         found += _values(run, words, campaign)
+        found += _tiny_shares(run)
         found += _duplicates(run)
         found += _jumps(run, words)
         found += _events(run, words)
@@ -107,6 +108,20 @@ def _values(run: Run, words: Vocabulary, campaign: Campaign) -> Iterator[Finding
                 yield _too_low(run.name, str(name), time, value, unit, concentration)
             if word.upper is not None and value > word.upper + ROUNDING:
                 yield _too_high(run.name, str(name), time, value, word)
+
+
+def _tiny_shares(run: Run) -> Iterator[Finding]:
+    """Find fractions that were read as percent."""
+    rows = run.measurements
+    shares = rows[(rows["quantity"] == "viability") & (rows["flag"] == "")]["value"]
+    if len(shares) and 0.0 < float(shares.max()) <= 0.0101:
+        yield Finding(
+            "warning",
+            run.name,
+            None,
+            f"viability is never above {100 * float(shares.max()):.3g} %.",
+            "If the file gives fractions under a header with %, head the column 'viability (1)'.",
+        )
 
 
 def _too_low(
@@ -338,6 +353,7 @@ def _for_model(campaign: Campaign, model: Any, words: Vocabulary) -> Iterator[Fi
         )
     inputs = set(getattr(model, "inputs", ())) - set(getattr(model, "input_defaults", {}))
     settings = set(getattr(model, "settings", ())) - set(getattr(model, "setting_defaults", {}))
+    feeds = {name for name in getattr(model, "inputs", ()) if "feed" in name}
     for run in campaign:
         switched = {event.quantity for event in run.events if event.kind == "switch"}
         for name in sorted(inputs - set(run.profiles) - switched - set(run.settings)):
@@ -352,9 +368,11 @@ def _for_model(campaign: Campaign, model: Any, words: Vocabulary) -> Iterator[Fi
             )
         for name in sorted(settings - set(run.settings)):
             feed = name.startswith("feed_")
+            fed = feeds & (set(run.profiles) | switched) or not feeds
+            idle = feed and not fed
             what = "A feed without a concentration: the" if feed else "The"
             yield Finding(
-                "error",
+                "warning" if idle else "error",
                 run.name,
                 None,
                 f"{what} model needs the setting {name} [{model.units.get(name, '1')}], "

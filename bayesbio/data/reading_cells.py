@@ -116,6 +116,7 @@ UNDETECTED = frozenset(
 )
 NUMBER = r"[+-]?(?:\d[\d.,'’\u00a0\u202f ]*|[.,]\d+)(?:\s?[eE][+-]?\d+)?"
 PLAIN = re.compile(NUMBER)
+SIMPLE = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?")
 LIMIT = re.compile(rf"(<=|>=|≤|≥|<|>|&lt;|&gt;)\s*({NUMBER})\s*(.*)")
 INTERVAL = re.compile(rf"({NUMBER})\s*(?:\.\.|…|–| to )\s*({NUMBER})")
 WITH_SD = re.compile(rf"({NUMBER})\s*(?:±|\+/-|\+-)\s*({NUMBER})")
@@ -239,14 +240,16 @@ def read_cell(cell: Cell, decimal: str = ".") -> Reading:
         return Reading("number", value) if math.isfinite(value) else GAP
     if not isinstance(cell, str):
         return Reading("text")
-    text = re.sub(r"\s*[*†‡]+$", "", cell.strip())
+    if decimal == "." and SIMPLE.fullmatch(cell):
+        return Reading("number", float(cell))
+    text = cell.strip().rstrip("*†‡ ")
     if text.lower() in MISSING:
         return GAP
     if text.lower() in UNDETECTED:
         return Reading("undetected")
-    value = to_number(text, decimal)
-    if value is not None:
-        return Reading("number", value) if math.isfinite(value) else GAP
+    plain = to_number(text, decimal)
+    if plain is not None:
+        return Reading("number", plain) if math.isfinite(plain) else GAP
     if match := LIMIT.fullmatch(text):
         limit = to_number(match.group(2), decimal)
         if limit is not None:

@@ -306,6 +306,9 @@ def _as_told(
     if key(text) in ("", "ignore", "notused", "none"):
         plan.note = "left out as told"
         return plan, []
+    bracketed = re.fullmatch(r"(.+?)\s*[\[(](.+)[\])]", text)
+    if bracketed and units.is_unit(bracketed.group(2)):
+        text, unit = bracketed.group(1), bracketed.group(2)
     told = headers.understand(text, options.words, unit)
     if not told.words:
         if told.unit is None:

@@ -12,6 +12,7 @@ import statistics
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -104,12 +105,20 @@ def _workbook(path: Path) -> list[Sheet]:
         ) from error
     sheets = []
     for page in book.worksheets:
-        rows = [tuple(row) for row in page.iter_rows(values_only=True)]
+        rows = [tuple(_shown(cell) for cell in row) for row in page.iter_rows()]
         if page.sheet_state == "visible" and any(not is_blank(c) for row in rows for c in row):
             sheets.append(Sheet(page.title, _rectangle(rows)))
     if not sheets:
         raise DataError(f"{path.name} is empty; expected a header row and one row a sample.")
     return sheets
+
+
+def _shown(cell: Any) -> Cell:
+    """Give the value of a cell; one formatted as percent says so, as 0.985 is shown as 98.5 %."""
+    value = cell.value
+    if isinstance(value, (int, float)) and "%" in str(cell.number_format):
+        return f"{value * 100.0:.12g} %"
+    return value
 
 
 def _text_sheet(path: Path) -> Sheet:

@@ -59,6 +59,10 @@ def test_more_carbon_than_there_was_is_noticed():
     assert "No findings" in sentences(run({"glucose": [100, 50, 0], "ethanol": [0, 20, 51]}))
 
 
+def test_fractions_under_a_percent_header_are_noticed():
+    assert "viability is never above 0.98 %" in sentences(run({"viability": [0.0098, 0.0097]}))
+
+
 def test_the_same_sample_twice_is_an_error():
     twice = pd.DataFrame({"time_h": [0.0, 0.0], "quantity": "glucose", "value": [1.0, 1.1]})
     assert "error: Run 'R1': glucose at 0.0 h stands there 2 times" in sentences(Run("R1", twice))

@@ -1,6 +1,7 @@
 """Sheets as laboratories write them, read without a line of code about them."""
 
 import datetime as dt
+from typing import NamedTuple
 
 import numpy as np
 import openpyxl
@@ -371,6 +372,36 @@ def test_merged_run_cells_labelled_days_and_a_footer(tmp_path):
     campaign = read_campaign(tmp_path / "summary.xlsx")
     assert campaign.names == ("BR-A", "BR-B")
     assert series(campaign, "BR-B", "titer") == ([0.0, 72.0, 168.0], [0.0, 0.2, 0.4])
+
+
+def test_cells_that_excel_shows_as_percent(tmp_path):
+    book = openpyxl.Workbook()
+    page = book.active
+    page.append(["Batch", "Day", "Viability (%)", "VCD (1e6/mL)"])
+    page.append(["B1", 0, 0.985, 0.3])
+    page.append(["B1", 1, 0.97, 0.6])
+    for row in (2, 3):
+        page.cell(row, 3).number_format = "0.0%"
+    book.save(tmp_path / "percent.xlsx")
+    campaign = read_campaign(tmp_path / "percent.xlsx")
+    assert_allclose(series(campaign, "B1", "viability")[1], [0.985, 0.97])
+
+
+def test_a_model_lends_its_names_and_units():
+    class Model:
+        class State(NamedTuple):
+            hare: float
+            lynx: float
+
+        units = {"hare": "1", "lynx": "1"}
+        inputs = settings = ()
+
+    frame = pd.DataFrame(
+        {"t": [0, 1], "hare_thousands": [30.0, 47.2], "lynx_thousands": [4.0, 6.1]}
+    )
+    campaign = read_campaign(frame, model=Model())
+    assert campaign.quantities == ("hare", "lynx")
+    assert campaign.to_frame()["value"].tolist() == [30.0, 4.0, 47.2, 6.1]
 
 
 def test_group_headings_above_the_names(tmp_path):
