@@ -2,6 +2,7 @@
 
 from bayesbio.calibrate.calibration import Calibration, calibration_from_archive
 from bayesbio.calibrate.fitting import fit
+from bayesbio.calibrate.held_out import held_out_scores
 from bayesbio.calibrate.model import build_model
 from bayesbio.calibrate.point_estimates import QuickLook, quick_look
 
@@ -11,5 +12,6 @@ __all__ = [
     "build_model",
     "calibration_from_archive",
     "fit",
+    "held_out_scores",
     "quick_look",
 ]

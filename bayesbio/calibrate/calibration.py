@@ -121,7 +121,7 @@ class Calibration:
         import arviz as az
 
         draws = self.draws
-        names = [str(name) for name in draws.data_vars if "_effect_" not in str(name)]
+        names = [str(name) for name in draws.data_vars]
         exact = {"stats.ci_prob": 0.9, "stats.ci_kind": "eti", "stats.round_to": "none"}
         with az.rc_context(exact):
             table = az.summary(self.posterior, var_names=names, kind="all")

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from bayesbio.calibrate.formulation import Formulation, groups_of
+from bayesbio.calibrate.formulation import Formulation, Unknown, groups_of
 from bayesbio.errors import BayesbioError
 from bayesbio.inference import Noise, prior_quantiles
 from bayesbio.ode import simulate
 
 TYPICAL_SD = 0.2  # median of the default prior of a standard deviation between groups
+SMALLEST_SD = 0.02  # groups that differ by less are taken to differ by this much
 NUDGE = 0.01  # relative change of a parameter that measures its influence
-GUESS = 0.1  # relative error where the noise says nothing else
+GUESS = 0.1  # relative error where nothing else is known
+
+Centring = dict[str, dict[str, bool]]
 
 
-def informative_levels(formulation: Formulation) -> dict[str, dict[str, bool]]:
+def informative_levels(
+    formulation: Formulation, mode: Mapping[str, np.ndarray] | None = None
+) -> Centring:
     """
     Decide for each varying parameter and level whether its effects are sampled centred.
 
     An effect is centred where the readings of a typical group carry more information on it than
-    its own prior: sum over rows of (d mean / d effect / noise)^2 above 1 / sd^2, at the prior
-    medians (the Gauss-Newton information; Betancourt & Girolami 2015, arXiv:1312.0906).
+    its own prior: sum over rows of (d mean / d effect / noise)^2 above 1 / sd^2 (the Gauss-Newton
+    information; Betancourt & Girolami 2015, arXiv:1312.0906). Evaluated at the prior medians, or
+    at a mode of the posterior, where noise and spread are known better.
     """
     varied = [unknown for unknown in formulation.unknowns if unknown.levels]
     if not varied:
         return {}
-    start = {
-        unknown.name: float(prior_quantiles(unknown.prior, [0.5])[0])
-        for unknown in formulation.unknowns
-    }
+    start = {unknown.name: _value(formulation, unknown, mode) for unknown in formulation.unknowns}
     try:
         means = _means(formulation, start)
     except BayesbioError:
         means = {}
-    chosen: dict[str, dict[str, bool]] = {}
+    chosen: Centring = {}
     for unknown in varied:
-        nudge = NUDGE * (abs(start[unknown.name]) or 1.0)
-        moved = {**start, unknown.name: start[unknown.name] + nudge}
+        moved = dict(start)
+        moved[unknown.name] = start[unknown.name] + NUDGE * _size(unknown, start[unknown.name])
         try:
             after = _means(formulation, moved) if means else {}
         except BayesbioError:
@@ -45,20 +51,53 @@ def informative_levels(formulation: Formulation) -> dict[str, dict[str, bool]]:
         for quantity, mean in means.items():
             if quantity in after:
                 slope = (after[quantity] - mean) / NUDGE
-                size = slope / _scale(formulation.noise[quantity], mean)
-                np.add.at(information, _runs(formulation, quantity), np.nan_to_num(size**2))
+                scale = _scale(formulation.noise[quantity], quantity, mean, mode)
+                squared = np.nan_to_num((slope / scale) ** 2)
+                np.add.at(information, _runs(formulation, quantity), squared)
         chosen[unknown.name] = {}
         for level in unknown.levels:
             index, groups = groups_of(formulation.campaign, level, unknown.name)
             by_group = np.bincount(index, information, len(groups))
-            known = bool(means) and np.all(np.isfinite(by_group))
-            chosen[unknown.name][level] = (
-                bool(np.median(by_group) * TYPICAL_SD**2 > 1.0) if known else True
-            )
+            spread = _spread(unknown, level, mode)
+            known = bool(means) and bool(np.all(np.isfinite(by_group)))
+            chosen[unknown.name][level] = not known or bool(np.median(by_group) * spread**2 > 1.0)
     return chosen
 
 
-def _means(formulation: Formulation, values: dict[str, float]) -> dict[str, np.ndarray]:
+def _value(
+    formulation: Formulation, unknown: Unknown, mode: Mapping[str, np.ndarray] | None
+) -> Any:
+    """One value, or one a run."""
+    if mode is None:
+        return float(prior_quantiles(unknown.prior, [0.5])[0])
+    if not unknown.levels:
+        return np.asarray(mode[unknown.name])
+    level = unknown.levels[-1]
+    index, _ = groups_of(formulation.campaign, level, unknown.name)
+    return np.asarray(mode[f"{unknown.name}_by_{level}"])[index]
+
+
+def _size(unknown: Unknown, value: Any) -> Any:
+    """Size of the change that one unit of an effect makes."""
+    if unknown.positive:
+        return np.abs(value)
+    low, high = prior_quantiles(unknown.prior, [0.05, 0.95])
+    return (high - low) / 3.29
+
+
+def _spread(unknown: Unknown, level: str, mode: Mapping[str, np.ndarray] | None) -> float:
+    """Estimate the standard deviation between groups, in units of the effect."""
+    if mode is None:
+        return TYPICAL_SD
+    by_level, population = mode[f"{unknown.name}_by_{level}"], mode[unknown.name]
+    if unknown.positive:
+        effects = np.log(by_level) - np.log(population)
+    else:
+        effects = (by_level - population) / _size(unknown, population)
+    return max(float(np.sqrt(np.mean(effects**2))), SMALLEST_SD)
+
+
+def _means(formulation: Formulation, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Mean trajectory at the readings of each quantity."""
     course = simulate(
         formulation.kernels.trace.model,
@@ -80,10 +119,14 @@ def _runs(formulation: Formulation, quantity: str) -> np.ndarray:
     return np.array([names.index(run) for run in formulation.rows[quantity]["run"]])
 
 
-def _scale(noise: Noise, mean: np.ndarray) -> np.ndarray:
-    """Guess of the standard deviation of a reading around its mean."""
+def _scale(
+    noise: Noise, quantity: str, mean: np.ndarray, mode: Mapping[str, np.ndarray] | None
+) -> np.ndarray:
+    """Estimate the standard deviation of a reading around its mean."""
     size = noise.known_scale or (0.67 * noise.size if noise.size else None)
+    if mode is not None and f"noise_{quantity}" in mode:
+        size = float(mode[f"noise_{quantity}"])
+    largest = float(np.nanmax(np.abs(mean))) or 1.0
     if noise.kind in ("lognormal", "proportional"):
-        floor = 1e-3 * float(np.nanmax(np.abs(mean))) or 1.0
-        return (size or GUESS) * np.maximum(np.abs(mean), floor)
-    return np.full_like(mean, size or GUESS * (float(np.nanmax(np.abs(mean))) or 1.0))
+        return (size or GUESS) * np.maximum(np.abs(mean), 1e-3 * largest)
+    return np.full_like(mean, size or GUESS * largest)

@@ -9,11 +9,12 @@ import numpy as np
 import xarray as xr
 
 from bayesbio.calibrate.calibration import Calibration, predictive_groups
+from bayesbio.calibrate.centring import informative_levels
 from bayesbio.calibrate.formulation import Formulation, formulate
-from bayesbio.calibrate.model import model_of
+from bayesbio.calibrate.model import is_coordinate, model_of
 from bayesbio.calibrate.prediction import run_parameters
 from bayesbio.data import Campaign
-from bayesbio.inference import LogDensity, Noise, Progress, describe, sample
+from bayesbio.inference import LogDensity, Mode, Noise, Progress, describe, find_mode, sample
 from bayesbio.mechanistic import ProcessModel
 
 PRIOR_DRAWS = 500
@@ -88,19 +89,20 @@ def fit(
     True
     """
     formulation = formulate(campaign, model, priors=priors, vary=vary, noise=noise)
-    made = model_of(formulation, rtol=rtol, atol=atol)
-    density = LogDensity(made)
+    density, mode = density_and_mode(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
     tree = sample(
         density,
+        start=mode,
         draws=draws,
         tune=tune,
         chains=chains,
         random_seed=random_seed,
-        hold=spreads(formulation),
         target_accept=target_accept,
         progress=progress,
     )
     posterior = tree["posterior"].to_dataset()
+    posterior = posterior[[name for name in posterior.data_vars if not is_coordinate(str(name))]]
+    tree["posterior"] = xr.DataTree(posterior)
     options = options_of(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
     values = run_parameters(
         formulation.kernels.trace.names,
@@ -133,6 +135,25 @@ def fit(
         noise=formulation.noise,
         options=options,
     )
+
+
+def density_and_mode(
+    formulation: Formulation, *, random_seed: int, rtol: float, atol: float
+) -> tuple[LogDensity, Mode]:
+    """
+    Compile the density and find its mode; compile again where the mode asks for other coordinates.
+
+    How much the runs say about their own effects is first judged at the prior medians, which may
+    be far from the data.
+    """
+    centred = informative_levels(formulation)
+    density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, centred=centred))
+    mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
+    better = informative_levels(formulation, mode.values)
+    if better != centred:
+        density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, centred=better))
+        mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
+    return density, mode
 
 
 def spreads(formulation: Formulation) -> tuple[str, ...]:

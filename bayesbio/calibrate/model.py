@@ -7,9 +7,16 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 
 from bayesbio.calibrate.centring import informative_levels
 from bayesbio.calibrate.formulation import Formulation, Unknown, formulate, groups_of
+from bayesbio.calibrate.reference import (
+    RateForm,
+    TotalAndSplit,
+    lognormal_parameters,
+    rate_forms,
+)
 from bayesbio.data import Campaign
 from bayesbio.inference import Noise, prior_quantiles, register, varying
 from bayesbio.mechanistic import ProcessModel
@@ -68,20 +75,42 @@ def build_model(
     return model_of(formulation, rtol=rtol, atol=atol)
 
 
-def model_of(formulation: Formulation, *, rtol: float, atol: float) -> pm.Model:
-    """Build the PyMC model of a formulation."""
+def model_of(
+    formulation: Formulation,
+    *,
+    rtol: float,
+    atol: float,
+    centred: Mapping[str, Mapping[str, bool]] | None = None,
+    reference: bool = True,
+) -> pm.Model:
+    """
+    Build the PyMC model of a formulation.
+
+    With ``reference`` the sampler moves in rates at a reference state (`reference`); the posterior
+    of the textbook parameters is the same.
+    """
     campaign = formulation.campaign
     coords: dict[str, tuple[str, ...]] = {"run": tuple(campaign.names)}
     for unknown in formulation.unknowns:
         for level in unknown.levels:
             coords[level] = groups_of(campaign, level, unknown.name)[1]
-    centred = informative_levels(formulation)
+    centred = informative_levels(formulation) if centred is None else centred
+    forms = {form.leading: form for form in rate_forms(formulation)} if reference else {}
+    led = [unknown for unknown in formulation.unknowns if unknown.name in forms]
+    plain = [unknown for unknown in formulation.unknowns if unknown.name not in forms]
     with pm.Model(coords=coords) as made:
         values: dict[str, Any] = dict(formulation.given)
-        for unknown in formulation.unknowns:
-            dims = "run" if unknown.each_run else None
-            population = register(unknown.name, unknown.prior, dims=dims)
-            values[unknown.name] = population
+        for form in forms.values():
+            values |= _split_inhibitions(form, plain)
+        for unknown in [*plain, *led]:
+            offset = None
+            if unknown.name in forms:
+                offset = forms[unknown.name].log_factor(values)
+                values[unknown.name] = _at_reference(unknown, offset)
+            elif unknown.name not in values:
+                dims = "run" if unknown.each_run else None
+                values[unknown.name] = register(unknown.name, unknown.prior, dims=dims)
+            population = values[unknown.name]
             if unknown.levels:
                 found = {
                     level: groups_of(campaign, level, unknown.name) for level in unknown.levels
@@ -95,6 +124,7 @@ def model_of(formulation: Formulation, *, rtol: float, atol: float) -> pm.Model:
                     positive=unknown.positive,
                     centred=centred[unknown.name],
                     scale_prior=None if unknown.positive else _spread(unknown),
+                    offset=offset,
                 )
         course = trajectories(
             formulation.kernels.trace.model, campaign, values, rtol=rtol, atol=atol
@@ -107,6 +137,36 @@ def model_of(formulation: Formulation, *, rtol: float, atol: float) -> pm.Model:
             scatter = noise.parameters(quantity, rows)
             noise.likelihood(quantity, mean, rows, scatter)
     return made
+
+
+def is_coordinate(name: str) -> bool:
+    """Whether a variable only serves the sampler: a coordinate, not a parameter."""
+    return "_at_reference" in name or name.endswith("_split") or "_effect_" in name
+
+
+def _split_inhibitions(form: RateForm, unknowns: list[Unknown]) -> dict[str, Any]:
+    """Register competing inhibition constants through their total and its split."""
+    if not form.inhibitions:
+        return {}
+    names = list(form.inhibitions)
+    priors = {unknown.name: unknown.prior for unknown in unknowns}
+    moments = np.array([lognormal_parameters(priors[name]) for name in names])
+    levels = np.array([form.inhibitions[name] for name in names])
+    logs = pm.Normal(
+        f"{form.rate}_split",
+        moments[:, 0],
+        moments[:, 1],
+        shape=len(names),
+        transform=TotalAndSplit(levels),
+    )
+    return {name: pm.Deterministic(name, pt.exp(logs[i])) for i, name in enumerate(names)}
+
+
+def _at_reference(unknown: Unknown, offset: Any) -> Any:
+    """Register a maximum rate through the rate at the reference state."""
+    mean, sd = lognormal_parameters(unknown.prior)
+    reference = pm.Normal(f"{unknown.name}_at_reference", mean + offset, sd)
+    return pm.Deterministic(unknown.name, pt.exp(reference - offset))
 
 
 def _spread(unknown: Unknown) -> Any:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from bayesbio.calibrate.fitting import options_of, spreads
 from bayesbio.calibrate.formulation import formulate
-from bayesbio.calibrate.model import model_of
+from bayesbio.calibrate.model import is_coordinate, model_of
 from bayesbio.calibrate.prediction import predict_runs
 from bayesbio.data import Campaign, Event
 from bayesbio.inference import LogDensity, Noise, find_mode
@@ -58,8 +58,6 @@ class QuickLook:
         rows = {}
         for name, values in self.draws.data_vars.items():
             text = str(name)
-            if "_effect_" in text:
-                continue
             base = text.split("_by_")[0].split("_sd_")[0]
             units = self.model.units
             unit = units.get(base, units.get(base.removeprefix("initial_"), "1"))
@@ -148,6 +146,8 @@ def quick_look(
     coords: dict[str, Any] = {"chain": [0], "draw": [0]}
     variables = {}
     for name, value in mode.values.items():
+        if is_coordinate(name):
+            continue
         dims = density.model.named_vars_to_dims.get(name, ())
         variables[name] = (("chain", "draw", *dims), np.asarray(value, float)[None, None])
         coords |= {dim: list(density.model.coords[dim]) for dim in dims}

@@ -44,7 +44,7 @@ def predict_runs(
     chosen = chosen_runs(campaign, runs, settings, profiles, events)
     rng = np.random.default_rng(random_seed)
     values = run_parameters(
-        kernels(model).trace.names, draws, chosen, campaign, given, levels, positive, rng
+        kernels(model).trace.names, draws, chosen, campaign, given, levels, positive, rng, noise
     )
     if times is None and until is not None:
         times = np.linspace(0.0, float(until), POINTS)
@@ -108,12 +108,14 @@ def run_parameters(
     levels: Mapping[str, tuple[str, ...]],
     positive: Mapping[str, bool],
     rng: np.random.Generator,
+    noise: Mapping[str, Noise] | None = None,
 ) -> dict[str, Any]:
     """
     Value of each unknown for each run, dims (chain, draw[, run]).
 
     A run of the campaign keeps its own effects; a new run takes those of the groups it belongs to
-    and draws the others.
+    and draws the others. What a run started from, where it was estimated run by run, is for a new
+    run what it states, else its first readings with their noise.
     """
     values: dict[str, Any] = dict(given)
     coords = {"run": [run.name for run in runs]}
@@ -130,10 +132,7 @@ def run_parameters(
                 elif value is not None:
                     parts.append(xr.full_like(draws[name].isel(run=0, drop=True), float(value)))
                 else:
-                    raise ModelError(
-                        f"Run {run.name!r} is new, and {name} was estimated run by run: give it, "
-                        f"settings={{{name!r}: ...}}."
-                    )
+                    parts.append(_start_as_read(name, run, draws, noise or {}, rng))
             values[name] = xr.concat(
                 parts, dim="run", coords="minimal", compat="override", join="exact"
             ).assign_coords(coords)
@@ -144,6 +143,28 @@ def run_parameters(
         else:
             values[name] = draws[name]
     return values
+
+
+def _start_as_read(
+    name: str,
+    run: Run,
+    draws: xr.Dataset,
+    noise: Mapping[str, Noise],
+    rng: np.random.Generator,
+) -> xr.DataArray:
+    """Start of a new run from its readings at time zero: their mean, give or take its noise."""
+    state = name.removeprefix("initial_")
+    rows = run.measurements
+    first = rows[(rows["quantity"] == state) & (rows["flag"] == "") & (rows["time_h"] <= 0.0)]
+    if state not in noise or first.empty:
+        raise ModelError(
+            f"Run {run.name!r} is new, and {name} was estimated run by run: give it, "
+            f"settings={{{name!r}: ...}}, or a reading of {state} at 0 h."
+        )
+    like = draws[name].isel(run=0, drop=True)
+    mean = np.full(like.shape, float(first["value"].mean()))
+    read = noise[state].draw(mean, noise_parameters(draws, state, extra=0), rng)
+    return like.copy(data=np.maximum(mean + (read - mean) / np.sqrt(len(first)), 0.0))
 
 
 def _varied(

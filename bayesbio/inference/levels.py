@@ -22,6 +22,7 @@ def varying(
     positive: bool,
     centred: bool | Mapping[str, bool] = True,
     scale_prior: TensorVariable | Mapping[str, TensorVariable] | None = None,
+    offset: TensorVariable | None = None,
 ) -> TensorVariable:
     """
     Let a parameter vary between the groups of one or several levels.
@@ -54,6 +55,10 @@ def varying(
         Prior of the standard deviation between groups. By default HalfNormal(0.3) when positive:
         groups differ by at most 60 % or so. It must be given when the parameter is not positive,
         because it is in the parameter's unit.
+    offset : TensorVariable, scalar, optional
+        Added to the coordinate in which centred values of a positive parameter are sampled,
+        `<name>_at_reference_by_<level>` = log(value) + offset: where the data know a rate at some
+        state better than its maximum. It changes the road, not the posterior.
 
     Returns
     -------
@@ -109,6 +114,7 @@ def varying(
             spread,
             positive,
             _of(centred, key),
+            offset,
         )
         total = total + (by_level[key] - centre)[numbers[key]]
     return pt.exp(total) if positive else total
@@ -159,8 +165,14 @@ def _group_values(
     spread: TensorVariable,
     positive: bool,
     centred: bool,
+    offset: TensorVariable | None,
 ) -> TensorVariable:
     """Register the values of the groups; return them on the additive scale."""
+    if centred and positive and offset is not None:
+        shifted = name.replace("_by_", "_at_reference_by_")
+        values = pm.Normal(shifted, mu=centre + offset, sigma=spread, dims=level) - offset
+        pm.Deterministic(name, pt.exp(values), dims=level)
+        return values
     if centred:
         if positive:
             return pt.log(pm.LogNormal(name, mu=centre, sigma=spread, dims=level))
