@@ -227,6 +227,8 @@ def understand(text: str, vocabulary: Vocabulary, unit: str | None = None) -> He
         unit = None if FORMAT_WORDS.fullmatch(unit) and unit != "-" else unit or None
     if is_structure(text):
         return Header(text, unit)
+    if match := re.fullmatch(r"%\s*(?:of\s+)?([A-Za-z].*)", text):
+        return understand(f"{match.group(1)} (%)", vocabulary, unit)
     if not re.search(r"[\[({%]", text) and (words := vocabulary.find_all(text)):
         return Header(text, unit, words)
     name, own, qualifier, bad = _split(text, vocabulary)
@@ -431,7 +433,7 @@ def _resolve(name: str, vocabulary: Vocabulary) -> Header:
 
 def _without_noise(name: str, vocabulary: Vocabulary) -> tuple[Quantity, ...]:
     """Find a name after dropping the words of instruments and methods."""
-    pieces = [piece for piece in re.split(r"[\s_\-]+", name) if piece]
+    pieces = [piece for piece in re.split(r"[\s_\-.]+", name) if piece]
     kept = [
         piece
         for piece in pieces

@@ -24,6 +24,22 @@ from bayesbio.data.reading_columns import Options, Survey, find_header
 from bayesbio.data.vocabulary import key
 
 STRUCTURAL = ("run", "time", "replicate", "flag", "sd", "value_upper", "quantity", "value", "unit")
+CLOCK_WORDS = (
+    "time",
+    "t",
+    "clocktime",
+    "timeofday",
+    "uhrzeit",
+    "zeit",
+    "sampletime",
+    "samplingtime",
+    "collectiontime",
+    "hour",
+    "heure",
+    "clock",
+    "drawtime",
+    "probenahmezeit",
+)
 LABELLED_TIME = re.compile(
     r"(?:day|d|tag|wd|t|time|hour|h|week|w|dag|jour)?\.?\s*[_#-]?\s*(-?\d+(?:[.,]\d+)?)\s*"
     r"(h|hrs?|hours?|d|days?|min|std|tage?)?",
@@ -170,7 +186,10 @@ def _choose_time(
         found = find_header(survey.block.header, options.time)
         chosen = found if found is not None else chosen
     candidates: list[tuple[int, int, int, str]] = []
+    clocks = _clocks(survey, keys) if chosen is None else set()
     for place, name in enumerate(keys):
+        if place in clocks:
+            continue
         if survey.is_empty(place) or (chosen is not None and place != chosen):
             continue
         if chosen is None and place in told:
@@ -219,6 +238,25 @@ def _choose_time(
             layout.time_unit = usual or "h"
             clockwise = survey.is_duration(layout.time) and not survey.is_numeric(layout.time)
             layout.time_note = "" if usual or clockwise else "no unit given, taken for h"
+
+
+def _clocks(survey: Survey, keys: list[str]) -> set[int]:
+    """Find times of day, which stand beside a column of bare dates."""
+    dated = False
+    for place, name in enumerate(keys):
+        if name in headers.MOMENT_WORDS and survey.is_moment(place):
+            moments = [to_moment(cell) for cell in survey.filled(place)]
+            dated |= all(moment is None or moment.time() == dt.time(0) for moment in moments)
+    if not dated:
+        return set()
+    return {
+        place
+        for place, name in enumerate(keys)
+        if name in CLOCK_WORDS
+        and not survey.is_numeric(place)
+        and survey.filled(place)
+        and all(to_clock(cell) is not None for cell in survey.filled(place))
+    }
 
 
 def _told_unit(header: str, options: Options) -> str | None:

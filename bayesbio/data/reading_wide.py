@@ -59,10 +59,26 @@ class WideReader(Reader):
             plan, findings = self._plan(place, header, kept_runs)
             plan.place = place
             plan.role = self.role(plan)
+            self._added_each_time(plan)
             self.gathered.findings += findings
             self.unit_note(plan)
             plans.append(plan)
         return plans
+
+    def _added_each_time(self, plan: Plan) -> None:
+        """Tell volumes added each time from a counter, which never goes back."""
+        if plan.word is None or plan.word.name != "cumulative_feed" or plan.role != "measurement":
+            return
+        highest: dict[str, float] = {}
+        for row in sorted(self.keep, key=lambda row: (self.runs[row], self.times[row])):
+            reading = self.survey.readings[plan.place][row]
+            if reading.kind != "number":
+                continue
+            if reading.value < highest.get(self.runs[row], 0.0):
+                plan.role, plan.word = "bolus", self.options.words.find("volume")
+                plan.note = "goes up and down, so volume added each time"
+                return
+            highest[self.runs[row]] = reading.value
 
     def _plan(self, place: int, header: str, runs: list[str]) -> tuple[Plan, list[Finding]]:
         survey, options = self.survey, self.options

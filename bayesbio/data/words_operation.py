@@ -60,14 +60,14 @@ VESSEL = (
         "Feed added since the start",
         "feed; feed A; feed 1; cum feed; cumulative feed volume; total feed; total feed "
         "volume; feed total; feed volume; oil_fed;"
-        "cumulated feed; feed counter; feed added; total feed added; Feed cumulative",
+        "cumulated feed; feed counter; total feed added; Feed cumulative",
     ),
     _q(
         "cumulative_feed_mass",
         "kg",
         r"m_F",
         "Mass of feed added since the start",
-        "cumulative feed; feed; feed A; feed weight; total feed; feed added; feed mass; cum feed",
+        "cumulative feed; feed; feed A; feed weight; total feed; feed mass; cum feed",
     ),
     _q(
         "cumulative_base",

@@ -404,6 +404,27 @@ def test_a_model_lends_its_names_and_units():
     assert campaign.to_frame()["value"].tolist() == [30.0, 4.0, 47.2, 6.1]
 
 
+def test_a_time_of_day_beside_a_date_is_no_elapsed_time(tmp_path):
+    path = written(
+        tmp_path / "lims2.csv",
+        "LIMS Export v2\nCreated by,jdoe\n\n"
+        "Lot Number,Date,Time,Component,Formatted Entry,Units,Reported On\n"
+        "L1,03/01/2024,08:00,Glucose,5.5,g/L,03/14/2024\n"
+        "L1,03/01/2024,08:00,Lactate,< 0.2,g/L,03/14/2024\n"
+        "L1,03/02/2024,20:00,Glucose,4.1,g/L,03/14/2024\n",
+    )
+    campaign = read_campaign(path)
+    assert series(campaign, "L1", "glucose") == ([0.0, 36.0], [5.5, 4.1])
+
+
+def test_feeds_of_each_day_are_told_from_a_counter(tmp_path):
+    text = "Batch,Day,Feed (mL),VCD (1e6/mL)\nA,0,{},0.3\nA,1,{},0.6\nA,2,{},1.1\n"
+    daily = read_campaign(written(tmp_path / "daily.csv", text.format(0, 20, 0)))
+    assert [(e.time, e.quantity, e.value) for e in daily["A"].events] == [(24.0, "volume", 0.02)]
+    counter = read_campaign(written(tmp_path / "counter.csv", text.format(0, 20, 20)))
+    assert series(counter, "A", "cumulative_feed")[1] == [0.0, 0.02, 0.02]
+
+
 def test_group_headings_above_the_names(tmp_path):
     book = openpyxl.Workbook()
     page = book.active
