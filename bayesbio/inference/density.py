@@ -2,6 +2,7 @@
 
 import ctypes
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
@@ -163,9 +164,19 @@ class LogDensity:
         return np.array([self._flatten(draw(int(seed))) for seed in seeds])
 
     def starting_from(self, point: np.ndarray) -> Any:
-        """Compiled model of nutpie whose chains begin exactly at a point (unconstrained)."""
-        fixed = np.array(point, dtype=float)
-        return dataclasses.replace(self.compiled, initial_point_func=lambda seed: fixed.copy())
+        """
+        Compiled model of nutpie whose chains begin at a point (unconstrained).
+
+        The first attempt is the point itself; nutpie refuses it where a slope is exactly zero, as
+        at an exact mode, and then gets points a hair beside.
+        """
+        attempts = itertools.count()
+
+        def begin(seed: int) -> np.ndarray:
+            aside = np.random.default_rng(seed).standard_normal(self.size)
+            return np.array(point, dtype=float) + (1e-6 * aside if next(attempts) else 0.0)
+
+        return dataclasses.replace(self.compiled, initial_point_func=begin)
 
     def terms(self, point: np.ndarray) -> dict[str, np.ndarray]:
         """

@@ -232,7 +232,8 @@ def _run(
                 tell(_state(stage, list(seen.values()), total, now - began))
     except RuntimeError as error:
         raise CalibrationError(
-            f"A chain could not run: {error}. {name_culprits(density, points[chain])}"
+            f"A chain could not run: {str(error).splitlines()[0]}. "
+            f"{name_culprits(density, points[chain])}"
         ) from error
     finally:
         for sampler in running.values():

@@ -104,11 +104,11 @@ def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int
     Notes
     -----
     Ascents from the best of 200 prior draws, the model's initial point and the prior medians: an
-    ODE posterior often has lesser modes. Coordinates are scaled by their prior widths, then L-BFGS
-    (Liu and Nocedal 1989, doi:10.1007/BF01589116). The highest goes on along the axes of its own
-    Hessian, because a sloppy posterior has widths that differ a thousandfold. The Hessian comes
-    from central differences of the gradient, with steps of a tenth of the width in each coordinate;
-    in the covariance, directions flatter than the prior are given about the prior's width.
+    ODE posterior often has lesser modes. Coordinates are scaled by their prior widths, then BFGS
+    (Nocedal and Wright 2006, doi:10.1007/978-0-387-40065-5). The highest goes on along the axes of
+    its own Hessian, because a sloppy posterior has widths that differ a thousandfold. The Hessian
+    comes from central differences of the gradient, with steps of a tenth of the width in each
+    coordinate; in the covariance, directions flatter than the prior are given about its width.
 
     Examples
     --------
@@ -213,8 +213,9 @@ class _Climb:
             np.zeros(self.width.size),
             args=(self.point.copy(),),
             jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": iterations, "maxcor": 20, "ftol": 1e-12, "gtol": 1e-4},
+            # Not L-BFGS-B: its LAPACK calls wait for each other's threads on a busy machine.
+            method="BFGS",
+            options={"maxiter": iterations, "gtol": 1e-4},
         )
 
     def finish(self) -> bool:

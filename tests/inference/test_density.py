@@ -2,6 +2,7 @@
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
 
@@ -55,6 +56,19 @@ def test_prior_points_follow_the_prior(density):
     points = density.prior_points(2000, random_seed=2)
     assert_allclose(points[:, 0].mean(), 0.0, atol=0.05)
     assert_allclose(points[:, 0].std(), 0.5, rtol=0.05)
+
+
+def test_a_density_that_cannot_be_computed_is_minus_infinity_and_no_crash():
+    with pm.Model() as model:
+        shift = pm.Normal("shift", 0.0, 1.0)
+        pm.Normal("measured", pt.log(shift + 2.0), 0.1 + shift, observed=[0.5, 0.6])
+    density = LogDensity(model)
+    assert np.isfinite(density.value_and_gradient(np.array([0.5]))[0])
+    # A standard deviation below zero raises, a logarithm below zero is not a number.
+    for point in (-0.5, -3.0):
+        value, gradient = density.value_and_gradient(np.array([point]))
+        assert value == -np.inf
+        assert np.isnan(gradient).all()
 
 
 def test_a_model_without_continuous_unknowns_is_refused():
