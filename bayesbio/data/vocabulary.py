@@ -100,6 +100,24 @@ def key(text: str) -> str:
     return re.sub(r"[^0-9a-z]", "", text.replace("β", "beta").replace("é", "e").replace("è", "e"))
 
 
+def subscripted(symbol: str, text: str) -> str:
+    r"""
+    Add a word to the subscript of a LaTeX symbol.
+
+    Examples
+    --------
+    >>> print(subscripted(r"c_{\mathrm{Glc}}", "feed"), subscripted("S", "0"))
+    c_{\mathrm{Glc},\mathrm{feed}} S_{\mathrm{0}}
+    """
+    word = f"\\mathrm{{{text}}}"
+    if symbol.endswith("}") and "_{" in symbol:
+        return f"{symbol[:-1]},{word}}}"
+    if "_" in symbol:
+        base, under = symbol.rsplit("_", 1)
+        return f"{base}_{{{under},{word}}}"
+    return f"{symbol}_{{{word}}}"
+
+
 class Vocabulary:
     """
     A set of quantities that can be looked up by any of their names.
@@ -158,10 +176,9 @@ class Vocabulary:
                 continue
             if prefix == "feed" and base.unit not in AMOUNTS:
                 continue
-            symbol = f"{base.symbol}_{{\\mathrm{{{'0' if prefix == 'initial' else prefix}}}}}"
             made = base.replace(
                 name=f"{prefix}_{base.name}",
-                symbol=symbol,
+                symbol=subscripted(base.symbol, "0" if prefix == "initial" else prefix),
                 aliases=(),
                 role="setting",
                 description=f"{meaning} {base.name.replace('_', ' ')}",

@@ -107,6 +107,12 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[xr.DataTree, str, dict[s
     ------
     CalibrationError
         When the file is missing, truncated, not an archive, changed since, or of a newer format.
+
+    Examples
+    --------
+    >>> tree, kind, content = read_archive("posterior.nc")  # doctest: +SKIP
+    >>> kind  # doctest: +SKIP
+    'calibration'
     """
     name = os.fspath(path)
     if not Path(path).is_file():

@@ -21,6 +21,8 @@ SHARE_OF_SPREAD = 0.5  # scale of the default prior of an absolute error, in sd 
 SHARE_OF_LARGEST = 1e-3  # smallest sd of a proportional error, in largest readings
 LOGNORMAL_FLOOR = 1e-9  # means below it are bent towards zero from above [unit of the quantity]
 WIDE_RANGE = 3.0  # readings that span more than this factor have an error that grows with them
+USED_UP = 0.05  # a run that falls below this share of its largest reading has used it up
+TRACE = 0.02  # smallest sd of what is used up, in largest readings
 SMALLEST_VALUE = 1e-300  # stands for a lower band limit of zero where a logarithm is taken
 
 
@@ -724,14 +726,16 @@ def default_noise(rows: pd.DataFrame) -> Noise:
     """
     Choose the noise of a quantity that nobody chose one for.
 
-    Lognormal where every reading and limit is above zero and the quantified values span more than
-    a factor of three: an error that grows with the value. Otherwise, and where every row brings
-    its own ``sd``, normal.
+    Where every reading and limit is above zero and the quantified values span more than a factor
+    of three, the error grows with the value: lognormal, or, where something is used up in a run
+    (it ends below a twentieth of what it was), proportional with a floor of a fiftieth of the
+    largest reading, because traces are read with no such relative precision. Otherwise, and where
+    every row brings its own ``sd``, normal.
 
     Parameters
     ----------
     rows : DataFrame
-        As for `Noise.scaled_to`.
+        As for `Noise.scaled_to`; with ``run`` and ``time_h`` where runs are to be told apart.
 
     Returns
     -------
@@ -749,8 +753,22 @@ def default_noise(rows: pd.DataFrame) -> Noise:
     limits = np.where(readings.flag == "between", readings.upper, readings.value)
     if not quantified.size or np.any(limits <= 0) or np.all(np.isfinite(readings.sd)):
         return normal()
-    wide = quantified.max() > WIDE_RANGE * quantified.min()
-    return lognormal() if wide else normal()
+    if quantified.max() <= WIDE_RANGE * quantified.min():
+        return normal()
+    if _is_used_up(rows[readings.flag == ""]):
+        return proportional(floor=TRACE * float(quantified.max()))
+    return lognormal()
+
+
+def _is_used_up(rows: pd.DataFrame) -> bool:
+    """Whether the readings of some run fall from their largest to next to nothing."""
+    runs = rows.groupby("run", sort=False) if "run" in rows else [("", rows)]
+    for _, part in runs:
+        ordered = part.sort_values("time_h", kind="stable") if "time_h" in part else part
+        values = ordered["value"].to_numpy(float)
+        if values[values.argmax() :].min() < USED_UP * values.max():
+            return True
+    return False
 
 
 def _prior(kind: str, prior: Any) -> Any:

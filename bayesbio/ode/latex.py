@@ -74,7 +74,7 @@ class _Named:
 def _right(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"\\text{{{value.size} nodes of a grid}}"
-    return sympy.latex(sympy.sympify(value), mul_symbol="thin")
+    return sympy.latex(sympy.sympify(value), mul_symbol=r" \, ")
 
 
 def _symbol(name: str, model: ProcessModel) -> Any:
@@ -90,8 +90,6 @@ def _rate(name: str) -> str:
 
 def _latex(name: str) -> str:
     """Textbook symbol of a name: the vocabulary's, else the words themselves."""
-    if name.startswith("initial_"):
-        return f"{{{_latex(name.removeprefix('initial_'))}}}_{{0}}"
     try:
         symbol = quantity(name).symbol
     except DataError:
