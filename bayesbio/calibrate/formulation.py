@@ -22,6 +22,7 @@ from bayesbio.inference import (
     lognormal,
     normal,
     proportional,
+    require_distribution,
     student_t,
 )
 from bayesbio.mechanistic import Parameter, ProcessModel
@@ -123,10 +124,7 @@ def formulate(
         A name is unknown or nothing says where a state starts.
     """
     findings = check(campaign, model=model)
-    if findings.errors:
-        raise DataError(
-            f"The data have {len(findings.errors)} error(s); the first: {findings.errors[0]}"
-        )
+    findings.require()
     compiled = kernels(model)
     traced = compiled.trace
     priors, vary = dict(priors or {}), _levels(vary)
@@ -153,6 +151,8 @@ def formulate(
         if isinstance(prior, int | float):
             given[name] = float(prior)
             continue
+        if prior is not None:
+            require_distribution(prior, name)
         found = _unknown(name, prior, compiled, campaign, rows, vary.get(name, ()))
         if found is not None:
             unknowns.append(found)

@@ -19,9 +19,18 @@ from bayesbio.inference.priors import (
     prior_draws,
     prior_quantiles,
     register,
+    require_distribution,
 )
 from bayesbio.inference.sampling import Progress, sample
-from bayesbio.inference.scores import coverage, crps, interval_score, log_score, score_table, width
+from bayesbio.inference.scores import (
+    coverage,
+    crps,
+    interval_score,
+    log_score,
+    pool_scores,
+    score_table,
+    width,
+)
 from bayesbio.inference.splitting import Fold, folds
 from bayesbio.inference.starting import Mode, dispersed_starts, find_mode
 from bayesbio.inference.verdict import Gate, Verdict, VerdictItem
@@ -49,11 +58,13 @@ __all__ = [
     "lognormal",
     "nesting",
     "normal",
+    "pool_scores",
     "prior_draws",
     "prior_quantiles",
     "proportional",
     "read_archive",
     "register",
+    "require_distribution",
     "sample",
     "score_table",
     "student_t",

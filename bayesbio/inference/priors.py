@@ -108,7 +108,7 @@ def register(
     >>> model.free_RVs, prior.name
     ([maximum_growth_rate], None)
     """
-    _check_distribution(distribution, name)
+    require_distribution(distribution, name)
     model = pm.modelcontext(None)
     # Fresh generators: two variables made of one prior must not share their random numbers.
     fresh = {
@@ -151,7 +151,7 @@ def prior_draws(
     >>> float(np.mean((draws > 0.02) & (draws < 0.06)).round(1))
     0.9
     """
-    _check_distribution(distribution)
+    require_distribution(distribution)
     try:
         drawn = pm.draw(distribution, number, random_seed=random_seed, mode="FAST_COMPILE")
     except NotImplementedError as error:
@@ -187,7 +187,7 @@ def prior_quantiles(
     >>> prior_quantiles(between(0.02, 0.06), [0.05, 0.95]).round(6).tolist()
     [0.02, 0.06]
     """
-    _check_distribution(distribution)
+    require_distribution(distribution)
     wanted = np.asarray(probabilities, dtype=float)
     try:
         exact = pm.icdf(distribution, wanted)
@@ -216,7 +216,7 @@ def is_positive(distribution: TensorVariable) -> bool:
     >>> is_positive(between(0.02, 0.06)), is_positive(between(-1.0, 1.0))
     (True, False)
     """
-    _check_distribution(distribution)
+    require_distribution(distribution)
     numbers = _NEGATIVE_NUMBERS.reshape((-1,) + (1,) * distribution.type.ndim)
     density = pm.logp(distribution, numbers * np.ones(distribution.type.ndim * (1,)))
     return bool(np.all(np.isneginf(density.eval(mode="FAST_COMPILE"))))
@@ -240,7 +240,7 @@ def describe(distribution: TensorVariable) -> str:
     >>> describe(pm.Truncated.dist(pm.Normal.dist(mu=1.0, sigma=0.5), lower=0.0))
     'TruncatedNormal(1, 0.5, 0, inf)'
     """
-    _check_distribution(distribution)
+    require_distribution(distribution)
     # Gamma.dist(2, 1) holds its scale as the expression 1 / 1: show the number.
     numbers = {
         node: pt.constant(node.eval(mode="FAST_COMPILE"))
@@ -251,8 +251,26 @@ def describe(distribution: TensorVariable) -> str:
     return str_for_dist(shown, formatting="plain", include_params=True)
 
 
-def _check_distribution(distribution: TensorVariable, name: str | None = None) -> None:
-    """Refuse what is no PyMC distribution, in words."""
+def require_distribution(distribution: TensorVariable, name: str | None = None) -> None:
+    """
+    Refuse what is no PyMC distribution, in words.
+
+    Parameters
+    ----------
+    distribution : TensorVariable
+        What came as a prior.
+    name : str, optional
+        Whose prior it is.
+
+    Raises
+    ------
+    CalibrationError
+        When it is not an unnamed PyMC distribution.
+
+    Examples
+    --------
+    >>> require_distribution(between(0.02, 0.06))
+    """
     owner = getattr(distribution, "owner", None)
     if owner is None or not find_rng_nodes([distribution]):
         whose = f" for {name}" if name else ""
