@@ -247,6 +247,57 @@ def score_table(
     return pd.DataFrame(lines)
 
 
+def pool_scores(table: pd.DataFrame) -> pd.DataFrame:
+    """
+    Pool scores over runs: one line per quantity and model, every reading counting the same.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows as from `score_table` with a column model; several such tables may be concatenated,
+        a mechanism and its baselines on the same folds.
+
+    Returns
+    -------
+    DataFrame
+        Index (quantity, model), the models of a quantity by increasing crps; columns readings,
+        rmse (root of the pooled mean square), crps and the other scores (means).
+
+    Raises
+    ------
+    DataError
+        If there is no column model.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame(
+    ...     {"model": "A", "quantity": "titer", "run": ["R1", "R2"], "readings": [3, 1],
+    ...      "rmse": [1.0, 3.0], "crps": [0.4, 0.8]}
+    ... )
+    >>> pool_scores(table).round(3).reset_index().values.tolist()
+    [['titer', 'A', 4, 1.732, 0.5]]
+    """
+    if "model" not in table:
+        raise DataError(
+            f"Scores with the columns {', '.join(map(str, table.columns)) or '(none)'} came; a "
+            "column model was expected. Name it: table.assign(model='mechanism')."
+        )
+    means = list(table.columns.drop(["model", "quantity", "run", "readings"]))
+    lines = {}
+    for key, part in table.groupby(["quantity", "model"], sort=False):
+        weights = part["readings"].to_numpy(float)
+        line = {name: np.average(part[name].to_numpy(float), weights=weights) for name in means}
+        line["rmse"] = np.sqrt(np.average(part["rmse"].to_numpy(float) ** 2, weights=weights))
+        lines[key] = {"readings": int(weights.sum()), **line}
+    pooled = pd.DataFrame.from_dict(lines, orient="index")
+    pooled.index = pd.MultiIndex.from_tuples(pooled.index, names=["quantity", "model"])
+    order = dict.fromkeys(table["quantity"])
+    place = {name: number for number, name in enumerate(order)}
+    sorting = [(place[quantity], crps) for (quantity, _), crps in pooled["crps"].items()]
+    ranks = sorted(range(len(sorting)), key=sorting.__getitem__)
+    return pooled.iloc[ranks][["readings", "rmse", *(name for name in means if name != "rmse")]]
+
+
 def _pair(samples: Any, observed: Any) -> tuple[np.ndarray, np.ndarray]:
     """Arrays of draws and readings that fit each other."""
     samples, observed = np.asarray(samples, dtype=float), np.asarray(observed, dtype=float)

@@ -10,6 +10,7 @@ from bayesbio.inference.scores import (
     crps,
     interval_score,
     log_score,
+    pool_scores,
     score_table,
     width,
 )
@@ -111,3 +112,25 @@ def test_shapes_that_do_not_fit_are_refused_in_words():
 def test_a_probability_outside_zero_and_one_is_refused(probability):
     with pytest.raises(DataError, match="between 0 and 1"):
         width(np.zeros((3, 4)), probability)
+
+
+def test_pooling_weighs_runs_by_their_readings_and_orders_models_by_crps():
+    table = pd.DataFrame(
+        {
+            "model": ["worse", "worse", "better"],
+            "quantity": "titer",
+            "run": ["R1", "R2", "R1"],
+            "readings": [1, 3, 4],
+            "rmse": [4.0, 0.0, 1.0],
+            "crps": [4.0, 0.0, 0.5],
+            "coverage_90": [0.0, 1.0, 1.0],
+        }
+    )
+    pooled = pool_scores(table)
+    assert list(pooled.index) == [("titer", "better"), ("titer", "worse")]
+    assert_allclose(pooled.loc[("titer", "worse")], [4, 2.0, 1.0, 0.75])
+
+
+def test_scores_without_a_model_are_refused_in_words():
+    with pytest.raises(DataError, match="a column model was expected"):
+        pool_scores(pd.DataFrame({"quantity": ["titer"]}))
