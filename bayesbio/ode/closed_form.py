@@ -24,52 +24,36 @@ NOT_FINITE = 3
 
 
 @compiled
-def solve(
-    theta, runs, edges, saves, levels, slopes, jumps, kinds, amounts, given, rtol, atol, keep
-):
+def solve(theta, segments, rtol, atol, keep):
     """Evaluate every run at its save times; the tape and marks stay empty."""
-    stored = np.empty((save_count(saves), OBSERVED))
+    stored = np.empty((save_count(segments), OBSERVED))
     status = np.empty(theta.shape[0], np.int64)
     for run in range(theta.shape[0]):
-        status[run] = evaluate(theta[run], runs[run], runs[run + 1], edges, saves, stored)
+        status[run] = evaluate(theta[run], run, segments, stored)
     return stored, status, np.empty((0, 0, 0)), np.empty(0, np.int64)
 
 
 @compiled
-def evaluate(p, first, last, edges, saves, stored):
+def evaluate(p, run, segments, stored):
     """Evaluate one run."""
     y = np.empty(STATES)
+    first, last = segments.runs[run], segments.runs[run + 1]
     for segment in range(first, last):
-        if saves[segment] >= 0:
-            time = edges[segment, 1]
+        if segments.saves[segment] >= 0:
+            time = segments.edges[segment, 1]
             solution(time, p, y)
             for i in range(STATES):
                 if not abs(y[i]) < 1e300:
                     for failed in range(first, last):
-                        if saves[failed] >= 0:
-                            stored[saves[failed]] = np.nan
+                        if segments.saves[failed] >= 0:
+                            stored[segments.saves[failed]] = np.nan
                     return NOT_FINITE
-            observe(time, y, p, stored[saves[segment]])
+            observe(time, y, p, stored[segments.saves[segment]])
     return SOLVED
 
 
 @compiled
-def pull(
-    theta,
-    runs,
-    edges,
-    saves,
-    levels,
-    slopes,
-    jumps,
-    kinds,
-    amounts,
-    given,
-    storedbar,
-    status,
-    tape,
-    marks,
-):
+def pull(theta, segments, storedbar, status, tape, marks):
     """Gradients by theta; inputs and events play no part in a closed form."""
     thetabar = np.zeros_like(theta)
     y = np.empty(STATES)
@@ -78,49 +62,30 @@ def pull(
         if status[run] != SOLVED:
             thetabar[run] = np.nan
             continue
-        for segment in range(runs[run], runs[run + 1]):
-            if saves[segment] >= 0:
-                time = edges[segment, 1]
-                solution(time, theta[run], y)
+        p, pbar = theta[run], thetabar[run]
+        for segment in range(segments.runs[run], segments.runs[run + 1]):
+            if segments.saves[segment] >= 0:
+                time = segments.edges[segment, 1]
+                solution(time, p, y)
                 ybar[:] = 0.0
-                observe_pullback(
-                    time, y, theta[run], storedbar[saves[segment]], ybar, thetabar[run]
-                )
-                solution_pullback(time, theta[run], ybar, thetabar[run])
-    return thetabar, np.zeros_like(levels), np.zeros_like(slopes), np.zeros_like(amounts)
+                observe_pullback(time, y, p, storedbar[segments.saves[segment]], ybar, pbar)
+                solution_pullback(time, p, ybar, pbar)
+    none = np.zeros_like(segments.levels)
+    return thetabar, none, none.copy(), np.zeros_like(segments.amounts)
 
 
 @compiled
-def save_count(saves):
-    """How many rows of states and outputs a schedule stores."""
+def save_count(segments):
+    """How many rows of states and outputs the segments store."""
     highest = -1
-    for place in saves:
+    for place in segments.saves:
         highest = max(highest, place)
     return highest + 1
 
 
 @compiled
-def solve_draws(
-    theta,
-    runs,
-    edges,
-    saves,
-    levels,
-    slopes,
-    jumps,
-    kinds,
-    amounts,
-    given,
-    rtol,
-    atol,
-    first,
-    last,
-    stored,
-    status,
-):
+def solve_draws(theta, segments, rtol, atol, first, last, stored, status):
     """Evaluate draws `first` to `last` of theta (draws, runs, width)."""
     for draw in range(first, last):
         for run in range(theta.shape[1]):
-            status[draw, run] = evaluate(
-                theta[draw, run], runs[run], runs[run + 1], edges, saves, stored[draw]
-            )
+            status[draw, run] = evaluate(theta[draw, run], run, segments, stored[draw])

@@ -9,46 +9,10 @@ import numpy as np
 
 from bayesbio.data import Event, Profile
 from bayesbio.errors import DataError, ModelError
+from bayesbio.ode.segments import Segments
 from bayesbio.ode.trace import Trace
 
 FIRST_KINDS = ("inoculation",)  # a measurement at the same moment comes after these
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """
-    Segments of every run, one after another.
-
-    A segment starts with its jumps, integrates from edge to edge with inputs that are linear in
-    time, and stores the state at its end in row ``saves`` (-1: not stored).
-
-    Attributes
-    ----------
-    runs : int array, shape (runs + 1,)
-        First segment of each run.
-    edges : float array, shape (segments, 2) [h]
-    saves : int array, shape (segments,)
-    levels, slopes : float arrays, shape (segments, inputs)
-    jumps : int array, shape (segments + 1,)
-        First jump of each segment.
-    kinds : int array, shape (jumps,)
-    amounts, given : float arrays, shape (jumps, states)
-    """
-
-    runs: np.ndarray
-    edges: np.ndarray
-    saves: np.ndarray
-    levels: np.ndarray
-    slopes: np.ndarray
-    jumps: np.ndarray
-    kinds: np.ndarray
-    amounts: np.ndarray
-    given: np.ndarray
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """The arrays in the order in which the solvers take them."""
-        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +25,7 @@ class Plan:
     events: Iterable[Event]
 
 
-def schedule(traced: Trace, plans: Sequence[Plan]) -> Schedule:
+def schedule(traced: Trace, plans: Sequence[Plan]) -> Segments:
     """
     Lay the plans of several runs out as segments.
 
@@ -121,7 +85,7 @@ def schedule(traced: Trace, plans: Sequence[Plan]) -> Schedule:
         runs.append(len(rows))
     first_jumps.append(len(jumps))
     states, inputs = len(traced.y), len(traced.inputs)
-    return Schedule(
+    return Segments(
         runs=np.array(runs, np.int64),
         edges=np.array([row[:2] for row in rows], float).reshape(len(rows), 2),
         saves=np.array([row[2] for row in rows], np.int64),

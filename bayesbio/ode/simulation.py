@@ -240,14 +240,14 @@ def _solve(
     compiled: Kernels, plans: Sequence[Plan], theta: np.ndarray, rtol: float, atol: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Solve all draws, sharing them out over the cores."""
-    arrays = schedule(compiled.trace, plans).arrays
+    segments = schedule(compiled.trace, plans)
     saves = sum(len(plan.times) for plan in plans)
     count = theta.shape[0]
     stored = np.empty((count, saves, len(compiled.trace.observed)))
     status = np.empty((count, len(plans)), np.int64)
 
     def part(bounds: tuple[int, int]) -> None:
-        compiled.module.solve_draws(theta, *arrays, rtol, atol, *bounds, stored, status)
+        compiled.module.solve_draws(theta, segments, rtol, atol, *bounds, stored, status)
 
     workers = min(
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1),

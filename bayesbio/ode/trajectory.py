@@ -21,9 +21,10 @@ from bayesbio.errors import ModelError
 from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.cache import Kernels, kernels, load_module
 from bayesbio.ode.events import Plan, schedule
+from bayesbio.ode.segments import Segments
 from bayesbio.ode.simulation import METHODS, run_values
 
-SCHEDULE = ("runs", "edges", "saves", "levels", "slopes", "jumps", "kinds", "amounts", "given")
+SCHEDULE = Segments._fields
 DIFFERENTIABLE = ("levels", "slopes", "amounts")
 _counter = itertools.count()
 
@@ -51,7 +52,8 @@ class Solve(Op):
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Solve outside numba mode."""
         module = load_module(self.key)
-        found = module.solve(*inputs, self.rtol, self.atol, self.keep)
+        theta, *arrays = inputs
+        found = module.solve(theta, Segments(*arrays), self.rtol, self.atol, self.keep)
         for storage, value in zip(output_storage, found, strict=True):
             storage[0] = value
 
@@ -85,7 +87,9 @@ class Pull(Op):
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Pull back outside numba mode."""
         module = load_module(self.key)
-        for storage, value in zip(output_storage, module.pull(*inputs), strict=True):
+        theta, *arrays = inputs[:-4]
+        found = module.pull(theta, Segments(*arrays), *inputs[-4:])
+        for storage, value in zip(output_storage, found, strict=True):
             storage[0] = value
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
@@ -102,8 +106,8 @@ def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
     rtol, atol, keep = op.rtol, op.atol, op.keep
 
     @numba_njit
-    def solve_runs(*arguments: Any) -> Any:
-        return solve(*arguments, rtol, atol, keep)
+    def solve_runs(theta: Any, *arrays: Any) -> Any:
+        return solve(theta, Segments(*arrays), rtol, atol, keep)
 
     return solve_runs, 1
 
@@ -113,8 +117,8 @@ def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
     pull = load_module(op.key).pull
 
     @numba_njit
-    def pull_runs(*arguments: Any) -> Any:
-        return pull(*arguments)
+    def pull_runs(theta: Any, *inputs: Any) -> Any:
+        return pull(theta, Segments(*inputs[:-4]), *inputs[-4:])
 
     return pull_runs, 1
 
@@ -235,7 +239,7 @@ def solved(
             columns.append(pt.constant(np.asarray(value, float).reshape(len(runs), width)))
     theta = pt.concatenate(columns, axis=1)
     number = next(_counter)
-    arrays = schedule(compiled.trace, plans).arrays
+    arrays = schedule(compiled.trace, plans)
     shared = [
         pytensor.shared(array, name=f"schedule_{number}_{name}")
         for name, array in zip(SCHEDULE, arrays, strict=True)

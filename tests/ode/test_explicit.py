@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -18,8 +16,8 @@ from bayesbio.ode.events import Plan, schedule
 def solve(model, theta, plans, tolerance=1e-11, **changes):
     """Solve runs with kernels of a model; changes replace arrays of the schedule."""
     compiled = kernels(model)
-    made = dataclasses.replace(schedule(compiled.trace, plans), **changes)
-    found = compiled.module.solve(theta, *made.arrays, tolerance, tolerance, True)
+    made = schedule(compiled.trace, plans)._replace(**changes)
+    found = compiled.module.solve(theta, made, tolerance, tolerance, True)
     return compiled, made, found
 
 
@@ -135,7 +133,7 @@ def test_the_adjoint_agrees_with_central_differences(fed_batch, two_runs, what):
     bars = dict(
         zip(
             ("theta", "levels", "slopes", "amounts"),
-            compiled.module.pull(theta, *made.arrays, weights, status, tape, marks),
+            compiled.module.pull(theta, made, weights, status, tape, marks),
             strict=True,
         )
     )
@@ -183,7 +181,7 @@ def test_the_tape_grows_with_the_run(decay):
     compiled, made, (stored, status, tape, marks) = solve(decay, theta, plans, 1e-9)
     assert tape.shape[1] > 512
     weights = np.ones_like(stored)
-    bar = compiled.module.pull(theta, *made.arrays, weights, status, tape, marks)[0]
+    bar = compiled.module.pull(theta, made, weights, status, tape, marks)[0]
     exact = 3.0 * np.sum(-times * np.exp(-0.05 * times))
     assert_allclose(bar[0, 0], exact, rtol=1e-6)
 
@@ -199,6 +197,6 @@ def test_an_extreme_draw_gives_nan_and_a_reason(decay, rate, start):
     assert status[1] == 0
     assert np.all(np.isnan(stored[:2]))
     assert_allclose(stored[2, 0], np.exp(-5.0), rtol=1e-4)
-    bar = compiled.module.pull(theta, *made.arrays, np.ones_like(stored), status, tape, marks)[0]
+    bar = compiled.module.pull(theta, made, np.ones_like(stored), status, tape, marks)[0]
     assert np.all(np.isnan(bar[0]))
     assert np.all(np.isfinite(bar[1]))
