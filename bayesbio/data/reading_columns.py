@@ -286,10 +286,10 @@ def plan_quantity(
     own = headers.understand(header, options.words, unit_text or None)
     if target is not None:
         return _as_told(plan, target, own, values, options)
-    if not own.words:
-        own = _declared(own, options)
     if not own.words and (match := ADDED.fullmatch(own.name)):
         return _added(plan, match, own, options)
+    if not own.words:
+        own = _declared(own, options)
     if own.words:
         return _known(plan, own, values, options, constant=constant)
     return _unknown(plan, own, values, options, constant=constant)

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 
 from bayesbio.data import read_campaign
 from bayesbio.errors import DataError
+from bayesbio.mechanistic import MammalianFedBatch
 
 GLUCOSE = 180.156  # g/mol
 LACTATE = 90.078
@@ -564,3 +565,10 @@ def test_a_keyword_that_names_no_column_is_refused():
         read_campaign(frame, columns={"tiiter": "titer [g/L]"})
     with pytest.raises(DataError, match="has no column 'Batch'"):
         read_campaign(frame, run="Batch")
+
+
+def test_a_bolus_column_is_a_bolus_also_where_a_model_declares_the_quantity():
+    sheet = pd.DataFrame({"Batch": "A", "Day": [0, 1], "Glucose bolus (g)": [0.0, 4.0]})
+    sheet["VCD (1e6/mL)"] = [0.3, 0.5]
+    campaign = read_campaign(sheet, model=MammalianFedBatch())
+    assert [(e.time, e.kind, e.value) for e in campaign["A"].events] == [(24.0, "bolus", 4.0)]
