@@ -184,7 +184,7 @@ def formulate(
         noise=chosen,
         rows=rows,
         kept={name: kept[name] for name in rows},
-        findings=(*findings.warnings, *extra),
+        findings=(*findings.warnings.merged(), *extra),
     )
 
 

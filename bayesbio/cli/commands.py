@@ -50,7 +50,7 @@ def check(
     console.print(f"[bold]{campaign!r}[/]", highlight=False)
     console.print(str(campaign.columns), highlight=False, markup=False)
     console.print()
-    for finding in findings:
+    for finding in findings.merged():
         colour = "red" if finding.severity == "error" else "yellow"
         console.print(f"[{colour}]{finding.severity}[/]: ", end="")
         console.print(str(finding), highlight=False, markup=False)
@@ -124,7 +124,7 @@ def fit(
         "random_seed": seed,
     }
     console = Console()
-    for warning in Findings(campaign.findings).warnings:
+    for warning in Findings(campaign.findings).warnings.merged():
         console.print("[yellow]warning[/]: ", end="")
         console.print(str(warning), highlight=False, markup=False)
     if quick:

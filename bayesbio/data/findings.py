@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
@@ -103,6 +104,32 @@ class Findings(Sequence[Finding]):
     def warnings(self) -> Findings:
         """Those that are carried into the report."""
         return Findings(item for item in self.items if item.severity == "warning")
+
+    def merged(self) -> Findings:
+        """
+        Say once what was noticed in several runs.
+
+        Findings that differ only in their run and numbers become one, that of the first run, which
+        names the others.
+
+        Examples
+        --------
+        >>> print(Findings(
+        ...     Finding("warning", run, None, f"Titer jumps by {jump}.", "Check it.")
+        ...     for run, jump in [("R1", 9), ("R2", 12), ("R3", 8)]
+        ... ).merged())
+        warning: Run 'R1': Titer jumps by 9. Check it. (The same in R2, R3.)
+        """
+        alike: dict[tuple[str, str, str], list[Finding]] = {}
+        for item in self.items:
+            pattern = re.sub(r"[-\d.]+", "#", item.what)
+            alike.setdefault((item.severity, pattern, item.what_to_do), []).append(item)
+        found = []
+        for first, *others in alike.values():
+            names = list(dict.fromkeys(item.run for item in others if item.run != first.run))
+            said = f" (The same in {', '.join(names)}.)" if names else ""
+            found.append(dataclasses.replace(first, what_to_do=f"{first.what_to_do}{said}"))
+        return Findings(found)
 
     def require(self) -> None:
         """

@@ -162,8 +162,8 @@ def data_card(campaign: Any, noticed: Sequence[str] = ()) -> dict[str, Any]:
     counts.index = pd.Index([title(name) for name in counts.index], name="quantity")
     flags = frame["flag"].value_counts()
     spoken = [f"{count} {flag}" for flag, count in flags.items() if flag]
-    found = [(f.severity, f.run, f.time, f.what, f.what_to_do) for f in campaign.findings]
-    told = {str(finding) for finding in campaign.findings}
+    found = [(f.severity, f.run, f.time, f.what, f.what_to_do) for f in campaign.findings.merged()]
+    told = {str(finding) for finding in campaign.findings.merged()}
     found += [("warning", "", None, text, "") for text in noticed if text not in told]
     findings = pd.DataFrame(found, columns=["severity", "run", "time [h]", "what", "what to do"])
     settings = campaign.settings_frame()
