@@ -294,14 +294,14 @@ def _feeds(run: Run, model: Any) -> Iterator[Finding]:
         if event.kind == "bolus":
             by_time.setdefault(event.time, set()).add(event.quantity)
     bare = [time for time, added in by_time.items() if added <= {"volume"}]
-    if bare and not named:
+    if bare:
+        held = f"; the setting {named[0]} holds for a feed rate only" if named else ""
         yield Finding(
             "warning",
             run.name,
             bare[0],
-            f"{len(bare)} boluses (the first at {bare[0]:g} h) add volume without a "
-            "concentration or an "
-            "amount of anything.",
+            f"{len(bare)} boluses (the first at {bare[0]:g} h) add volume without a concentration "
+            f"or an amount of anything{held}.",
             "Add rows with what they contain, such as glucose in g at the same time.",
         )
 

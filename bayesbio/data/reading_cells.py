@@ -121,6 +121,9 @@ LIMIT = re.compile(rf"(<=|>=|≤|≥|<|>|&lt;|&gt;)\s*({NUMBER})\s*(.*)")
 INTERVAL = re.compile(rf"({NUMBER})\s*(?:\.\.|…|–| to )\s*({NUMBER})")
 WITH_SD = re.compile(rf"({NUMBER})\s*(?:±|\+/-|\+-)\s*({NUMBER})")
 WITH_UNIT = re.compile(rf"({NUMBER})\s*([A-Za-z%°µμ].*)")
+NAMED_LIMIT = re.compile(
+    r"(?:<|below)\s*(?:LOD|LOQ|LLOQ|LLOD|DL|QL)\s*[(\[=:]?\s*[<=]?\s*(\d[^()\[\]]*)[)\]]?", re.I
+)
 BELOW = {"<", "<=", "≤", "&lt;"}
 
 
@@ -228,6 +231,8 @@ def read_cell(cell: Cell, decimal: str = ".") -> Reading:
     --------
     >>> read_cell("<0.2")[:3]
     ('number', 0.2, 'below')
+    >>> read_cell("< LOQ (5 mg/L)")[:3]
+    ('number', 5.0, 'below')
     >>> read_cell("n.d.").kind, read_cell("4.2 g/L").unit
     ('undetected', 'g/L')
     """
@@ -243,6 +248,8 @@ def read_cell(cell: Cell, decimal: str = ".") -> Reading:
     if decimal == "." and SIMPLE.fullmatch(cell):
         return Reading("number", float(cell))
     text = cell.strip().rstrip("*†‡ ")
+    if match := NAMED_LIMIT.fullmatch(text):  # '<LOQ (5)' is '<5'
+        text = f"<{match.group(1)}"
     if text.lower() in MISSING:
         return GAP
     if text.lower() in UNDETECTED:

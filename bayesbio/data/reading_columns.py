@@ -28,6 +28,7 @@ ADDED = re.compile(
     r"|(?:bolus|added|addition of|add)[\s_]+(?P<back>.+)",
     re.IGNORECASE,
 )
+COUNTED = re.compile(r"cum|total|sum|volume|weight", re.I)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -271,9 +272,12 @@ def plan_quantity(
     options: Options,
     *,
     constant: bool = False,
+    dosed: bool = False,
 ) -> tuple[Plan, list[Finding]]:
     """
     Understand the header of a column of numbers, or the name of an analyte in a long table.
+
+    With ``dosed``, a volume or an amount is one that was added, as on a sheet of feeds.
 
     Returns
     -------
@@ -287,7 +291,9 @@ def plan_quantity(
     if target is not None:
         return _as_told(plan, target, own, values, options)
     if not own.words and (match := ADDED.fullmatch(own.name)):
-        return _added(plan, match, own, options)
+        return _added(plan, match["front"] or match["back"], own, options)
+    if dosed and _is_amount(own) and options.role_of(header, None) is None:
+        return _added(plan, own.name, own, options)
     if not own.words:
         own = _declared(own, options)
     if own.words:
@@ -338,12 +344,18 @@ def _declared(own: headers.Header, options: Options) -> headers.Header:
     return own
 
 
+def _is_amount(own: headers.Header) -> bool:
+    """Tell an amount or a volume from what is not added each time."""
+    if own.unit is None or COUNTED.search(own.name):
+        return False
+    return any(units.same_dimension(own.unit, unit) for unit in ("L", "g", "mol"))
+
+
 def _added(
-    plan: Plan, match: re.Match[str], own: headers.Header, options: Options
+    plan: Plan, name: str, own: headers.Header, options: Options
 ) -> tuple[Plan, list[Finding]]:
     """Read a column such as 'Glucose added (g)' as boluses."""
-    base = (match["front"] or match["back"]).strip(" _-")
-    words = headers.understand(base, options.words).words
+    words = headers.understand(name.strip(" _-"), options.words).words
     unit = own.unit
     if unit is not None and units.same_dimension(unit, "L"):
         volume = options.words.find("volume")
@@ -384,6 +396,20 @@ def _known(
             )
         ]
     word, unit, note = fitting_unit(own, values)
+    findings = []
+    if word is None and (by_volume := _by_volume(own, values)) is not None:
+        word, unit, note = by_volume
+        findings.append(
+            Finding(
+                "warning",
+                "",
+                None,
+                f"Column {plan.header!r} gives {first.name} per kg; it was read as {unit}, at a "
+                "density of 1 kg/L.",
+                f"Convert it with the density you measured, and head it '{first.name} ({unit})'.",
+                "unit",
+            )
+        )
     if word is None:
         own_name = headers.snake(own.name)
         if own_name != first.name and (first.unit not in FIRM_UNITS or own.note):
@@ -416,7 +442,16 @@ def _known(
         if constant and word.name in CONDITIONS and word.name not in options.declared:
             role, plan.note = "setting", f"{plan.note}; constant in each run".strip("; ")
     plan.role = "measurement" if role in ("parameter", "covariate") else role
-    return plan, []
+    return plan, findings
+
+
+def _by_volume(own: headers.Header, values: np.ndarray) -> tuple[Quantity | None, str, str] | None:
+    """Read a share of the broth's mass, such as g/kg, as a share of its volume."""
+    unit = re.sub(r"/\s*kg$|\s*kg\s*(\^?-1|\*\*-1)$", "/L", own.unit or "")
+    if unit == own.unit or not units.is_unit(unit):
+        return None
+    fits = fitting_unit(own._replace(unit=unit), values)
+    return None if fits[0] is None else fits
 
 
 def _unknown(

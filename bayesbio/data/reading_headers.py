@@ -141,6 +141,7 @@ NOISE_WORDS = _words(
     "protein a trypan blue filtered manual lab before after feed prefeed postfeed pre "
     "post start end new old estimated corr duplicate mab igg"
 )
+AROUND_A_FEED = frozenset(("before", "after", "pre", "post", "start", "end", "new", "old"))
 PARTS = (
     (
         re.compile(
@@ -176,6 +177,12 @@ UNDERSCORE_UNITS = _words(
     "mOsmol ppm rel Da kDa J kJ mmHg "
     "g/L mg/L mL/h m2 m3 cm2 1e6cells years year NTU L/h"
 )
+JOINED_UNITS = {
+    **dict.fromkeys(("gL", "gl", "gPerL"), "g/L"),
+    **dict.fromkeys(("mgL", "mgl"), "mg/L"),
+    **dict.fromkeys(("mmolL", "mmoll"), "mmol/L"),
+    **dict.fromkeys(("mLh", "mlh"), "mL/h"),
+}
 SINGLE = frozenset(("C", "K", "M", "V", "d", "s", "m", "cell", "cells", "U", "W", "J", "l", "rel"))
 
 
@@ -354,6 +361,8 @@ def _tail_unit(text: str, vocabulary: Vocabulary) -> tuple[str, str] | None:
 def _from_underscores(pieces: list[str]) -> str | None:
     """Join g_L, mL_h, 1e6_per_mL, 1e6_cells_mL to a unit, or give None."""
     words = [p for p in pieces if p]
+    if len(words) == 1 and words[0] in JOINED_UNITS:
+        return JOINED_UNITS[words[0]]
     if not words or any(w.lower() != "per" and not _is_unit_word(w) for w in words):
         return None
     parts: list[str] = []
@@ -441,6 +450,11 @@ def _without_noise(name: str, vocabulary: Vocabulary) -> tuple[Quantity, ...]:
     ]
     if not kept or len(kept) == len(pieces):
         return ()
+    lower = {piece.lower() for piece in pieces}
+    if "feed" in lower and not lower & AROUND_A_FEED:  # 'Feed A glucose' is what the feed holds
+        named = [piece for piece in kept if piece.lower() != "in"]
+        if words := vocabulary.find_all(f"feed {' '.join(named)}"):
+            return words
     return vocabulary.find_all(" ".join(kept))
 
 

@@ -199,7 +199,7 @@ def _choose_time(
         if not (timely or momentary) and chosen is None:
             continue
         kind = _kind_of_time(survey, place, momentary)
-        if kind is None and chosen is None:
+        if chosen is None and (kind is None or _measures_something_else(survey, place, options)):
             continue
         distinct = len({str(cell).strip() for cell in survey.filled(place)})
         rank = (
@@ -238,6 +238,16 @@ def _choose_time(
             layout.time_unit = usual or "h"
             clockwise = survey.is_duration(layout.time) and not survey.is_numeric(layout.time)
             layout.time_note = "" if usual or clockwise else "no unit given, taken for h"
+
+
+def _measures_something_else(survey: Survey, place: int, options: Options) -> bool:
+    """Tell a time from a quantity that shares its letter by the unit: 'T / °C' is no time."""
+    said = headers.understand(
+        survey.block.header[place], options.words, survey.block.units[place] or None
+    )
+    if said.unit is None or units.spell(said.unit) == "1":
+        return False
+    return bool(said.words) and not units.same_dimension(said.unit, "h")
 
 
 def _clocks(survey: Survey, keys: list[str]) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from bayesbio.data.reading_columns import MEASURED, Plan, plan_quantity
 from bayesbio.data.reading_layout import run_name
 from bayesbio.data.reading_values import FLAG_SIGNS, Reader, read_flag
 from bayesbio.data.vocabulary import key
+
+FEED_SHEET = re.compile(r"(daily)?(feed|bolus|addition|fütterung|zugabe|zufütterung)")
 
 
 class WideReader(Reader):
@@ -69,16 +72,17 @@ class WideReader(Reader):
         """Tell volumes added each time from a counter, which never goes back."""
         if plan.word is None or plan.word.name != "cumulative_feed" or plan.role != "measurement":
             return
-        highest: dict[str, float] = {}
+        counts: dict[str, list[float]] = {}
         for row in sorted(self.keep, key=lambda row: (self.runs[row], self.times[row])):
             reading = self.survey.readings[plan.place][row]
-            if reading.kind != "number":
-                continue
-            if reading.value < highest.get(self.runs[row], 0.0):
-                plan.role, plan.word = "bolus", self.options.words.find("volume")
-                plan.note = "goes up and down, so volume added each time"
-                return
-            highest[self.runs[row]] = reading.value
+            if reading.kind == "number":
+                counts.setdefault(self.runs[row], []).append(reading.value)
+        falls = any(np.diff(series).min(initial=0.0) < 0.0 for series in counts.values())
+        rests = all(series[0] > 0.0 and np.ptp(series) == 0.0 for series in counts.values())
+        if falls or (rests and max(map(len, counts.values()), default=0) > 1):
+            plan.role, plan.word = "bolus", self.options.words.find("volume")
+            how = "goes up and down" if falls else "is the same each time"
+            plan.note = f"{how}, so volume added each time"
 
     def _plan(self, place: int, header: str, runs: list[str]) -> tuple[Plan, list[Finding]]:
         survey, options = self.survey, self.options
@@ -110,7 +114,8 @@ class WideReader(Reader):
             several = len(set(runs)) > 1 and len(values) >= 3 * len(set(runs))
             constant = several and len(np.unique(values)) > 1
         unit = self.block.units[place] or survey.cell_unit(place)
-        return plan_quantity(header, unit, values, options, constant=constant)
+        dosed = bool(FEED_SHEET.match(key(self.block.name)))
+        return plan_quantity(header, unit, values, options, constant=constant, dosed=dosed)
 
     def _text_column(
         self, place: int, header: str, constant: bool, role: str | None, known: bool
@@ -151,6 +156,8 @@ class WideReader(Reader):
         """Give replicate numbers to columns of one quantity; drop a mean beside them."""
         by_name: dict[tuple[str, str], list[Plan]] = {}
         for plan in plans:
+            if plan.role in ("bolus", "sample"):  # two feeds at one time add up
+                continue
             if plan.role in MEASURED and plan.word is not None and plan.part in ("", "mean"):
                 by_name.setdefault((plan.word.name, plan.role), []).append(plan)
         for same in by_name.values():
