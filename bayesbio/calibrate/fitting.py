@@ -10,10 +10,12 @@ import xarray as xr
 
 from bayesbio.calibrate.calibration import Calibration, predictive_groups
 from bayesbio.calibrate.centring import informative_levels
+from bayesbio.calibrate.failed_start import explain_failed_start
 from bayesbio.calibrate.formulation import Formulation, formulate
 from bayesbio.calibrate.model import is_coordinate, model_of
 from bayesbio.calibrate.prediction import run_parameters
 from bayesbio.data import Campaign
+from bayesbio.errors import CalibrationError
 from bayesbio.inference import LogDensity, Mode, Noise, Progress, describe, find_mode, sample
 from bayesbio.mechanistic import ProcessModel
 
@@ -148,7 +150,10 @@ def density_and_mode(
     """
     centred = informative_levels(formulation)
     density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, centred=centred))
-    mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
+    try:
+        mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
+    except CalibrationError as error:
+        raise explain_failed_start(formulation, error) from error
     better = informative_levels(formulation, mode.values)
     if better != centred:
         density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, centred=better))

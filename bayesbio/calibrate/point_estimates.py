@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.fitting import options_of, spreads
+from bayesbio.calibrate.fitting import density_and_mode, options_of
 from bayesbio.calibrate.formulation import formulate
-from bayesbio.calibrate.model import is_coordinate, model_of
+from bayesbio.calibrate.model import is_coordinate
 from bayesbio.calibrate.prediction import predict_runs
 from bayesbio.data import Campaign, Event
-from bayesbio.inference import LogDensity, Noise, find_mode
+from bayesbio.inference import Noise
 from bayesbio.mechanistic import ProcessModel
 
 LABEL = "quick look: most probable parameters, without uncertainty"
@@ -141,8 +141,7 @@ def quick_look(
     >>> quick_look(campaign, BatchCulture(), random_seed=1).summary()  # doctest: +SKIP
     """
     formulation = formulate(campaign, model, priors=priors, vary=vary, noise=noise)
-    density = LogDensity(model_of(formulation, rtol=rtol, atol=atol))
-    mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
+    density, mode = density_and_mode(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
     coords: dict[str, Any] = {"chain": [0], "draw": [0]}
     variables = {}
     for name, value in mode.values.items():

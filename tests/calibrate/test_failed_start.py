@@ -1,0 +1,46 @@
+"""A calibration that cannot start says which run and why, before any sampling."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pytest
+
+from bayesbio.calibrate import quick_look
+from bayesbio.data import Campaign, Run
+from bayesbio.errors import CalibrationError
+from bayesbio.inference import between
+
+
+class Quotient:
+    """Production that divides by a state which may start at zero."""
+
+    class State(NamedTuple):
+        cause: Any
+        effect: Any
+
+    class Parameters(NamedTuple):
+        strength: Any
+
+    units = {"cause": "g/L", "effect": "g/L", "strength": "g/(L h)"}
+    inputs = ()
+    settings = ()
+    defaults: dict[str, Any] = {}
+
+    def rates(self, time, state, parameters, inputs, settings):
+        return {}
+
+    def derivatives(self, time, state, parameters, inputs, settings, rates):
+        return self.State(cause=0.0 * state.cause, effect=parameters.strength / state.cause)
+
+
+def test_a_division_by_zero_at_the_start_names_the_run():
+    frame = pd.DataFrame({"time_h": [1.0, 2.0], "quantity": "effect", "value": [1.0, 2.0]})
+    runs = [
+        Run("sound", frame, {"initial_cause": 1.0, "initial_effect": 0.0}),
+        Run("empty", frame, {"initial_cause": 0.0, "initial_effect": 0.0}),
+    ]
+    campaign = Campaign(runs, units={"effect": "g/L"})
+    with pytest.raises(CalibrationError, match="Run 'empty'.*divides by zero at the start"):
+        quick_look(campaign, Quotient(), priors={"strength": between(0.5, 2.0)}, random_seed=1)
