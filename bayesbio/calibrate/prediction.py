@@ -99,6 +99,11 @@ def chosen_runs(
     ]
 
 
+def is_known(run: Run, campaign: Campaign) -> bool:
+    """Whether a run is the campaign's own: name and measurements agree, settings may be changed."""
+    return run.name in campaign.names and campaign[run.name].measurements.equals(run.measurements)
+
+
 def run_parameters(
     names: Iterable[str],
     draws: xr.Dataset,
@@ -123,11 +128,10 @@ def run_parameters(
         if name not in draws:
             continue
         if "run" in draws[name].dims:
-            known = set(draws["run"].to_numpy().astype(str))
-            stated = [run.settings.get(name) for run in runs]
             parts = []
-            for run, value in zip(runs, stated, strict=True):
-                if run.name in known and run.name in campaign.names:
+            for run in runs:
+                value = run.settings.get(name)
+                if is_known(run, campaign) and value is None:
                     parts.append(draws[name].sel(run=run.name, drop=True))
                 elif value is not None:
                     parts.append(xr.full_like(draws[name].isel(run=0, drop=True), float(value)))
@@ -194,7 +198,7 @@ def _varied(
         total = origin
         for level in levels:
             label = run.name if level == "run" else str(run.settings.get(level))
-            if label in groups[level] and (level != "run" or run.name in campaign.names):
+            if label in groups[level] and (level != "run" or is_known(run, campaign)):
                 by_level = forward(draws[f"{name}_by_{level}"].sel({level: label}, drop=True))
                 holder = holders[level]
                 if holder is None:

@@ -90,6 +90,13 @@ def test_a_new_run_is_less_certain_than_a_known_one(calibration):
     assert float(new["concentration_a"].std()) > 2 * float(old["concentration_a"].std())
 
 
+def test_a_stranger_with_the_name_of_a_known_run_is_a_new_run(calibration, campaign):
+    stranger = Run("R2", settings=campaign["R2"].settings)
+    new = calibration.predict(stranger, times=[2.0], noise=False)
+    old = calibration.predict(campaign["R2"], times=[2.0], noise=False)
+    assert float(new["concentration_a"].std()) > 2 * float(old["concentration_a"].std())
+
+
 def test_noise_widens_predictions_by_its_own_size(calibration):
     quiet = calibration.predict("R2", times=[8.0], noise=False)["concentration_b"]
     noisy = calibration.predict("R2", times=[8.0])["concentration_b"]
