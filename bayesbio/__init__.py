@@ -24,6 +24,7 @@ ROOMS = (
     "ode",
     "surrogate",
     "calibrate",
+    "network",
     "decide",
     "report",
     "cli",
