@@ -12,6 +12,8 @@ from bayesbio.surrogate.baselines import (
     baseline_scores,
 )
 from bayesbio.surrogate.features import RunFeatures
+from bayesbio.surrogate.polynomial_chaos import PolynomialChaos
+from bayesbio.surrogate.sensitivity import global_sensitivity
 
 __all__ = [
     "BASELINES",
@@ -20,8 +22,10 @@ __all__ = [
     "GaussianProcess",
     "MeanTrajectory",
     "PartialLeastSquares",
+    "PolynomialChaos",
     "RandomForest",
     "Ridge",
     "RunFeatures",
     "baseline_scores",
+    "global_sensitivity",
 ]
