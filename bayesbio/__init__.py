@@ -33,6 +33,7 @@ ROOMS = (
 # Which function rebuilds which kind of saved file.
 REBUILDERS = {
     "calibration": ("bayesbio.calibrate", "calibration_from_archive"),
+    "network": ("bayesbio.network", "network_from_archive"),
 }
 
 __all__ = ["__version__", "load", *ROOMS]

@@ -1,5 +1,59 @@
 """The process as a Bayesian network: risk, sensitivity, prediction and what to measure next."""
 
+from bayesbio.network.attribution import (
+    Criticality,
+    covariance_share,
+    criticality,
+    shapley_effects,
+)
+from bayesbio.network.conjugate import NodePrior
+from bayesbio.network.fitting import edge_support, fit_network, log_likelihood, slice_campaign
+from bayesbio.network.mechanism import add_mechanistic_prior, check_linearity
+from bayesbio.network.posterior import NetworkPosterior, network_from_archive
+from bayesbio.network.queries import (
+    Risk,
+    intervene,
+    leave_one_out,
+    predict,
+    probability_out_of_specification,
+    under,
+)
 from bayesbio.network.structure import Node, ProcessNetwork, UnitOperation, dependencies
+from bayesbio.network.value import (
+    InformationValue,
+    expected_value_of_learning,
+    expected_value_of_perfect_information,
+    model_risk,
+    value_of_information,
+)
 
-__all__ = ["Node", "ProcessNetwork", "UnitOperation", "dependencies"]
+__all__ = [
+    "Criticality",
+    "InformationValue",
+    "NetworkPosterior",
+    "Node",
+    "NodePrior",
+    "ProcessNetwork",
+    "Risk",
+    "UnitOperation",
+    "add_mechanistic_prior",
+    "check_linearity",
+    "covariance_share",
+    "criticality",
+    "dependencies",
+    "edge_support",
+    "expected_value_of_learning",
+    "expected_value_of_perfect_information",
+    "fit_network",
+    "intervene",
+    "leave_one_out",
+    "log_likelihood",
+    "model_risk",
+    "network_from_archive",
+    "predict",
+    "probability_out_of_specification",
+    "shapley_effects",
+    "slice_campaign",
+    "under",
+    "value_of_information",
+]
