@@ -116,7 +116,7 @@ class Calibration:
         DataFrame
             Index: name, with its group in brackets. Columns unit, mean, sd, eti_5, eti_50, eti_95,
             r_hat, ess_bulk, ess_tail, prior_5, prior_95. ``attrs["verdict"]`` says whether to
-            believe it.
+            believe it, ``attrs["findings"]`` what was noticed in the data.
         """
         import arviz as az
 
@@ -152,6 +152,7 @@ class Calibration:
                         for name in names
                     ]
                 )
+        found.attrs["findings"] = list(self.options["findings"])
         found.attrs["verdict"] = "passed" if self.check().passed else str(self.check())
         return found
 

@@ -123,6 +123,7 @@ def formulate(
     ModelError
         A name is unknown or nothing says where a state starts.
     """
+    _check_kinds(campaign, model, vary)
     findings = check(campaign, model=model)
     findings.require()
     compiled = kernels(model)
@@ -149,6 +150,10 @@ def formulate(
     for name in traced.names:
         prior = priors.get(name)
         if isinstance(prior, int | float):
+            if not math.isfinite(prior):
+                raise ModelError(
+                    f"The prior for {name} is {prior}; give a finite number to fix it."
+                )
             given[name] = float(prior)
             continue
         if prior is not None:
@@ -206,6 +211,29 @@ def groups_of(campaign: Campaign, level: str, parameter: str) -> tuple[np.ndarra
         labels.append(str(label))
     groups = tuple(dict.fromkeys(labels))
     return np.array([groups.index(label) for label in labels]), groups
+
+
+def _check_kinds(campaign: Any, model: Any, vary: Any) -> None:
+    """Refuse what was meant for another argument, or is one step short of it."""
+    if not isinstance(campaign, Campaign):
+        raise DataError(
+            f"A Campaign was expected, not a {type(campaign).__name__}; read one first: "
+            "campaign = read_campaign(...)."
+        )
+    if isinstance(model, type):
+        raise ModelError(f"{model.__name__} is a class; give the model itself, {model.__name__}().")
+    if vary is None:
+        return
+    whole = isinstance(vary, Mapping) and all(
+        isinstance(level, str)
+        or (isinstance(level, Iterable) and all(isinstance(part, str) for part in level))
+        for level in vary.values()
+    )
+    if not whole:
+        raise ModelError(
+            f"vary={vary!r} was not understood; name each parameter and what it varies over, "
+            "such as vary={'maximum_growth_rate': 'run'}."
+        )
 
 
 def _levels(vary: Mapping[str, str | Iterable[str]] | None) -> dict[str, tuple[str, ...]]:

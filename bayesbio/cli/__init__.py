@@ -40,7 +40,17 @@ def main() -> None:
     try:
         app()
     except BayesbioError as refused:
-        Console(stderr=True).print(
-            str(refused), style="red", highlight=False, markup=False, soft_wrap=True
+        _refuse(str(refused))
+    except OSError as refused:
+        if refused.filename is None:
+            raise
+        reason = (refused.strerror or type(refused).__name__).lower()
+        _refuse(
+            f"{str(refused.filename)!r} could not be read or written: {reason}. Check the path, "
+            "the disk, and whether you may write there."
         )
-        sys.exit(NOT_POSSIBLE)
+
+
+def _refuse(sentence: str) -> None:
+    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+    sys.exit(NOT_POSSIBLE)

@@ -25,8 +25,9 @@ from bayesbio.cli.parsing import (
     pairs,
     prior_of,
     read_runs,
+    writable,
 )
-from bayesbio.cli.printing import NOT_A_RESULT, judge, show
+from bayesbio.cli.printing import NOT_A_RESULT, judge, show, warn
 
 
 def check(
@@ -117,6 +118,7 @@ def fit(
 
     built = build_process(model, option)
     campaign = read_runs(data, column, role, run, time, model=built)
+    target = writable(output or Path("quick_look.html" if quick else "posterior.nc"))
     wanted: dict[str, Any] = {
         "priors": {name: prior_of(text, name) for name, text in pairs(prior, "--prior").items()},
         "vary": {name: levels_of(text) for name, text in pairs(vary, "--vary").items()},
@@ -124,16 +126,16 @@ def fit(
         "random_seed": seed,
     }
     console = Console()
-    for warning in Findings(campaign.findings).warnings.merged():
-        console.print("[yellow]warning[/]: ", end="")
-        console.print(str(warning), highlight=False, markup=False)
+    said = [str(warning) for warning in Findings(campaign.findings).warnings.merged()]
+    warn(said)
     if quick:
         from bayesbio.calibrate import quick_look
         from bayesbio.report import write_quick_look
 
         look = quick_look(campaign, built, **wanted)
+        warn(text for text in look.options["findings"] if text not in said)
         show(look.summary(), f"A {look.label}")
-        page = write_quick_look(output or Path("quick_look.html"), look)
+        page = write_quick_look(target, look)
         typer.echo(f"Wrote {page}")
         return
 
@@ -142,7 +144,8 @@ def fit(
     calibration = calibrate(
         campaign, built, draws=draws, chains=chains, progress=console.is_terminal, **wanted
     )
-    written = calibration.save(output or Path("posterior.nc"))
+    written = calibration.save(target)
+    warn(text for text in calibration.options["findings"] if text not in said)
     show(calibration.summary(), f"{model}, {len(campaign)} runs")
     typer.echo(f"Wrote {written}. Next: bayesbio report {written}")
     judge(calibration)
@@ -173,15 +176,15 @@ def predict(
     from bayesbio import load
     from bayesbio.cli.tabulating import table_of
 
+    target = writable(output)
     calibration = load(posterior)
     asked = None
     if runs is not None:
         asked = list(read_runs(runs, column, role, run, time, model=calibration.model))
     prediction = calibration.predict(asked, until=until, noise=noise, random_seed=seed)
     table = table_of(prediction)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(output, index=False)
-    typer.echo(f"Wrote {output}: {len(table)} rows")
+    table.to_csv(target, index=False)
+    typer.echo(f"Wrote {target}: {len(table)} rows")
     judge(calibration)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import math
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,14 @@ from bayesbio.errors import DataError, ModelError
 if TYPE_CHECKING:
     from bayesbio.data import Campaign
 
+EXAMPLES = {
+    "--vary": "maximum_growth_rate=run",
+    "--prior": "maximum_growth_rate=0.02,0.06",
+    "--noise": "glucose=proportional",
+    "--option": "glutamine=false",
+    "--column": "'Glc YSI=glucose [mM]'",
+    "--role": "Agitation=profile",
+}
 NOISES = ("normal", "proportional", "lognormal", "student_t")
 
 Data = Annotated[
@@ -53,6 +63,15 @@ Options = Annotated[
 ]
 Posterior = Annotated[Path, typer.Argument(help="A file written by 'bayesbio fit -o'.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
+
+
+def writable(path: Path) -> Path:
+    """Refuse an output that cannot be written, before hours of work are lost to it."""
+    if path.is_dir():
+        raise DataError(f"{str(path)!r} is a folder; name the file to write in it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+        return path
 
 
 def read_runs(
@@ -100,7 +119,11 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
     for text in given or ():
         name, sign, value = text.rpartition("=")
         if not sign or not name.strip() or not value.strip():
-            raise DataError(f"{option} {text!r} is not NAME=VALUE; quote it if it holds blanks.")
+            example = EXAMPLES.get(option, "NAME=VALUE")
+            raise DataError(
+                f"{option} {text!r} is not NAME=VALUE; write it like {option} {example}, in quotes "
+                "if it holds blanks."
+            )
         found[name.strip()] = value.strip()
     return found
 
@@ -125,7 +148,7 @@ def prior_of(text: str, name: str) -> Any:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) == 1:
+    if len(numbers) == 1 and math.isfinite(numbers[0]):
         return numbers[0]
     if len(numbers) == 2:
         return between(*numbers)

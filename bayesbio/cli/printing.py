@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -35,6 +36,14 @@ def show(summary: pd.DataFrame, heading: str) -> None:
         ]
         grid.add_row(str(name), *cells)
     Console().print(grid)
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Print warnings, one a line."""
+    console = Console()
+    for sentence in sentences:
+        console.print("[yellow]warning[/]: ", end="")
+        console.print(sentence, highlight=False, markup=False)
 
 
 def judge(calibration: Any) -> None:

@@ -121,6 +121,11 @@ LIMIT = re.compile(rf"(<=|>=|≤|≥|<|>|&lt;|&gt;)\s*({NUMBER})\s*(.*)")
 INTERVAL = re.compile(rf"({NUMBER})\s*(?:\.\.|…|–| to )\s*({NUMBER})")
 WITH_SD = re.compile(rf"({NUMBER})\s*(?:±|\+/-|\+-)\s*({NUMBER})")
 WITH_UNIT = re.compile(rf"({NUMBER})\s*([A-Za-z%°µμ].*)")
+FORMAT_WORDS = re.compile(
+    r"(hh?[:.]mm([:.]ss)?|[dmy]{1,4}[-./][dmy]{1,4}[-./][dmy]{2,4}.*|text|string|id|#|name|date|"
+    r"date.?time|datetime|iso.*|number|num|-)",
+    re.IGNORECASE,
+)
 NAMED_LIMIT = re.compile(
     r"(?:<|below)\s*(?:LOD|LOQ|LLOQ|LLOD|DL|QL)\s*[(\[=:]?\s*[<=]?\s*(\d[^()\[\]]*)[)\]]?", re.I
 )

@@ -6,8 +6,7 @@ import re
 from typing import NamedTuple
 
 from bayesbio.data import units
-from bayesbio.data.reading_cells import to_number
-from bayesbio.data.reading_sheets import FORMAT_WORDS
+from bayesbio.data.reading_cells import FORMAT_WORDS, to_number
 from bayesbio.data.vocabulary import Quantity, Vocabulary, key
 
 

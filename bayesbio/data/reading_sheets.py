@@ -16,18 +16,14 @@ from typing import Any
 
 import pandas as pd
 
-from bayesbio.data import reading_cells, units
-from bayesbio.data.reading_cells import Cell, is_blank, read_cell, to_number
+from bayesbio.data import reading_cells, units, vocabulary
+from bayesbio.data.reading_cells import FORMAT_WORDS, Cell, is_blank, read_cell, to_number
+from bayesbio.data.reading_headers import RUN_WORDS
 from bayesbio.errors import DataError
 
 DELIMITERS = (";", "\t", ",", "|")
 EXCEL = (".xlsx", ".xlsm", ".xltx")
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".asc")
-FORMAT_WORDS = re.compile(
-    r"(hh?[:.]mm([:.]ss)?|[dmy]{1,4}[-./][dmy]{1,4}[-./][dmy]{2,4}.*|text|string|id|#|name|date|"
-    r"date.?time|datetime|iso.*|number|num|-)",
-    re.IGNORECASE,
-)
 MEASURED = re.compile(r"[<>≤≥]?\s*(?!10?\s*[eE^]\s*\d|10\s*\(|10\s*\*\*)\d[\d.,]*\s*(%|[A-Za-z°])")
 HEADER_WITHIN = 200  # rows searched for the header
 
@@ -221,7 +217,7 @@ def take_apart(sheet: Sheet, understood: Callable[[str], bool]) -> Block | None:
     while first < len(rows) and all(is_blank(cell) for cell in rows[first]):
         first += 1
     unit_texts = ("",) * width
-    if first < len(rows) and _is_unit_row(rows[first][:width]):
+    if first < len(rows) and _is_unit_row(rows[first][:width], header):
         unit_texts = tuple(_label(cell) for cell in rows[first][:width])
         first += 1
     kept, numbers = [], []
@@ -281,8 +277,11 @@ def _usual_width(rows: list[tuple[Cell, ...]]) -> int:
     return statistics.mode(sorted(widths, reverse=True)) if widths else 0
 
 
-def _is_unit_row(cells: Sequence[Cell]) -> bool:
+def _is_unit_row(cells: Sequence[Cell], header: Sequence[str]) -> bool:
     """Tell whether a row holds units: at least one, and nothing but units, dashes and formats."""
+    for cell, name in zip(cells, header, strict=False):
+        if vocabulary.key(name) in RUN_WORDS and re.match(r"\s*\w", str(cell or "")):
+            return False  # run 'A' of clone 'K' is not in ampere and kelvin
     texts = [_label(cell) for cell in cells if not is_blank(cell)]
     if not texts or any(isinstance(c, (int, float, dt.datetime)) for c in cells if not is_blank(c)):
         return False

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from bayesbio.errors import DataError
+
 README = (
     ("What goes where",),
     ("runs", "one row a run: its name, then settings and covariates (numbers with unit, or text)"),
@@ -90,7 +92,7 @@ def write_template(directory: str | os.PathLike[str]) -> Path:
 
     Raises
     ------
-    FileExistsError
+    DataError
         If there already is a campaign.xlsx, whose content would be lost.
 
     Examples
@@ -110,7 +112,7 @@ def write_template(directory: str | os.PathLike[str]) -> Path:
     workbook = folder / "campaign.xlsx"
     for path in (workbook, *(tables / f"{name}.csv" for name in SHEETS)):
         if path.exists():
-            raise FileExistsError(f"{path} is already there; choose another directory or move it.")
+            raise DataError(f"{path} is already there; choose another directory or move it.")
     book = openpyxl.Workbook()
     book.remove(book.active)
     for name, rows in {"read me": README, **SHEETS}.items():

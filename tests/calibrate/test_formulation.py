@@ -78,6 +78,9 @@ def test_fewer_readings_than_parameters_is_a_warning():
         ({"vary": {"initial_substrate": "run"}}, ModelError, "given by the runs"),
         ({"noise": {"titer": "normal"}}, ModelError, "noise for 'titer'"),
         ({"noise": {"biomass": "gaussian"}}, ModelError, "use one of normal"),
+        ({"vary": "run"}, ModelError, "vary='run' was not understood"),
+        ({"vary": {"cell_yield": 3}}, ModelError, "name each parameter and what it varies over"),
+        ({"priors": {"cell_yield": np.nan}}, ModelError, "a finite number to fix it"),
         ({"priors": {"cell_yield": "0.5"}}, CalibrationError, "PyMC distribution was expected"),
     ],
 )
@@ -86,6 +89,17 @@ def test_options_that_do_not_fit_are_refused(options, error, sentence):
     campaign = Campaign([run(settings=settings), run("R2", settings=settings)])
     with pytest.raises(error, match=sentence):
         formulate(campaign, BatchCulture(), **options)
+
+
+@pytest.mark.parametrize("given", ["runs.csv", pd.DataFrame({"run": ["A"]})], ids=["path", "table"])
+def test_a_table_that_was_not_read_yet_is_refused(given):
+    with pytest.raises(DataError, match=r"A Campaign was expected, .* read_campaign"):
+        formulate(given, BatchCulture())
+
+
+def test_a_model_that_was_not_made_yet_is_refused():
+    with pytest.raises(ModelError, match=r"give the model itself, BatchCulture\(\)"):
+        formulate(Campaign([run()]), BatchCulture)
 
 
 def test_a_state_that_nothing_starts_is_named():

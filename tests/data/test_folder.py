@@ -3,6 +3,7 @@ import pytest
 
 from bayesbio.data import Event, read_campaign, write_template
 from bayesbio.data.template import SHEETS
+from bayesbio.errors import DataError
 
 TABLES = {
     "runs": "run,clone,volume_L,initial_glucose_mM,feed_glucose "
@@ -129,5 +130,5 @@ def test_the_template_says_the_same_as_csv(tmp_path):
 
 def test_a_template_never_overwrites_data(tmp_path):
     write_template(tmp_path)
-    with pytest.raises(FileExistsError, match="already there"):
+    with pytest.raises(DataError, match="already there"):
         write_template(tmp_path)
