@@ -1,7 +1,7 @@
 """
 Template for process models that give their solution in closed form: no steps, no tape.
 
-It offers the same functions as `explicit`, so everything above sees one kind of kernel.
+It offers the same functions as `driver`, so everything above sees one kind of kernel.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NOT_FINITE = 3
 
 
 @compiled
-def solve(theta, segments, rtol, atol, keep):
+def solve(theta, segments, rtol, atol, method, keep):
     """Evaluate every run at its save times; the tape and marks stay empty."""
     stored = np.empty((save_count(segments), OBSERVED))
     status = np.empty(theta.shape[0], np.int64)
@@ -84,7 +84,7 @@ def save_count(segments):
 
 
 @compiled
-def solve_draws(theta, segments, rtol, atol, first, last, stored, status):
+def solve_draws(theta, segments, rtol, atol, method, first, last, stored, status):
     """Evaluate draws `first` to `last` of theta (draws, runs, width)."""
     for draw in range(first, last):
         for run in range(theta.shape[1]):

@@ -10,7 +10,7 @@ from types import ModuleType
 import sympy
 from sympy.printing.pycode import PythonCodePrinter
 
-from bayesbio.ode import closed_form, explicit, tableaus
+from bayesbio.ode import closed_form, driver, explicit, implicit, tableaus
 from bayesbio.ode.adjoint_code import Reverse, straight_line
 from bayesbio.ode.trace import Trace
 
@@ -83,6 +83,7 @@ def emit(traced: Trace) -> str:
             overwrite=("ybar",),
         )  # fmt: skip
     )
+    parts.append(_jacobian(names, traced))
     forward, backward = [], []
     for code, kind in enumerate(traced.kinds):
         forward.append(
@@ -101,8 +102,9 @@ def emit(traced: Trace) -> str:
     parts += forward + backward
     parts.append(_choice("jump", "y, p, a, g, after", len(traced.kinds)))
     parts.append(_choice("jump_pullback", "y, p, a, g, w, ybar, pbar, abar", len(traced.kinds)))
-    constants = inspect.getsource(tableaus).split('"""')[2]
-    return "\n\n".join([*parts, constants.strip(), _template(explicit)])
+    constants = inspect.getsource(tableaus).split("import numpy as np\n")[1]
+    templates = [_template(module) for module in (explicit, implicit, driver)]
+    return "\n\n".join([*parts, constants.strip(), *templates])
 
 
 def _template(module: ModuleType) -> str:
@@ -115,6 +117,27 @@ def _choice(name: str, arguments: str, kinds: int) -> str:
         lines.append(f"    {'if' if code == 0 else 'elif'} kind == {code}:")
         lines.append(f"        {name}_{code}({arguments})")
     return "\n".join(lines)
+
+
+def _jacobian(names: dict[str, list[sympy.Symbol]], traced: Trace) -> str:
+    """Write the function that fills the non-zero derivatives of the rates by the states."""
+    assert traced.derivatives is not None
+    entries = [
+        (f"matrix[{row}, {column}]", sympy.diff(expression, symbol))
+        for row, expression in enumerate(traced.derivatives)
+        for column, symbol in enumerate(traced.y)
+        if symbol in expression.free_symbols
+    ]
+    values = [value for _, value in entries]
+    shared, reduced = straight_line(values)
+    used: set[sympy.Basic] = set().union(*(value.free_symbols for value in values))
+    lines = ["@compiled", "def jacobian(t, y, p, u, matrix):", *_unpack(names, used)]
+    lines += [f"    {symbol} = {PRINTER.doprint(value)}" for symbol, value in shared]
+    lines += [
+        f"    {place} = {PRINTER.doprint(value)}"
+        for (place, _), value in zip(entries, reduced, strict=True)
+    ]
+    return "\n".join(lines if len(lines) > 2 else [*lines, "    pass"])
 
 
 def _unpack(names: dict[str, list[sympy.Symbol]], used: set[sympy.Basic]) -> list[str]:

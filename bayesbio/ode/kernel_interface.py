@@ -38,6 +38,12 @@ def rates_pullback(t, y, p, u, w, ybar, pbar, ubar):
 
 
 @compiled
+def jacobian(t, y, p, u, matrix):
+    """Fill a matrix of zeros with the derivatives of `rates` by the states."""
+    matrix[0, 0] = -p[0]
+
+
+@compiled
 def observe(t, y, p, z):
     """States, then outputs."""
     z[0] = y[0]

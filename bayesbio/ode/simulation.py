@@ -16,7 +16,7 @@ from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.cache import Kernels, kernels
 from bayesbio.ode.events import Plan, schedule
 
-METHODS = ("auto", "explicit")
+METHODS = ("auto", "explicit", "implicit")  # in the order of the codes of `driver`
 REASONS = {
     1: "the step became too small",
     2: "more than the allowed number of steps was needed",
@@ -59,14 +59,16 @@ def simulate(
         When to look. A run starts at time zero, or at its first time where that is negative.
     rtol, atol : float
         Tolerances of a step, relative and in house units.
-    method : {"auto", "explicit"}
+    method : {"auto", "explicit", "implicit"}
+        ``auto`` starts explicit and goes on implicitly where a run turns out to be stiff.
 
     Returns
     -------
     Dataset
         One variable per state and output, its unit in ``attrs["units"]``, dims
         (chain, draw, run, time) and a grid where the model has one. Runs with times of their own
-        hold NaN elsewhere.
+        hold NaN elsewhere. ``attrs``: ``failures`` by reason, and how many trajectories were
+        ``stiff``.
 
     Raises
     ------
@@ -109,7 +111,7 @@ def simulate(
     if empty:
         raise ModelError(f"Run {empty[0]!r} has no times; give times=[...] in hours.")
     theta, chains, draws = _theta(compiled, runs, values)
-    stored, status = _solve(compiled, plans, theta, rtol, atol)
+    stored, status = _solve(compiled, plans, theta, rtol, atol, METHODS.index(method))
     return _dataset(compiled, plans, stored, status, chains, draws, theta)
 
 
@@ -237,7 +239,12 @@ def _from_dataarray(
 
 
 def _solve(
-    compiled: Kernels, plans: Sequence[Plan], theta: np.ndarray, rtol: float, atol: float
+    compiled: Kernels,
+    plans: Sequence[Plan],
+    theta: np.ndarray,
+    rtol: float,
+    atol: float,
+    method: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Solve all draws, sharing them out over the cores."""
     segments = schedule(compiled.trace, plans)
@@ -247,7 +254,7 @@ def _solve(
     status = np.empty((count, len(plans)), np.int64)
 
     def part(bounds: tuple[int, int]) -> None:
-        compiled.module.solve_draws(theta, segments, rtol, atol, *bounds, stored, status)
+        compiled.module.solve_draws(theta, segments, rtol, atol, method, *bounds, stored, status)
 
     workers = min(
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1),
@@ -307,7 +314,10 @@ def _dataset(
         REASONS[code]: int((status == code).sum()) for code in REASONS if (status == code).any()
     }
     dataset = xr.Dataset(variables, coords)
-    dataset.attrs = {"failures": str(failures) if failures else "none"}
+    dataset.attrs = {
+        "failures": str(failures) if failures else "none",
+        "stiff": int((status < 0).sum()),
+    }
     return dataset
 
 

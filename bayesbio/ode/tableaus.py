@@ -1,9 +1,14 @@
 """
-Coefficients of the explicit method, named as in a Butcher tableau.
+Coefficients of the methods, named as in a Butcher tableau.
 
-Tsit5, orders 5 and 4: Tsitouras, Computers & Mathematics with Applications 62 (2011) 770-775,
-doi:10.1016/j.camwa.2011.06.002. The last stage is the first one of the next step.
+Explicit, Tsit5, orders 5 and 4: Tsitouras, Computers & Mathematics with Applications 62 (2011)
+770-775, doi:10.1016/j.camwa.2011.06.002. The last stage is the first one of the next step.
+
+Implicit, ESDIRK4(3)6L[2]SA: Kennedy & Carpenter, Applied Numerical Mathematics 44 (2003) 139-181,
+doi:10.1016/S0168-9274(02)00138-1. The last row of the tableau is the result.
 """
+
+import numpy as np
 
 C2 = 0.161
 C3 = 0.327
@@ -41,3 +46,33 @@ E4 = -0.1447110071732629
 E5 = 0.5823571654525552
 E6 = -0.45808210592918697
 E7 = 0.015151515151515152
+
+GAMMA = 0.25
+STIFF_C = np.array([0.0, 1 / 2, 83 / 250, 31 / 50, 17 / 20, 1.0])
+STIFF_A = np.array(
+    [
+        [0.0, 0.0, 0.0, 0.0, 0.0],
+        [1 / 4, 0.0, 0.0, 0.0, 0.0],
+        [8611 / 62500, -1743 / 31250, 0.0, 0.0, 0.0],
+        [5012029 / 34652500, -654441 / 2922500, 174375 / 388108, 0.0, 0.0],
+        [
+            15267082809 / 155376265600,
+            -71443401 / 120774400,
+            730878875 / 902184768,
+            2285395 / 8070912,
+            0.0,
+        ],
+        [82889 / 524892, 0.0, 15625 / 83664, 69875 / 102672, -2260 / 8211],
+    ]
+)
+# What the embedded third-order result differs by, per stage: the error estimate.
+STIFF_E = np.array(
+    [
+        82889 / 524892 - 4586570599 / 29645900160,
+        0.0,
+        15625 / 83664 - 178811875 / 945068544,
+        69875 / 102672 - 814220225 / 1159782912,
+        -2260 / 8211 + 3700637 / 11593932,
+        1 / 4 - 61727 / 225920,
+    ]
+)

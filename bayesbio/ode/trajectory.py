@@ -37,11 +37,14 @@ class Solve(Op):
     another key and never meets an old compiled one.
     """
 
-    __props__ = ("key", "rtol", "atol", "keep")
+    __props__ = ("key", "rtol", "atol", "method", "keep")
     default_output = 0
 
-    def __init__(self, key: str, rtol: float, atol: float, keep: bool = True) -> None:
-        self.key, self.rtol, self.atol, self.keep = key, float(rtol), float(atol), keep
+    def __init__(
+        self, key: str, rtol: float, atol: float, method: str = "auto", keep: bool = True
+    ) -> None:
+        self.key, self.rtol, self.atol = key, float(rtol), float(atol)
+        self.method, self.keep = METHODS.index(method), keep
 
     def make_node(self, *inputs: Any) -> Apply:
         """Build the node from theta and the nine arrays of a schedule."""
@@ -53,7 +56,8 @@ class Solve(Op):
         """Solve outside numba mode."""
         module = load_module(self.key)
         theta, *arrays = inputs
-        found = module.solve(theta, Segments(*arrays), self.rtol, self.atol, self.keep)
+        options = (self.rtol, self.atol, self.method, self.keep)
+        found = module.solve(theta, Segments(*arrays), *options)
         for storage, value in zip(output_storage, found, strict=True):
             storage[0] = value
 
@@ -103,11 +107,11 @@ class Pull(Op):
 @register_funcify_default_op_cache_key(Solve)
 def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
     solve = load_module(op.key).solve
-    rtol, atol, keep = op.rtol, op.atol, op.keep
+    rtol, atol, method, keep = op.rtol, op.atol, op.method, op.keep
 
     @numba_njit
     def solve_runs(theta: Any, *arrays: Any) -> Any:
-        return solve(theta, Segments(*arrays), rtol, atol, keep)
+        return solve(theta, Segments(*arrays), rtol, atol, method, keep)
 
     return solve_runs, 1
 
@@ -128,7 +132,8 @@ def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
 def drop_unused_tape(fgraph: Any, node: Apply) -> list[Variable] | bool:
     """Keep no tape in a graph that takes no gradients."""
     if node.op.keep and not fgraph.clients[node.outputs[2]]:
-        bare = Solve(node.op.key, node.op.rtol, node.op.atol, keep=False)
+        method = METHODS[node.op.method]
+        bare = Solve(node.op.key, node.op.rtol, node.op.atol, method, keep=False)
         return bare.make_node(*node.inputs).outputs
     return False
 
@@ -156,7 +161,8 @@ def trajectories(
         ``initial_<state>`` may stand here too; the rest comes from the runs.
     rtol, atol : float
         Tolerances of a step, relative and in house units.
-    method : {"auto", "explicit"}
+    method : {"auto", "explicit", "implicit"}
+        ``auto`` starts explicit and goes on implicitly where a run turns out to be stiff.
 
     Returns
     -------
@@ -201,7 +207,8 @@ def trajectories(
         plans.append(Plan(run.name, times, run.profiles, run.events))
         rows[run.name] = (first, times)
         first += len(times)
-    stored: Any = solved(compiled, list(campaign), plans, values, rtol=rtol, atol=atol)[0]
+    runs = list(campaign)
+    stored: Any = solved(compiled, runs, plans, values, rtol=rtol, atol=atol, method=method)[0]
     found = {}
     for name in known:
         part = frame[frame["quantity"] == name]
@@ -223,6 +230,7 @@ def solved(
     *,
     rtol: float,
     atol: float,
+    method: str,
 ) -> list[Variable]:
     """Apply `Solve` to runs and plans; the schedule enters as shared variables."""
     values = run_values(compiled, runs, given)
@@ -244,4 +252,4 @@ def solved(
         pytensor.shared(array, name=f"schedule_{number}_{name}")
         for name, array in zip(SCHEDULE, arrays, strict=True)
     ]
-    return Solve(compiled.key, rtol, atol).make_node(theta, *shared).outputs
+    return Solve(compiled.key, rtol, atol, method).make_node(theta, *shared).outputs
