@@ -6,8 +6,16 @@ from bayesbio.network.attribution import (
     criticality,
     shapley_effects,
 )
+from bayesbio.network.challenge import challenge_structure
 from bayesbio.network.conjugate import NodePrior
+from bayesbio.network.discrete import DiscreteNetwork, discretise
 from bayesbio.network.fitting import edge_support, fit_network, log_likelihood, slice_campaign
+from bayesbio.network.graph_tools import (
+    adjustment_set,
+    separated,
+    to_graph,
+    to_linear_gaussian,
+)
 from bayesbio.network.mechanism import add_mechanistic_prior, check_linearity
 from bayesbio.network.posterior import NetworkPosterior, network_from_archive
 from bayesbio.network.queries import (
@@ -29,6 +37,7 @@ from bayesbio.network.value import (
 
 __all__ = [
     "Criticality",
+    "DiscreteNetwork",
     "InformationValue",
     "NetworkPosterior",
     "Node",
@@ -37,10 +46,13 @@ __all__ = [
     "Risk",
     "UnitOperation",
     "add_mechanistic_prior",
+    "adjustment_set",
+    "challenge_structure",
     "check_linearity",
     "covariance_share",
     "criticality",
     "dependencies",
+    "discretise",
     "edge_support",
     "expected_value_of_learning",
     "expected_value_of_perfect_information",
@@ -52,8 +64,11 @@ __all__ = [
     "network_from_archive",
     "predict",
     "probability_out_of_specification",
+    "separated",
     "shapley_effects",
     "slice_campaign",
+    "to_graph",
+    "to_linear_gaussian",
     "under",
     "value_of_information",
 ]

@@ -1,0 +1,147 @@
+import time
+from itertools import pairwise
+
+import networkx
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from pgmpy.base import DAG
+from pgmpy.identification import Adjustment
+
+from bayesbio.errors import ModelError
+from bayesbio.network import NetworkPosterior, ProcessNetwork, adjustment_set, separated, to_graph
+
+
+def random_network(nodes, chance, seed):
+    rng = np.random.default_rng(seed)
+    names = [f"n{place}@{place}" for place in range(nodes)]
+    edges = [
+        (names[i], names[j])
+        for j in range(nodes)
+        for i in range(j)
+        if rng.random() < chance or (j - i == 1 and rng.random() < 0.5)
+    ]
+    return ProcessNetwork(names, edges)
+
+
+def random_posterior(network, seed):
+    """Known parameters, in units from 1e-7 to 1e7."""
+    rng = np.random.default_rng(seed)
+    unit = {name: 10.0 ** rng.uniform(-7, 7) for name in network.order}
+    return NetworkPosterior.from_parameters(
+        network,
+        intercept={name: rng.normal() * unit[name] for name in network.order},
+        coefficients={(p, c): rng.normal(0.0, 0.6) * unit[c] / unit[p] for p, c in network.edges},
+        variance={name: rng.uniform(0.2, 1.0) * unit[name] ** 2 for name in network.order},
+    )
+
+
+def test_pgmpy_and_we_agree_on_the_joint_distribution():
+    posterior = random_posterior(random_network(12, 0.3, seed=1), seed=2)
+    model = posterior.to_pgmpy()
+    assert model.check_model()
+    mean, covariance = model.to_joint_gaussian()
+    order = list(networkx.topological_sort(model))
+    ours = posterior.moments(order, standardised=True)
+    assert_allclose(mean, ours[0][0], atol=1e-7)
+    assert_allclose(covariance, ours[1][0], atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pgmpy_and_we_agree_on_conditional_means(seed):
+    rng = np.random.default_rng(seed)
+    posterior = random_posterior(random_network(10, 0.4, seed=seed), seed=seed + 10)
+    known = sorted(rng.choice(posterior.names, 4, replace=False).tolist())
+    scores = pd.DataFrame(rng.normal(size=(5, 4)), columns=known)
+    told = posterior.to_pgmpy().predict(scores)
+    asked = list(told.columns)
+    mean, covariance = posterior.moments([*asked, *known], standardised=True)
+    first, size = covariance[0], len(asked)
+    gain = np.linalg.solve(first[size:, size:], first[size:, :size]).T
+    ours = mean[0, :size] + (scores.to_numpy() - mean[0, size:]) @ gain.T
+    assert_allclose(told.to_numpy(), ours, atol=1e-7)
+
+
+def test_separation_follows_chains_forks_and_colliders():
+    network = ProcessNetwork(
+        ["lot", "feed", "titer", "viability", "purity"],
+        [
+            ("lot", "feed"),
+            ("lot", "titer"),
+            ("feed", "purity"),
+            ("titer", "purity"),
+            ("purity", "viability"),
+        ],
+    )
+    assert not separated(network, "feed", "titer")
+    assert separated(network, "feed", "titer", given=["lot"])
+    assert not separated(network, "feed", "titer", given=["lot", "purity"])
+    assert not separated(network, "feed", "titer", given=["lot", "viability"])
+    assert separated(network, "lot", "viability", given="purity")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_separated_nodes_have_no_partial_correlation_and_others_do(seed):
+    network = random_network(7, 0.25, seed=seed)
+    posterior = random_posterior(network, seed=seed)
+    names = list(network.order)
+    for first, second in pairwise(names):
+        for given in ([], [name for name in names if name not in (first, second)][:2]):
+            covariance = posterior.moments([first, second, *given], standardised=True)[1][0]
+            partial = covariance[0, 1]
+            if given:
+                partial -= covariance[0, 2:] @ np.linalg.solve(
+                    covariance[2:, 2:], covariance[2:, 1]
+                )
+            assert (abs(partial) < 1e-12) == separated(network, first, second, given=given)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_adjusting_for_the_set_gives_the_causal_effect_and_pgmpy_accepts_it(seed):
+    network = random_network(8, 0.4, seed=seed)
+    posterior = random_posterior(network, seed=seed)
+    cause = next(name for name in network.order[2:] if network.descendants(name))
+    effect = network.descendants(cause)[-1]
+    chosen = adjustment_set(network, cause, effect)
+    mean, covariance = posterior.moments([effect, cause, *chosen], standardised=True)
+    slope = np.linalg.solve(covariance[0, 1:, 1:], covariance[0, 0, 1:])[0]
+    total = posterior.total_effects(effect)[0, 0, posterior.place(cause)]
+    assert_allclose(slope, total, atol=1e-10)
+    graph = DAG(network.edges, roles={"exposures": cause, "outcomes": effect})
+    assert Adjustment(variant="all").validate(graph.with_role("adjustment", set(chosen)))
+    for left_out in chosen:  # nothing can be left out
+        fewer = set(chosen) - {left_out}
+        assert not Adjustment(variant="all").validate(graph.with_role("adjustment", fewer))
+
+
+def test_a_mediator_is_never_adjusted_for():
+    network = ProcessNetwork(
+        ["lot", "feed", "biomass", "titer"],
+        [("lot", "feed"), ("lot", "biomass"), ("feed", "biomass"), ("biomass", "titer")],
+    )
+    assert adjustment_set(network, "feed", "titer") == ("lot",)
+
+
+def test_what_cannot_be_adjusted_for_is_said():
+    network = ProcessNetwork(
+        ["lot", "feed", "titer"], [("lot", "feed"), ("lot", "titer"), ("feed", "titer")]
+    )
+    with pytest.raises(ModelError, match="Not measured upstream of 'feed': lot"):
+        adjustment_set(network, "feed", "titer", measured=["feed", "titer"])
+    with pytest.raises(ModelError, match="'titer' is not upstream of 'feed'"):
+        adjustment_set(network, "titer", "feed")
+    with pytest.raises(ModelError, match="did you mean 'titer'"):
+        adjustment_set(network, "feed", "titre")
+    with pytest.raises(ModelError, match="no question"):
+        separated(network, "feed", "titer", given=["feed"])
+
+
+def test_a_hundred_nodes_are_adjusted_for_within_seconds():
+    network = random_network(100, 0.08, seed=5)
+    start = time.perf_counter()
+    chosen = adjustment_set(network, network.order[20], network.order[-1])
+    assert time.perf_counter() - start < 5.0
+    graph = to_graph(network)
+    assert graph.number_of_nodes() == 100
+    assert not set(chosen) & set(network.descendants(network.order[20]))
