@@ -119,12 +119,15 @@ def leave_one_out(
         usable = np.all(np.isfinite(case.log_likelihood), axis=0)
         shape = np.full(case.observed.size, np.inf)
         weights = np.zeros((case.observed.size, len(case.log_likelihood)))
-        if usable.any():
-            logarithms, shape[usable] = array_stats.psislw(
-                -case.log_likelihood[:, usable].T, r_eff=efficiency, axis=-1
+        varied = usable & _has_tail(case.log_likelihood, efficiency)
+        shape[usable & ~varied] = 0.0
+        weights[usable & ~varied] = 1.0 / len(case.log_likelihood)
+        if varied.any():
+            logarithms, shape[varied] = array_stats.psislw(
+                -case.log_likelihood[:, varied].T, r_eff=efficiency, axis=-1
             )
-            weights[usable] = np.exp(logarithms)
-            weights[usable] /= weights[usable].sum(axis=1, keepdims=True)
+            weights[varied] = np.exp(logarithms)
+            weights[varied] /= weights[varied].sum(axis=1, keepdims=True)
         shapes += shape.tolist()
         labels += [f"{case.quantity} ({label})" for label in case.labels]
         rows = case.exact & usable
@@ -148,6 +151,19 @@ def leave_one_out(
             )
         )
     return items
+
+
+def _has_tail(log_likelihood: np.ndarray, efficiency: float) -> np.ndarray:
+    """
+    Whether the draws differ in how well they predict each row.
+
+    A reading below its limit may be certain under every draw; leaving it out changes nothing.
+    """
+    count = len(log_likelihood)
+    tail = int(np.ceil(min(0.2 * count, 3.0 * np.sqrt(count / efficiency))))
+    lowest = np.sort(log_likelihood, axis=0)[: tail + 1]
+    with np.errstate(invalid="ignore"):  # rows that are not finite are left out by the caller
+        return np.ptp(lowest, axis=0) > 1e-12
 
 
 def predictive_p_values(cases: Sequence[Predicted], gate: Gate) -> VerdictItem | None:

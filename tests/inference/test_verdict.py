@@ -209,3 +209,20 @@ def test_nothing_to_judge_is_an_error():
     )
     with pytest.raises(CalibrationError, match="every variable is constant"):
         verdict_of(still)
+
+
+def test_a_censored_row_that_every_draw_is_certain_of_is_no_outlier():
+    rng = np.random.default_rng(3)
+    dims, rows = ("chain", "draw", "glucose_row"), ("glucose_row",)
+    draws = rng.normal(1.0, 0.1, size=(4, 250, 3))
+    likelihood = -0.5 * ((draws - 1.0) / 0.1) ** 2
+    likelihood[..., 2] = 0.0  # below its limit with probability one
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset({"rate": (("chain", "draw"), rng.normal(size=(4, 250)))}),
+            "posterior_predictive": xr.Dataset({"glucose": (dims, draws)}),
+            "log_likelihood": xr.Dataset({"glucose": (dims, likelihood)}),
+            "observed_data": xr.Dataset({"glucose": (rows, np.array([1.0, 1.05, 0.2]))}),
+        }
+    )
+    assert verdict_of(tree)["Pareto k"].passed
