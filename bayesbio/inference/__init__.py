@@ -4,8 +4,8 @@ from bayesbio.inference.archive import read_archive, write_archive
 from bayesbio.inference.density import LogDensity
 from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.levels import nesting, varying
-from bayesbio.inference.noise import (
-    Noise,
+from bayesbio.inference.noise import Noise
+from bayesbio.inference.noise_kinds import (
     default_noise,
     lognormal,
     normal,

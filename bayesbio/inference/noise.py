@@ -1,38 +1,23 @@
-"""How readings scatter around a mean: normal, proportional, lognormal, Student t."""
+"""How readings scatter around a trajectory: what every kind of noise has in common."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
-from scipy import special, stats
+from scipy import stats
 
 from bayesbio.errors import CalibrationError, DataError
 from bayesbio.inference.priors import describe, register
-from bayesbio.inference.tails import log_probability_between, normal_log_cdf, student_t_log_cdf
+from bayesbio.inference.readings import Readings, read_rows
+from bayesbio.inference.tails import log_probability_between, normal_log_cdf
 
-RELATIVE_NOISE = 0.2  # scale of the default prior of a relative error
 SHARE_OF_SPREAD = 0.5  # scale of the default prior of an absolute error, in sd of the readings
-SHARE_OF_LARGEST = 1e-3  # smallest sd of a proportional error, in largest readings
-LOGNORMAL_FLOOR = 1e-9  # means below it are bent towards zero from above [unit of the quantity]
-WIDE_RANGE = 3.0  # readings that span more than this factor have an error that grows with them
-USED_UP = 0.05  # a run that falls below this share of its largest reading has used it up
-TRACE = 0.02  # smallest sd of what is used up, in largest readings
-SMALLEST_VALUE = 1e-300  # stands for a lower band limit of zero where a logarithm is taken
-
-
-class Readings(NamedTuple):
-    """The rows of one quantity as plain arrays, shape (rows,)."""
-
-    value: np.ndarray
-    upper: np.ndarray
-    flag: np.ndarray
-    sd: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +48,7 @@ class Noise:
 
     Examples
     --------
+    >>> from bayesbio.inference import lognormal
     >>> frozen = lognormal().frozen(4.0, {"noise_titer": 0.1})
     >>> round(float(frozen.median()), 9)
     4.0
@@ -100,11 +86,12 @@ class Noise:
 
         Examples
         --------
+        >>> from bayesbio.inference import normal
         >>> rows = pd.DataFrame({"value": [1.0, 3.0], "flag": ["", ""]})
         >>> normal().scaled_to("glucose", rows).size
         0.5
         """
-        readings = _readings(quantity, rows)
+        readings = read_rows(quantity, rows)
         self._check(quantity, rows, readings)
         settled = self._settled(readings)
         if np.all(np.isfinite(readings.sd)):
@@ -178,7 +165,7 @@ class Noise:
             As `scaled_to`.
         """
         settled = self.scaled_to(quantity, rows)
-        readings = _readings(quantity, rows)
+        readings = read_rows(quantity, rows)
         scale, shape = settled._scale_and_shape(parameters)
         location, spread = settled._located(pt.as_tensor(mean), scale, readings, pt)
         for flag in ("", "below", "above", "between"):
@@ -237,11 +224,12 @@ class Noise:
 
         Examples
         --------
+        >>> from bayesbio.inference import normal
         >>> rows = pd.DataFrame({"value": [0.2], "flag": ["below"]})
         >>> float(normal().log_likelihood([0.2], rows, {"noise_glucose": 0.1}).round(6)[0])
         -0.693147
         """
-        readings = _readings("the quantity", rows)
+        readings = read_rows("the quantity", rows)
         scale, shape = self._scale_and_shape(parameters)
         if scale is not None:
             scale = np.asarray(scale, dtype=float)[..., None]
@@ -291,6 +279,7 @@ class Noise:
 
         Examples
         --------
+        >>> from bayesbio.inference import normal
         >>> rows = pd.DataFrame({"value": [1.0, 3.0], "flag": ["", ""]})
         >>> normal().scaled_to("glucose", rows).describe()
         'normal, scale ~ HalfNormal(0, 0.5)'
@@ -327,10 +316,11 @@ class Noise:
 
         Examples
         --------
+        >>> from bayesbio.inference import lognormal
         >>> Noise.from_dict(lognormal().to_dict()) == lognormal()
         True
         """
-        kinds = {noise.kind: noise for noise in (Normal, Proportional, LogNormal, StudentT)}
+        kinds = {noise.kind: noise for noise in Noise.__subclasses__()}
         content = dict(content)
         kind = content.pop("kind", None)
         if kind not in kinds:
@@ -471,346 +461,3 @@ class Noise:
             logp=log_probability,
             observed=value,
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class Normal(Noise):
-    """Additive normal noise; see `normal`."""
-
-    kind: ClassVar[str] = "normal"
-
-
-@dataclasses.dataclass(frozen=True)
-class Proportional(Noise):
-    """Normal noise that grows with the mean; see `proportional`."""
-
-    floor: float | None = None
-
-    kind: ClassVar[str] = "proportional"
-
-    def _spread(self, mean: Any, scale: Any, library: Any) -> Any:
-        if self.floor is None:
-            raise CalibrationError(
-                "Proportional noise needs its floor, the standard deviation left at a mean of "
-                "zero. Give proportional(floor=...) in the unit of the quantity, or take it from "
-                "the data: noise = noise.scaled_to(quantity, rows)."
-            )
-        return library.sqrt((scale * mean) ** 2 + self.floor**2)
-
-    def _default_size(self, quantified: np.ndarray) -> float:
-        return RELATIVE_NOISE
-
-    def _settled(self, readings: Readings) -> Noise:
-        if self.floor is not None:
-            return self
-        largest = float(np.max(np.abs(readings.value))) or 1.0
-        return dataclasses.replace(self, floor=SHARE_OF_LARGEST * largest)
-
-
-@dataclasses.dataclass(frozen=True)
-class LogNormal(Noise):
-    """Normal noise on the log scale; see `lognormal`."""
-
-    kind: ClassVar[str] = "lognormal"
-    _logarithmic: ClassVar[bool] = True
-
-    def _location(self, mean: Any, library: Any) -> Any:
-        return np.log(LOGNORMAL_FLOOR) + library.arcsinh(mean / (2.0 * LOGNORMAL_FLOOR))
-
-    def _transformed(self, value: np.ndarray) -> np.ndarray:
-        return np.log(np.maximum(value, SMALLEST_VALUE))
-
-    def _known_scales(self, readings: Readings) -> np.ndarray:
-        size = np.where(readings.flag == "between", readings.upper, readings.value)
-        return np.sqrt(np.log1p((readings.sd / size) ** 2))
-
-    def _distribution(self, location: Any, spread: Any, shape: Any) -> tuple[Any, dict[str, Any]]:
-        return pm.LogNormal, {"mu": location, "sigma": spread}
-
-    def _default_size(self, quantified: np.ndarray) -> float:
-        return RELATIVE_NOISE
-
-    def _frozen(self, location: Any, spread: Any, shape: Any) -> Any:
-        return stats.lognorm(s=spread, scale=np.exp(location))
-
-    def _check(self, quantity: str, rows: pd.DataFrame, readings: Readings) -> None:
-        size = np.where(readings.flag == "between", readings.upper, readings.value)
-        impossible = np.flatnonzero(size <= 0)
-        if not impossible.size:
-            return
-        limit = " limit of" if readings.flag[impossible[0]] else ""
-        raise DataError(
-            f"{_where(rows, impossible[0])}{quantity} has a{limit or ' value of'} "
-            f"{size[impossible[0]]:g}; lognormal noise takes values above zero only "
-            f"({impossible.size} of {len(size)} rows are not). If the assay could not see it, mark "
-            "the row 'below' and give the detection limit as value; otherwise choose "
-            f"noise={{{quantity!r}: normal()}} or proportional()."
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class StudentT(Noise):
-    """Additive noise with heavy tails; see `student_t`."""
-
-    degrees_of_freedom: Any = None
-
-    kind: ClassVar[str] = "student_t"
-
-    def _priors(self, name: str) -> dict[str, Any]:
-        priors = super()._priors(name)
-        if self.degrees_of_freedom is None:
-            priors[f"{name}_degrees_of_freedom"] = pm.Gamma.dist(alpha=2.0, beta=0.1)
-        elif not isinstance(self.degrees_of_freedom, float | int):
-            priors[f"{name}_degrees_of_freedom"] = self.degrees_of_freedom
-        return priors
-
-    def _scale_and_shape(self, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
-        scale, shape = super()._scale_and_shape(parameters)
-        if shape is None and isinstance(self.degrees_of_freedom, float | int):
-            shape = float(self.degrees_of_freedom)
-        if shape is None:
-            raise CalibrationError(
-                "Student t noise needs its degrees of freedom; parameters has none. Pass "
-                "{'noise_<quantity>_degrees_of_freedom': value} too, or fix them with "
-                "student_t(degrees_of_freedom=4.0)."
-            )
-        return scale, shape
-
-    def _log_cdf(self, z: Any, shape: Any) -> Any:
-        return student_t_log_cdf(z, shape)
-
-    def _log_density(self, z: np.ndarray, shape: Any) -> np.ndarray:
-        constant = special.gammaln(0.5 * (shape + 1.0)) - special.gammaln(0.5 * shape)
-        kernel = 0.5 * (shape + 1.0) * np.log1p(z**2 / shape)
-        return constant - 0.5 * np.log(np.pi * shape) - kernel
-
-    def _standard(self, shape: Any, size: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return rng.standard_t(shape, size)
-
-    def _distribution(self, location: Any, spread: Any, shape: Any) -> tuple[Any, dict[str, Any]]:
-        return pm.StudentT, {"nu": shape, "mu": location, "sigma": spread}
-
-    def _frozen(self, location: Any, spread: Any, shape: Any) -> Any:
-        return stats.t(shape, loc=location, scale=spread)
-
-
-def normal(scale: Any = None) -> Noise:
-    """
-    Additive normal noise: the same standard deviation everywhere.
-
-    Parameters
-    ----------
-    scale : unnamed PyMC distribution, optional [unit of the quantity]
-        Prior of the standard deviation; default HalfNormal(0.5 x standard deviation of the
-        quantified values).
-
-    Returns
-    -------
-    Noise
-
-    Notes
-    -----
-    value ~ Normal(mean, scale). Half-normal priors for scales: Gelman (2006),
-    doi:10.1214/06-BA117A
-
-    Examples
-    --------
-    >>> round(float(normal().frozen(4.0, {"noise_glucose": 0.5}).ppf(0.975)), 6)
-    4.979982
-    """
-    return Normal(_prior("normal", scale))
-
-
-def proportional(scale: Any = None, *, floor: float | None = None) -> Noise:
-    """
-    Proportional noise: normal, with a standard deviation that is a fraction of the mean.
-
-    Parameters
-    ----------
-    scale : unnamed PyMC distribution, optional [1]
-        Prior of the fraction; default HalfNormal(0.2).
-    floor : float, optional [unit of the quantity]
-        Standard deviation that is left at a mean of zero; default 0.001 x the largest reading,
-        which `Noise.scaled_to` looks up.
-
-    Returns
-    -------
-    Noise
-
-    Notes
-    -----
-    value ~ Normal(mean, sqrt((scale x mean)^2 + floor^2)): the constant and the proportional part
-    of an assay's error add up in quadrature, Rocke and Lorenzato (1995),
-    doi:10.1080/00401706.1995.10484302
-
-    Examples
-    --------
-    >>> noise = proportional(floor=0.003)
-    >>> round(float(noise.frozen(0.04, {"noise_titer": 0.1}).std()), 6)
-    0.005
-    """
-    if floor is not None and not floor > 0:
-        raise CalibrationError(
-            f"The floor of proportional noise is {floor:g}; expected more than zero, in the unit "
-            "of the quantity. Half the detection limit is a good choice."
-        )
-    return Proportional(_prior("proportional", scale), floor=floor)
-
-
-def lognormal(scale: Any = None) -> Noise:
-    """
-    Noise that is normal on the log scale, around the mean trajectory as its median.
-
-    Parameters
-    ----------
-    scale : unnamed PyMC distribution, optional [1]
-        Prior of the standard deviation of the logarithm, about the coefficient of variation;
-        default HalfNormal(0.2).
-
-    Returns
-    -------
-    Noise
-
-    Notes
-    -----
-    log(value) ~ Normal(log(median), scale), with log(median) = log(f) + arcsinh(mean / (2 f)) and
-    f = 1e-9: equal to the mean wherever it is more than a few f, smooth and positive where a
-    solver overshoots zero. Readings of zero or less are refused; readings below a limit belong to
-    the flag ``below``. Limpert et al. (2001), doi:10.1641/0006-3568(2001)051[0341:LNDATS]2.0.CO;2
-
-    Examples
-    --------
-    >>> float(lognormal().draw(2.0, {"noise_titer": 0.0}, np.random.default_rng(1)).round(9))
-    2.0
-    """
-    return LogNormal(_prior("lognormal", scale))
-
-
-def student_t(scale: Any = None, *, degrees_of_freedom: Any = None) -> Noise:
-    """
-    Additive noise with heavy tails, which an outlier does not impress much.
-
-    Parameters
-    ----------
-    scale : unnamed PyMC distribution, optional [unit of the quantity]
-        Prior of the scale; default HalfNormal(0.5 x standard deviation of the quantified values).
-    degrees_of_freedom : float or unnamed PyMC distribution, optional [1]
-        Fixed, or their prior; default Gamma(2, 0.1).
-
-    Returns
-    -------
-    Noise
-
-    Notes
-    -----
-    value ~ StudentT(degrees_of_freedom, mean, scale). Prior: Juarez and Steel (2010),
-    doi:10.1198/jbes.2009.07145
-
-    Examples
-    --------
-    >>> noise = student_t(degrees_of_freedom=4.0)
-    >>> round(float(noise.frozen(1.0, {"noise_glucose": 0.5}).ppf(0.975)), 6)
-    2.388223
-    """
-    fixed = isinstance(degrees_of_freedom, float | int)
-    if fixed and not degrees_of_freedom > 0:
-        raise CalibrationError(
-            f"Student t noise came with {degrees_of_freedom:g} degrees of freedom; expected more "
-            "than zero. Four is a usual choice, thirty is almost normal."
-        )
-    degrees = degrees_of_freedom if fixed else _prior("student_t", degrees_of_freedom)
-    return StudentT(_prior("student_t", scale), degrees_of_freedom=degrees)
-
-
-def default_noise(rows: pd.DataFrame) -> Noise:
-    """
-    Choose the noise of a quantity that nobody chose one for.
-
-    Where every reading and limit is above zero and the quantified values span more than a factor
-    of three, the error grows with the value: lognormal, or, where something is used up in a run
-    (it ends below a twentieth of what it was), proportional with a floor of a fiftieth of the
-    largest reading, because traces are read with no such relative precision. Otherwise, and where
-    every row brings its own ``sd``, normal.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        As for `Noise.scaled_to`; with ``run`` and ``time_h`` where runs are to be told apart.
-
-    Returns
-    -------
-    Noise
-
-    Examples
-    --------
-    >>> default_noise(pd.DataFrame({"value": [0.3, 8.0], "flag": ["", ""]})).kind
-    'lognormal'
-    >>> default_noise(pd.DataFrame({"value": [0.93, 0.98], "flag": ["", ""]})).kind
-    'normal'
-    """
-    readings = _readings("the quantity", rows)
-    quantified = readings.value[readings.flag == ""]
-    limits = np.where(readings.flag == "between", readings.upper, readings.value)
-    if not quantified.size or np.any(limits <= 0) or np.all(np.isfinite(readings.sd)):
-        return normal()
-    if quantified.max() <= WIDE_RANGE * quantified.min():
-        return normal()
-    if _is_used_up(rows[readings.flag == ""]):
-        return proportional(floor=TRACE * float(quantified.max()))
-    return lognormal()
-
-
-def _is_used_up(rows: pd.DataFrame) -> bool:
-    """Whether the readings of some run fall from their largest to next to nothing."""
-    runs = rows.groupby("run", sort=False) if "run" in rows else [("", rows)]
-    for _, part in runs:
-        ordered = part.sort_values("time_h", kind="stable") if "time_h" in part else part
-        values = ordered["value"].to_numpy(float)
-        if values[values.argmax() :].min() < USED_UP * values.max():
-            return True
-    return False
-
-
-def _prior(kind: str, prior: Any) -> Any:
-    """Accept an unnamed PyMC distribution or nothing."""
-    if prior is None or (isinstance(prior, pt.Variable) and prior.owner is not None):
-        return prior
-    raise CalibrationError(
-        f"{kind}({prior!r}): expected an unnamed PyMC distribution as prior, such as "
-        "pm.HalfNormal.dist(0.1). A known standard deviation belongs in the data's sd column."
-    )
-
-
-def _readings(quantity: str, rows: pd.DataFrame) -> Readings:
-    """Take the arrays out of a frame and check that they can be used."""
-
-    def column(name: str) -> np.ndarray:
-        if name not in rows:
-            return np.full(len(rows), np.nan)
-        return rows[name].to_numpy(float, copy=True)
-
-    value, upper, sd = column("value"), column("value_upper"), column("sd")
-    flag = rows["flag"].to_numpy(str) if len(rows) else np.zeros(0, dtype=str)
-    for wrong, what, what_to_do in (
-        (~np.isfinite(value), "has no finite value", "Leave out rows without a value."),
-        ((sd <= 0) | np.isinf(sd), "has an sd that is not above zero", "Leave unknown sd blank."),
-        (
-            (flag == "between") & ~(upper > value),
-            "is flagged 'between' but value_upper is not above value",
-            "Give the band as value and value_upper.",
-        ),
-        (flag == "excluded", "is excluded", "Leave out excluded rows."),
-    ):
-        if np.any(wrong):
-            raise DataError(
-                f"{_where(rows, np.flatnonzero(wrong)[0])}{quantity} {what}. {what_to_do}"
-            )
-    return Readings(value, upper, flag, sd)
-
-
-def _where(rows: pd.DataFrame, place: int) -> str:
-    """Run and hour of a row, as the beginning of a sentence."""
-    if "run" not in rows or "time_h" not in rows:
-        return f"Row {place + 1}: "
-    row = rows.iloc[place]
-    return f"Run {row['run']!r} at {row['time_h']:g} h: "

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from bayesbio.errors import CalibrationError, DataError
-from bayesbio.inference.noise import (
+from bayesbio.inference import (
     Noise,
     default_noise,
     lognormal,
