@@ -207,9 +207,10 @@ def _by_sobol_sequence(
 def _ratios(moments: np.ndarray, size: int) -> dict[str, np.ndarray]:
     """Divide mean contributions by the variance; rows of moments are resamples."""
     variance = moments[:, 1] / 2.0 - (moments[:, 0] / 2.0) ** 2
-    shares = moments[:, 2:] / variance[:, None]
+    shares = moments[:, 2 : 2 + 2 * size] / variance[:, None]
+    walked = moments[:, 2 + 2 * size :]  # adds up to half the mean squared difference of two ends
     return {
         "first_order": shares[:, :size],
-        "total": shares[:, size : 2 * size],
-        "shapley": shares[:, 2 * size :],
+        "total": shares[:, size:],
+        "shapley": walked / walked.sum(axis=1, keepdims=True),
     }

@@ -139,9 +139,14 @@ def test_what_cannot_be_adjusted_for_is_said():
 
 def test_a_hundred_nodes_are_adjusted_for_within_seconds():
     network = random_network(100, 0.08, seed=5)
+    cause, effect = network.order[50], network.order[-1]
     start = time.perf_counter()
-    chosen = adjustment_set(network, network.order[20], network.order[-1])
+    chosen = adjustment_set(network, cause, effect)
     assert time.perf_counter() - start < 5.0
-    graph = to_graph(network)
-    assert graph.number_of_nodes() == 100
-    assert not set(chosen) & set(network.descendants(network.order[20]))
+    assert chosen and not set(chosen) & set(network.descendants(cause))
+    posterior = random_posterior(network, seed=5)
+    _, covariance = posterior.moments([effect, cause, *chosen], standardised=True)
+    slope = np.linalg.solve(covariance[0, 1:, 1:], covariance[0, 0, 1:])[0]
+    total = posterior.total_effects(effect)[0, 0, posterior.place(cause)]
+    assert_allclose(slope, total, atol=1e-8)
+    assert to_graph(network).number_of_nodes() == 100

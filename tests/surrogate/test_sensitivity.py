@@ -109,12 +109,10 @@ def test_shares_of_a_linear_gaussian_function_are_squared_effects():
     assert_allclose(exact.attrs["variance"], 34.0, rtol=0.02)
 
 
-@pytest.mark.parametrize(
-    ("method", "tolerance"), [("polynomial_chaos", 1e-9), ("sobol", 0.03)], ids=["chaos", "sobol"]
-)
-def test_shapley_shares_add_up_to_one(method, tolerance):
-    shares = global_sensitivity(g_function, UNIT, method=method, n=2**10, draws=50)
-    assert_allclose(shares["shapley"].sum(), 1.0, atol=tolerance)
+@pytest.mark.parametrize(("method", "n"), [("polynomial_chaos", 200), ("sobol", 2**10)])
+def test_shapley_shares_add_up_to_one(method, n):
+    shares = global_sensitivity(g_function, UNIT, method=method, n=n, draws=50)
+    assert_allclose(shares["shapley"].sum(), 1.0, rtol=1e-9)
     assert dict(shares.sizes) == {"input": 4, "bound": 2}
 
 
