@@ -371,6 +371,18 @@ class NetworkPosterior:
 
         return value_of_information(self, actions, **options)
 
+    def to_pgmpy(self) -> Any:
+        """Give the posterior-mean network to pgmpy, standardised; see `to_linear_gaussian`."""
+        from bayesbio.network.graph_tools import to_linear_gaussian
+
+        return to_linear_gaussian(self)
+
+    def to_discrete(self, **options: Any) -> Any:
+        """Cut nodes into bins for exact diagnostic questions; see `discretise`."""
+        from bayesbio.network.discrete import discretise
+
+        return discretise(self, **options)
+
     def thinned(self, draws: int) -> NetworkPosterior:
         """Keep at most so many draws, evenly spaced, as one chain."""
         if draws >= self.draws:
