@@ -70,11 +70,10 @@ def augment(
     ]
     censored = data.below | data.above
     missing = np.isnan(data.scores)
-    patterns, member = np.unique(missing, axis=0, return_inverse=True)
+    counts = missing.sum(axis=1)
     holes = [
-        (np.flatnonzero(member.ravel() == k), np.flatnonzero(pattern))
-        for k, pattern in enumerate(patterns)
-        if pattern.any()
+        (lines := np.flatnonzero(counts == count), np.nonzero(missing[lines])[1].reshape(-1, count))
+        for count in np.unique(counts[counts > 0]).tolist()
     ]
     beyond = [
         (k, np.flatnonzero(censored[:, k]), np.where(data.below[censored[:, k], k], 1.0, -1.0))
@@ -145,16 +144,16 @@ def _fill(
     precision: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Draw the missing cells of rows that miss the same ones, given what was read."""
+    """Draw the missing cells, shape (lines, count), of rows that miss equally many."""
+    lead = lines[:, None]
     off = rows[:, lines] - mean[:, None, :]
-    off[:, :, cells] = 0.0
-    pull = np.swapaxes(off @ precision[:, :, cells], 1, 2)
-    block = precision[:, cells[:, None], cells]
-    factor = np.swapaxes(np.linalg.cholesky(block), 1, 2)
+    off[:, np.arange(len(lines))[:, None], cells] = 0.0
+    pull = np.take_along_axis(off @ precision, cells[None], axis=2)[..., None]
+    block = precision[:, cells[:, :, None], cells[:, None, :]]
+    factor = np.swapaxes(np.linalg.cholesky(block), 2, 3)
     centre = -np.linalg.solve(block, pull)
     white = np.linalg.solve(factor, rng.standard_normal(centre.shape))
-    drawn = mean[:, cells, None] + centre + white
-    rows[:, lines[:, None], cells] = np.swapaxes(drawn, 1, 2)
+    rows[:, lead, cells] = mean[:, cells] + (centre + white)[..., 0]
 
 
 def _truncate(

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from scipy.special import gammaln, logsumexp
 
 # What is believed of a standardised node before data: effects of about the size of its scatter,
@@ -90,7 +89,7 @@ class NormalInverseGamma:
         variance = self.rate / rng.standard_gamma(self.shape, count)
         white = rng.standard_normal((count, len(self.mean)))
         factor = np.linalg.cholesky(self.precision)
-        spread = solve_triangular(factor, white.T, trans="T", lower=True).T
+        spread = white @ np.linalg.inv(factor)
         return self.mean + np.sqrt(variance)[:, None] * spread, variance
 
 

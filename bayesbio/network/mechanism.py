@@ -179,7 +179,8 @@ def _columns(
 ) -> dict[str, np.ndarray]:
     """Give nodes and their parents along the trajectories, on their scales, shape (batches,)."""
     wanted = dict.fromkeys(n for name in nodes for n in (name, *network.parents(name)))
-    times = sorted({network[name].time for name in wanted} - {None})
+    timed = {network[name].time for name in wanted}
+    times = sorted(time for time in timed if time is not None)
     if not times:
         return {}
     told: xr.Dataset = calibration.predict(

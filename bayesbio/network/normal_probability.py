@@ -49,11 +49,12 @@ def box_probability(
     array([[0.333333]])
     """
     draws, cases, width = mean.shape
+    rng = np.random.default_rng(random_seed)
     if width == 2:
         nodes, weights = np.polynomial.legendre.leggauss(points)
         unit, weights = 0.5 * (nodes[:, None] + 1.0), 0.5 * weights
     elif width > 2:
-        engine = qmc.Sobol(width - 1, rng=np.random.default_rng(random_seed))
+        engine = qmc.Sobol(width - 1, scramble=False)
         unit = engine.random_base2(int(np.ceil(np.log2(points))))
         weights = np.full(len(unit), 1.0 / len(unit))
     else:
@@ -65,7 +66,10 @@ def box_probability(
     step = max(1, _BLOCK // (cases * len(unit)))
     for start in range(0, draws, step):
         part = slice(start, start + step)
-        result[part] = _separated(mean[part], factor[part], lower, upper, unit) @ weights
+        nodes_of = np.broadcast_to(unit, (len(mean[part]), *unit.shape))
+        if width > 2:  # shifted anew for each draw, so that errors average out over draws
+            nodes_of = (nodes_of + rng.uniform(size=(len(nodes_of), 1, width - 1))) % 1.0
+        result[part] = _separated(mean[part], factor[part], lower, upper, nodes_of) @ weights
     return result
 
 
@@ -74,22 +78,27 @@ def _separated(
 ) -> np.ndarray:
     """Give the product of conditional probabilities, shape (draws, cases, points)."""
     draws, cases, width = mean.shape
-    white = np.empty((draws, cases, len(unit), width - 1)) if width > 1 else None
+    points = unit.shape[1]
+    white = np.empty((width - 1, draws, cases, points))
     chance: np.ndarray | float = 1.0
     for k in range(width):
         centre = mean[:, :, k, None]
-        if white is not None and k:
-            centre = centre + np.einsum("scpj,sj->scp", white[..., :k], factor[:, k, :k])
+        for j in range(k):
+            centre = centre + white[j] * factor[:, k, j, None, None]
         scale = factor[:, k, k, None, None]
         low, high = (lower[k] - centre) / scale, (upper[k] - centre) / scale
         # From the nearer tail, so that small probabilities keep their digits.
-        flip = low > 0.0
-        first = ndtr(np.where(flip, -high, low))
-        share = ndtr(np.where(flip, -low, high)) - first
+        if np.isinf(upper[k]):
+            first, share, sign = 0.0, ndtr(-low), -1.0
+        elif np.isinf(lower[k]):
+            first, share, sign = 0.0, ndtr(high), 1.0
+        else:
+            sign = np.where(low > 0.0, -1.0, 1.0)
+            near, far = np.where(low > 0.0, -high, low), np.where(low > 0.0, -low, high)
+            first = ndtr(near)
+            share = ndtr(far) - first
         chance = chance * share
-        if white is not None and k < width - 1:
-            place = unit[:, k]
-            inside = first + np.where(flip, 1.0 - place, place) * share
-            drawn = ndtri(np.clip(inside, 1e-300, 1.0 - 1e-16))
-            white[..., k] = np.where(flip, -drawn, drawn)
-    return np.broadcast_to(chance, (draws, cases, len(unit)))
+        if k < width - 1:
+            inside = first + unit[:, None, :, k] * share
+            white[k] = sign * ndtri(np.clip(inside, 1e-300, 1.0 - 1e-16))
+    return np.broadcast_to(chance, (draws, cases, points))

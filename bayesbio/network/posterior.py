@@ -216,8 +216,8 @@ class NetworkPosterior:
         -------
         array, shape (draws, targets, nodes)
         """
-        rows = [self.plan.gradient(self.effects_by_edge, k) for k in self.places(targets)]
-        return np.transpose(np.array(rows), (2, 0, 1))
+        slopes = self.plan.gradients(self.effects_by_edge, self.places(targets))
+        return np.transpose(slopes, (1, 2, 0))
 
     def moments(
         self, names: Sequence[str] | str | None = None, *, standardised: bool = False

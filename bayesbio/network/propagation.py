@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -60,18 +60,17 @@ class Plan:
                 total[k] += np.einsum("ps,ps...->s...", effects[edges], total[parents])
         return total
 
-    def gradient(self, effects: np.ndarray, target: int, stop: Iterable[int] = ()) -> np.ndarray:
-        """
-        Give the total effect of a unit more at each node on one target, shape (nodes, draws).
+    def gradient(self, effects: np.ndarray, target: int) -> np.ndarray:
+        """Give the total effect of a unit more at each node on one target, shape (nodes, draws)."""
+        return self.gradients(effects, np.array([target]))[:, :, 0]
 
-        Paths end at the nodes in ``stop``: their own effect counts, what feeds them does not.
-        """
-        held = set(stop) - {target}
-        slope = np.zeros((len(self.parents), effects.shape[1]))
-        slope[target] = 1.0
-        reached = {target}
-        for k in range(target, -1, -1):
-            if k in reached and k not in held and len(self.parents[k]):
-                slope[self.parents[k]] += slope[k] * effects[self.edges[k]]
+    def gradients(self, effects: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Give total effects on several targets, shape (nodes, draws, targets)."""
+        slope = np.zeros((len(self.parents), effects.shape[1], len(targets)))
+        slope[targets, :, np.arange(len(targets))] = 1.0
+        reached = set(targets.tolist())
+        for k in range(max(reached, default=-1), -1, -1):
+            if k in reached and len(self.parents[k]):
+                slope[self.parents[k]] += effects[self.edges[k]][:, :, None] * slope[k]
                 reached.update(self.parents[k].tolist())
         return slope

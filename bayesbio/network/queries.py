@@ -20,7 +20,7 @@ from bayesbio.network.posterior import NetworkPosterior
 from bayesbio.network.structure import ProcessNetwork
 
 # Numbers held in memory at once.
-_BLOCK = 20_000_000
+_BLOCK = 2_000_000
 
 
 def predict(
@@ -79,9 +79,9 @@ def predict(
     rng = np.random.default_rng(random_seed)
     drawn = np.empty((len(wanted), posterior.draws, len(runs)))
     patterns, member = np.unique(np.isfinite(scores), axis=0, return_inverse=True)
-    step = max(1, _BLOCK // (scores.size + 1))
     for number, read in enumerate(patterns):
         rows, places = np.flatnonzero(member.ravel() == number), np.flatnonzero(read)
+        step = max(1, _BLOCK // (len(read) * (len(rows) + len(places))))
         for start in range(0, posterior.draws, step):
             part = slice(start, start + step)
             given = scores[np.ix_(rows, places)]
@@ -509,20 +509,29 @@ def _conditioned(
     values = posterior.plan.forward(effects, start)
     if not len(places):
         return values
-    rows = np.array([posterior.plan.gradient(effects, int(k)) for k in places])
-    shared = posterior.plan.forward(effects, np.transpose(rows, (1, 2, 0)) * variance[:, :, None])
+    paths = posterior.plan.gradients(effects, places)
+    shared = posterior.plan.forward(effects, paths * variance[:, :, None])
     off = given.T[None] - np.swapaxes(values[places], 0, 1)
     pull = _gain(np.swapaxes(shared[places], 0, 1), off)
-    return values + np.einsum("kse,ser->ksr", shared, pull)
+    return values + np.swapaxes(np.swapaxes(shared, 0, 1) @ pull, 0, 1)
 
 
 def _gain(covariance: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solve covariance x = right for every draw; readings that say the same are allowed."""
     try:
-        np.linalg.cholesky(covariance)
-        return np.linalg.solve(covariance, right)
+        factor = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
         return np.linalg.pinv(covariance, rcond=1e-12, hermitian=True) @ right
+    # Substitution for all draws at once: LAPACK solves them one by one, on quarrelling threads.
+    solved = np.array(np.broadcast_to(right, (*covariance.shape[:2], right.shape[2])))
+    size = covariance.shape[1]
+    for rows in (range(size), range(size - 1, -1, -1)):
+        for i in rows:
+            done = slice(0, i) if rows.step > 0 else slice(i + 1, size)
+            part = factor[:, i, done] if rows.step > 0 else factor[:, done, i]
+            solved[:, i] -= (part[:, None, :] @ solved[:, done])[:, 0]
+            solved[:, i] /= factor[:, i, i, None]
+    return solved
 
 
 def _leaving(centre: np.ndarray, spread: np.ndarray, bounds: np.ndarray) -> np.ndarray:
@@ -534,7 +543,7 @@ def _leaving(centre: np.ndarray, spread: np.ndarray, bounds: np.ndarray) -> np.n
     if len(bounds) == 1:
         return np.array([told[0], told[0]])
     cases = centre.shape[0] * centre.shape[1] * len(bounds)
-    points = int(np.clip(2e7 / cases, 16, 64 if len(bounds) == 2 else 1024))
+    points = int(np.clip(2e7 / cases, 8, 32 if len(bounds) == 2 else 1024))
     return np.array([*told, 1.0 - box_probability(centre, spread, low, high, points=points)])
 
 
@@ -560,8 +569,8 @@ def _on_grid(
 
 def _slopes(posterior: NetworkPosterior, targets: np.ndarray, held: list[str]) -> np.ndarray:
     """Give the effect of each held node on each target, shape (held, targets, draws)."""
-    rows = np.array([posterior.plan.gradient(posterior.effects_by_edge, int(k)) for k in targets])
-    return np.swapaxes(rows[:, posterior.places(held)], 0, 1)
+    slopes = posterior.plan.gradients(posterior.effects_by_edge, targets)
+    return np.swapaxes(slopes[posterior.places(held)], 1, 2)
 
 
 def _scored(

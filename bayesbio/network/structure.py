@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from bayesbio.data.specification import Specification
 from bayesbio.errors import DataError, ModelError
@@ -133,7 +134,7 @@ class Node:
         if self.scale == "log":
             return np.exp(given)
         if self.scale == "logit":
-            return 0.5 * (1.0 + np.tanh(0.5 * given))
+            return expit(given)
         return given
 
     def limits(self) -> tuple[float, float]:
