@@ -123,8 +123,9 @@ def leave_one_out(
         shape[usable & ~varied] = 0.0
         weights[usable & ~varied] = 1.0 / len(case.log_likelihood)
         if varied.any():
+            # takes log likelihoods, and turns them into the log ratios of leaving out by itself
             logarithms, shape[varied] = array_stats.psislw(
-                -case.log_likelihood[:, varied].T, r_eff=efficiency, axis=-1
+                case.log_likelihood[:, varied].T, r_eff=efficiency, axis=-1
             )
             weights[varied] = np.exp(logarithms)
             weights[varied] /= weights[varied].sum(axis=1, keepdims=True)

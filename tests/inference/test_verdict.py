@@ -2,6 +2,7 @@
 
 import json
 
+import arviz as az
 import numpy as np
 import pytest
 import xarray as xr
@@ -215,7 +216,7 @@ def test_a_censored_row_that_every_draw_is_certain_of_is_no_outlier():
     rng = np.random.default_rng(3)
     dims, rows = ("chain", "draw", "glucose_row"), ("glucose_row",)
     draws = rng.normal(1.0, 0.1, size=(4, 250, 3))
-    likelihood = -0.5 * ((draws - 1.0) / 0.1) ** 2
+    likelihood = 0.1 * rng.normal(size=draws.shape)
     likelihood[..., 2] = 0.0  # below its limit with probability one
     tree = xr.DataTree.from_dict(
         {
@@ -226,3 +227,26 @@ def test_a_censored_row_that_every_draw_is_certain_of_is_no_outlier():
         }
     )
     assert verdict_of(tree)["Pareto k"].passed
+
+
+def test_pareto_k_is_that_of_arviz():
+    """Two roads: our check and az.loo, on a posterior with one far outlier."""
+    rng = np.random.default_rng(5)
+    values = np.append(rng.normal(size=20), 9.0)
+    location = rng.normal(values.mean(), 1.0 / np.sqrt(21), size=(4, 500))
+    rows, dims = ("glucose_row",), ("chain", "draw", "glucose_row")
+    likelihood = norm.logpdf(values, location[..., None], 1.0)
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset({"location": (("chain", "draw"), location)}),
+            "posterior_predictive": xr.Dataset(
+                {"glucose": (dims, location[..., None] + rng.normal(size=(4, 500, 21)))}
+            ),
+            "log_likelihood": xr.Dataset({"glucose": (dims, likelihood)}),
+            "observed_data": xr.Dataset({"glucose": (rows, values)}),
+        }
+    )
+    expected = az.loo(tree, pointwise=True, reff=1.0).pareto_k.max()
+    found = verdict_of(tree)["Pareto k"].value
+    assert abs(found - float(expected)) < 0.05
+    assert found > 0.2
