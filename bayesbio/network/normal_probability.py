@@ -80,7 +80,7 @@ def _separated(
     draws, cases, width = mean.shape
     points = unit.shape[1]
     white = np.empty((width - 1, draws, cases, points))
-    chance: np.ndarray | float = 1.0
+    chance = np.ones((draws, cases, 1))
     for k in range(width):
         centre = mean[:, :, k, None]
         for j in range(k):
@@ -88,6 +88,8 @@ def _separated(
         scale = factor[:, k, k, None, None]
         low, high = (lower[k] - centre) / scale, (upper[k] - centre) / scale
         # From the nearer tail, so that small probabilities keep their digits.
+        sign: np.ndarray | float
+        first: np.ndarray | float
         if np.isinf(upper[k]):
             first, share, sign = 0.0, ndtr(-low), -1.0
         elif np.isinf(lower[k]):
