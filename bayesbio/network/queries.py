@@ -221,11 +221,11 @@ def intervene(
     >>> intervene(known, {"feed": [1.0, 3.0]}, noise=False)["titer"].squeeze().values
     array([3., 7.])
     """
-    cut, grid, moves = _on_grid(posterior, do)
     if targets is None:
-        below = posterior.network.descendants(*do)
+        below = [name for name in posterior.network.descendants(*do) if name not in do]
         judged = [name for name in below if posterior.network[name].role == "CQA"]
         targets = judged or below
+    cut, grid, moves = _on_grid(posterior, do, [targets] if isinstance(targets, str) else targets)
     wanted = cut.places(targets)
     start = cut.intercept.T
     if noise:
@@ -317,7 +317,7 @@ def probability_out_of_specification(
     ----------
     posterior : NetworkPosterior
     targets : sequence of str, optional
-        By default every node with a specification.
+        By default every node with a specification that is not held.
     evidence, until : optional
         What is known of the run, or runs; see `predict`.
     do : mapping, optional
@@ -345,14 +345,15 @@ def probability_out_of_specification(
     0.5
     """
     network = posterior.network
-    chosen = [targets] if isinstance(targets, str) else list(targets or network.specifications)
+    judged = [name for name in network.specifications if name not in (do or {})]
+    chosen = [targets] if isinstance(targets, str) else list(targets or judged)
     if not chosen:
         raise ModelError(
             "No node has a specification, so there is no probability to leave one. Give "
             "Node(..., specification=Specification(...)) to the nodes that are judged."
         )
     limits = np.array([network[name].limits() for name in chosen])
-    cut, grid, moves = _on_grid(posterior, do or {})
+    cut, grid, moves = _on_grid(posterior, do or {}, chosen)
     wanted = cut.places(chosen)
     bounds = (limits - cut.centre[wanted, None]) / cut.spread[wanted, None]
     scores, runs = _scored(cut, evidence, until)
@@ -375,7 +376,7 @@ def probability_out_of_specification(
             gain = _gain(covariance[:, size:, size:], covariance[:, size:, :size])
             off = scores[np.ix_(rows, places)] - mean[:, None, size:]
             middle = middle + off @ gain
-            spread = spread - covariance[:, :size, size:] @ gain
+            spread = _settled(spread - covariance[:, :size, size:] @ gain, spread)
             slope = slope - np.einsum("jes,set->jts", slopes[:, size:], gain)
         for place, row in enumerate(rows):
             centre = middle[:, place, None, :] + np.einsum("jts,jg->sgt", slope, lines)
@@ -440,13 +441,15 @@ def leave_one_out(
             seen, own = table.iloc[rest], table.iloc[[run]]
         fitted = fit_network(network, seen, draws=draws, random_seed=random_seed, **options)
         known = own.to_frame() if isinstance(own, Table) else own
+        read = [str(name) for name in known.columns if name not in wanted]
+        given = own.select(columns=read) if isinstance(own, Table) else own[read]
         label = _runs_of(known, run)
         for time in until:
-            given = known.drop(columns=[name for name in wanted if name in known])
             told = predict(fitted, given, targets=wanted, until=time, random_seed=random_seed + 1)
             for name in wanted:
                 observed = float(known[name].iloc[0])
-                if not np.isfinite(observed):
+                flagged = isinstance(own, Table) and own.flag(name)[0] != ""
+                if flagged or not np.isfinite(observed):
                     continue
                 values = told[name].to_numpy().ravel()
                 low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
@@ -534,6 +537,13 @@ def _gain(covariance: np.ndarray, right: np.ndarray) -> np.ndarray:
     return solved
 
 
+def _settled(spread: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Set to zero what readings leave of the variance of targets that they tell exactly."""
+    left, whole = (np.diagonal(part, axis1=1, axis2=2) for part in (spread, before))
+    open_ones = left > 1e-12 * whole
+    return spread * open_ones[:, :, None] * open_ones[:, None, :]
+
+
 def _leaving(centre: np.ndarray, spread: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     """Give the probability to leave each limit, and any, shape (targets + 1, draws, cases)."""
     low, high = bounds.T
@@ -548,7 +558,7 @@ def _leaving(centre: np.ndarray, spread: np.ndarray, bounds: np.ndarray) -> np.n
 
 
 def _on_grid(
-    posterior: NetworkPosterior, do: Mapping[str, Any]
+    posterior: NetworkPosterior, do: Mapping[str, Any], targets: Sequence[str]
 ) -> tuple[NetworkPosterior, dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Hold nodes; those with several values at their mean score 0, with their values and scores."""
     grid = {
@@ -560,6 +570,8 @@ def _on_grid(
     for name, values in grid.items():
         if values.ndim != 1 or not values.size or not np.isfinite(values).all():
             raise ModelError(f"do={{{name!r}: ...}}: expected a list of finite values, or one.")
+        if name in targets:
+            raise ModelError(f"{name!r} is held at several values, so it is no target; drop it.")
     start = {
         name: float(posterior.values(name, 0.0)) if name in grid else value
         for name, value in do.items()

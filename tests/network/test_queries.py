@@ -209,3 +209,15 @@ def test_prediction_from_the_middle_of_a_batch_uses_what_is_known_by_then():
     early, late = (scores[scores["until"] == time] for time in (24.0, 48.0))
     assert late["crps"].mean() < 0.5 * early["crps"].mean()
     assert scores["covered"].mean() > 0.75
+
+
+def test_a_target_that_is_read_or_held_is_in_or_out_of_its_limits():
+    seen = known().probability_out_of_specification(evidence={"y": [0.0, 3.0], "u": [0.1, 0.2]})
+    assert seen.total["y"].values.tolist() == [0.0, 1.0]
+    assert_allclose(seen.total["any"].isel(run=0), seen.total["z"].isel(run=0), atol=1e-6)
+    held = known().probability_out_of_specification(["y", "z"], do={"y": 3.0})
+    assert float(held.total["y"]) == 1.0
+    assert_allclose(held.total["any"], 1.0)
+    assert "y" not in known().probability_out_of_specification(do={"y": 3.0}).draws
+    with pytest.raises(ModelError, match="held at several values"):
+        known().probability_out_of_specification(["y"], do={"y": [0.0, 3.0]})
