@@ -1,5 +1,7 @@
 """Conditioning, intervening and risk against closed forms."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -221,3 +223,22 @@ def test_a_target_that_is_read_or_held_is_in_or_out_of_its_limits():
     assert "y" not in known().probability_out_of_specification(do={"y": 3.0}).draws
     with pytest.raises(ModelError, match="held at several values"):
         known().probability_out_of_specification(["y"], do={"y": [0.0, 3.0]})
+
+
+def test_a_network_of_216_nodes_is_fitted_and_asked_in_seconds():
+    quantities = "abcdef"
+    names = [f"{name}@{hour}" for hour in range(36) for name in quantities]
+    edges = [
+        (f"{parent}@{hour - 1}", f"{child}@{hour}")
+        for hour in range(1, 36)
+        for parent in quantities
+        for child in quantities
+    ]
+    rows = pd.DataFrame(np.random.default_rng(1).normal(size=(30, 216)), columns=names)
+    start = time.perf_counter()
+    fitted = fit_network(ProcessNetwork(names, edges), rows, draws=250, random_seed=1)
+    early = dict.fromkeys(names[:108], 0.1)
+    told = fitted.predict(early, targets=["a@35"], random_seed=1)
+    assert fitted.criticality("a@35", game="total_effect").shares.shape[0] == 1000
+    assert time.perf_counter() - start < 10.0
+    assert np.isfinite(told["a@35"]).all()
