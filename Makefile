@@ -25,10 +25,10 @@ check: $(READY)
 	$(PYTHON) -m pytest -q tests/house/test_layers.py
 
 test: check
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 test-slow: $(READY)
-	$(PYTHON) -m pytest -m "slow or not slow"
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
 # Exact versions and hashes for every platform; edit pyproject.toml, then run this.
 lock: $(READY)
