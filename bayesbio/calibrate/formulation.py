@@ -154,6 +154,12 @@ def formulate(
                 raise ModelError(
                     f"The prior for {name} is {prior}; give a finite number to fix it."
                 )
+            if name.startswith("initial_") and prior < 0:
+                unit = model.units.get(name.removeprefix("initial_"), "1")
+                raise ModelError(
+                    f"priors={{{name!r}: {prior:g}}}: a state starts at zero or more [{unit}]. "
+                    "Give the value it had at the start, or a prior for it."
+                )
             given[name] = float(prior)
             continue
         if prior is not None:

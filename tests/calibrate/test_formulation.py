@@ -76,6 +76,7 @@ def test_fewer_readings_than_parameters_is_a_warning():
         ({"vary": {"maximum_growth_rate": "clon"}}, DataError, "Did you mean 'clone'"),
         ({"vary": {"growth": "run"}}, ModelError, "vary for 'growth'"),
         ({"vary": {"initial_substrate": "run"}}, ModelError, "given by the runs"),
+        ({"priors": {"initial_biomass": -1.0}}, ModelError, "starts at zero or more"),
         ({"noise": {"titer": "normal"}}, ModelError, "noise for 'titer'"),
         ({"noise": {"biomass": "gaussian"}}, ModelError, "use one of normal"),
         ({"vary": "run"}, ModelError, "vary='run' was not understood"),
