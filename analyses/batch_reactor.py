@@ -26,7 +26,7 @@ arguments = ArgumentParser(description=__doc__)
 arguments.add_argument("--quick", action="store_true", help="fewer draws and folds")
 arguments.add_argument("--out", type=Path, default=Path("reports"), help="folder of the reports")
 options, _ = arguments.parse_known_args()  # a notebook brings arguments of its own
-draws = dict(draws=500, tune=400) if options.quick else dict(draws=1500)
+draws = dict(draws=800, tune=500) if options.quick else dict(draws=1500)
 few_draws = dict(draws=250, tune=300, chains=2)  # enough to predict a run that was left out
 
 # %% Read
