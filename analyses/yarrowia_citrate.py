@@ -8,7 +8,6 @@ model: what the runs support is growth to a capacity, and citrate as far as oil 
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ import pandas as pd
 from bayesbio.calibrate import fit, held_out_scores
 from bayesbio.data import read_campaign
 from bayesbio.inference import between, folds, pool_scores
-from bayesbio.mechanistic import Parameter, monod
+from bayesbio.mechanistic import CitrateOnMeasuredOil
 from bayesbio.report import Section, draw_courses, write_report
 from bayesbio.surrogate import baseline_scores
 
@@ -27,67 +26,6 @@ options, _ = arguments.parse_known_args()  # a notebook brings arguments of its 
 draws = dict(draws=700, tune=500) if options.quick else dict(draws=1500, tune=1000)
 few_draws = dict(draws=250, tune=300, chains=2)  # enough to predict a run that was left out
 PUBLISHED_RMSE = 13.6  # g/L, citrate, mean over the runs, with the published constants
-
-
-# %% The model: a culture on measured oil
-class CitrateOnMeasuredOil:
-    """Growth to a capacity and citrate from the cells, both as far as measured oil allows."""
-
-    class State(NamedTuple):
-        """What is balanced."""
-
-        biomass: Any
-        citrate: Any
-
-    class Parameters(NamedTuple):
-        """What is estimated."""
-
-        maximum_growth_rate: Any
-        biomass_capacity: Any
-        oil_monod_constant: Any
-        maximum_formation_rate: Any
-        formation_oil_constant: Any
-        maximum_citrate: Any
-
-    units = {
-        "biomass": "g/L", "citrate": "g/L", "biomass_capacity": "g/L", "maximum_citrate": "g/L",
-        "maximum_growth_rate": "1/h", "maximum_formation_rate": "g/(g h)",
-        "oil_monod_constant": "g/L", "formation_oil_constant": "g/L",
-        "residual_oil": "g/L", "dilution_rate": "1/h",
-    }  # fmt: skip
-    inputs = ("residual_oil", "dilution_rate")
-    settings = ()
-    defaults = {
-        "maximum_growth_rate": Parameter(0.1, 0.6, "around the published 0.384 1/h"),
-        "biomass_capacity": Parameter(45.0, 110.0, "dry mass that such cultures reach"),
-        "oil_monod_constant": Parameter(0.02, 2.0, "published 0.043 g/L, widened upwards"),
-        "maximum_formation_rate": Parameter(0.005, 0.08, "assumed: 100 g/L by 60 g/L in days"),
-        "formation_oil_constant": Parameter(0.3, 20.0, "assumed: from traces to the usual level"),
-        "maximum_citrate": Parameter(130.0, 400.0, "published 131 g/L, widened upwards"),
-    }
-
-    def rates(self, time, state, parameters, inputs, settings):
-        """Rates per biomass."""
-        growth = monod(
-            inputs.residual_oil,
-            maximum_rate=parameters.maximum_growth_rate,
-            half_saturation=parameters.oil_monod_constant,
-        )
-        formation = monod(
-            inputs.residual_oil,
-            maximum_rate=parameters.maximum_formation_rate,
-            half_saturation=parameters.formation_oil_constant,
-        )
-        grown = state.biomass / parameters.biomass_capacity
-        left = 1 - state.citrate / parameters.maximum_citrate
-        return {"growth": growth * (1 - grown), "formation": formation * grown * left}
-
-    def derivatives(self, time, state, parameters, inputs, settings, rates):
-        """Balances of a vessel that feed and base dilute."""
-        return self.State(
-            biomass=(rates["growth"] - inputs.dilution_rate) * state.biomass,
-            citrate=rates["formation"] * state.biomass - inputs.dilution_rate * state.citrate,
-        )
 
 
 # %% Read: dry mass is optical density / 4; the volume without samples says how feeds diluted

@@ -2,6 +2,7 @@
 
 from bayesbio.mechanistic.batch_culture import BatchCulture
 from bayesbio.mechanistic.batch_reactor import BatchReactor
+from bayesbio.mechanistic.citrate_on_measured_oil import CitrateOnMeasuredOil
 from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.functions import constant, exp, log, smooth_maximum, sqrt, tanh
 from bayesbio.mechanistic.growth_curve import (
@@ -45,6 +46,7 @@ __all__ = [
     "BaranyiRoberts",
     "BatchCulture",
     "BatchReactor",
+    "CitrateOnMeasuredOil",
     "Contois",
     "FedBatchCulture",
     "Gompertz",

@@ -10,6 +10,7 @@ from typing import Any
 from bayesbio.errors import ModelError
 from bayesbio.mechanistic.batch_culture import BatchCulture
 from bayesbio.mechanistic.batch_reactor import BatchReactor
+from bayesbio.mechanistic.citrate_on_measured_oil import CitrateOnMeasuredOil
 from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.growth_curve import GrowthCurve
 from bayesbio.mechanistic.mammalian_fed_batch import MammalianFedBatch
@@ -21,6 +22,7 @@ MODELS: Mapping[str, type[Any]] = {
     model.__name__: model
     for model in (
         BatchReactor,
+        CitrateOnMeasuredOil,
         BatchCulture,
         FedBatchCulture,
         MammalianFedBatch,

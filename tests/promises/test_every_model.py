@@ -17,6 +17,7 @@ from bayesbio.errors import ModelError, UnitError
 from bayesbio.mechanistic import (
     BatchCulture,
     BatchReactor,
+    CitrateOnMeasuredOil,
     FedBatchCulture,
     GrowthCurve,
     MammalianFedBatch,
@@ -48,6 +49,7 @@ EVERY_MODEL = [
     MammalianFedBatch(
         glutamine=False, lactate=False, ammonium=False, titer=False, dead_cells=False, feed=False
     ),
+    CitrateOnMeasuredOil(),
     YarrowiaFedBatch(),
     YarrowiaFedBatch(lipid=False),
     YarrowiaFedBatch(nitrogen=False),
