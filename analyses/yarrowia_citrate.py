@@ -73,6 +73,7 @@ scores = pool_scores(
     )
 )  # fmt: skip
 beside = scores["crps"].unstack("quantity").sort_values("citrate")  # one method a row
+beside.columns = [f"{quantity} [g/L]" for quantity in beside.columns]
 beside["coverage_90"] = scores["coverage_90"].groupby("model").mean()
 print(beside)
 
@@ -97,8 +98,7 @@ compared = (
     + (
         "on these runs the mechanism predicts better."
         if crps["mechanism"] < crps[best]
-        else "for interpolating between such runs the mechanism does not pay; it pays where a run "
-        "is starved or fed as none was before."
+        else "between runs as alike as these, the mechanism does not pay."
     )
 )
 effects = calibration.summary()
@@ -138,7 +138,10 @@ page = write_report(
             "and correlated in time, so the intervals of single parameters are too narrow, and the "
             "noise estimated here is mostly misfit. Predictions of a left-out run use its measured "
             f"oil, which would have to be planned for a run to come. {compared}",
-            table=rmse.rename(columns="RMSE {} [g/L]".format).round(1),
+            table=rmse.rename(columns="RMSE {} [g/L]".format)
+            .round(1)
+            .rename_axis("run")
+            .reset_index(),
         ),
     ],
     scores=beside,
