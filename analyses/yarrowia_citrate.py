@@ -57,7 +57,7 @@ belief = dict(
 )
 calibration = fit(campaign, model, **belief, **draws, random_seed=20260501)
 
-# %% Check, beside methods that know nothing but the data
+# %% Check: beside methods that know nothing but the data
 print(calibration.check())
 left_out = folds(campaign)[: 3 if options.quick else None]
 quantities = ("citrate", "biomass")
