@@ -50,8 +50,8 @@ def provenance(result: Any) -> dict[str, str]:
 
     Parameters
     ----------
-    result : Calibration
-        Its campaign, seed, options and draws are read.
+    result : Calibration, or another posterior of the house
+        Its data, seed, draws and, where it has them, model and options are read.
 
     Returns
     -------
@@ -63,12 +63,15 @@ def provenance(result: Any) -> dict[str, str]:
     ``provenance(calibration)["Seed"]``
     """
     posterior = result.posterior["posterior"]
+    model = getattr(result, "model", None)
     told = {
-        "Data (SHA-256)": result.campaign.hash,
+        "Data (SHA-256)": data_hash(result),
         "Posterior (SHA-256)": result.hash,
         "Seed": str(result.random_seed),
         "Draws": f"{posterior.sizes['chain']} chains of {posterior.sizes['draw']}",
-        "Model": f"{type(result.model).__name__}({_options(result.model)})",
+        "Model": type(result).__name__
+        if model is None
+        else f"{type(model).__name__}({_options(model)})",
     }
     seconds = posterior.attrs.get("sampling_time")
     if seconds is not None:
@@ -76,9 +79,14 @@ def provenance(result: Any) -> dict[str, str]:
     told |= {
         words: json.dumps(result.options[name], ensure_ascii=False)
         for name, words in OPTIONS.items()
-        if result.options.get(name) not in (None, {}, [])
+        if getattr(result, "options", {}).get(name) not in (None, {}, [])
     }
     return told | environment()
+
+
+def data_hash(result: Any) -> str:
+    """Hash of the data that a result was learned from."""
+    return str(result.data_hash if hasattr(result, "data_hash") else result.campaign.hash)
 
 
 def environment() -> dict[str, str]:

@@ -1,11 +1,12 @@
-"""From a calibration to a report that a colleague can check."""
+"""From a result to a report that a colleague can check."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,19 @@ from bayesbio.report.figures import draw_courses, draw_effects, draw_predictive
 from bayesbio.report.labels import number, unit_text
 from bayesbio.report.labels import title as words
 from bayesbio.report.page import Picture, render_page, table_html
-from bayesbio.report.provenance import provenance
+from bayesbio.report.provenance import data_hash, provenance
 from bayesbio.report.section import Section
 
 __all__ = ["sentence", "write_quick_look", "write_report"]
 
 GRID = 61  # times at which a course is drawn
+MOST_ROWS = 100  # of a table of parameters
+EVIDENCE = (
+    *("predictive", "loo_pit", "groups", "effects", "trade_offs", "priors"),  # of a calibration
+    *("equations", "model_name", "data"),
+    *("summary", "left_out", "noticed"),  # of any other posterior
+    "sampling",
+)
 
 
 def sentence(calibration: Any, parameter: str) -> str:
@@ -105,13 +113,16 @@ def write_report(
     ----------
     path : path
         Folder of the report; made when missing.
-    result : Calibration
-        What stands behind the answer.
+    result : Calibration, or another posterior of the house
+        What stands behind the answer. It has ``check()``, ``summary()``, ``posterior``, ``hash``,
+        ``random_seed`` and ``data_hash``, and may have ``noticed``, sentences about its data. A
+        calibration also shows its courses, equations and data.
     answer : str
         What the reader came for, in a sentence or two (see `sentence`).
     show : Dataset or Figure, optional
         The figure under the answer: a prediction, drawn with the data where runs agree in name,
-        or any figure. The calibrated courses with their data by default.
+        or any figure. The calibrated courses with their data by default; a result that is not a
+        calibration needs a figure.
     title : str, optional
         The question; made from the folder's name by default.
     sections : sequence of Section
@@ -126,26 +137,36 @@ def write_report(
     Path
         The page, ``index.html`` in the folder.
 
+    Raises
+    ------
+    TypeError
+        If `show` cannot be drawn.
+
     Examples
     --------
     ``write_report("reports/growth", calibration, answer=sentence(calibration, "death_rate"))``
     """
     folder = Path(path)
-    campaign, tree = result.campaign, result.posterior
     verdict = result.check()
     summary = result.summary()
-    prediction = _courses(result)
-    measured = [name for name in campaign.quantities if name in prediction]
-    draws = tree["posterior"].to_dataset()
-    scalars = [str(name) for name in summary.index if name in draws and draws[name].ndim == 2]
-
     pictures: list[Picture] = []
 
     def picture(figure: Figure, name: str, words: str) -> Picture:
         pictures.append(Picture.of(figure, name=name, words=words))
         return pictures[-1]
 
-    head = _head_figure(show, prediction, campaign)
+    if _is_calibration(result):
+        prediction = _courses(result)
+        head = _head_figure(show, prediction, result.campaign)
+        evidence = partial(_calibration_evidence, result, summary, prediction)
+    elif isinstance(show, Figure):
+        head = show
+        evidence = partial(_posterior_evidence, result, summary)
+    else:
+        raise TypeError(
+            f"show is a {type(show).__name__}; the report of a {type(result).__name__} opens with "
+            "a Matplotlib figure: write_report(..., show=figure)."
+        )
     content: dict[str, Any] = {
         "title": " ".join((title or folder.name.replace("_", " ").capitalize()).split()),
         "answer": answer,
@@ -164,36 +185,9 @@ def write_report(
             for section in sections
         ],
         "scores": None if scores is None else table_html(scores),
-        "predictive": [
-            picture(
-                draw_predictive(prediction, campaign, name),
-                f"predictive_{name}",
-                f"Predicted and measured {name.replace('_', ' ')} in every run",
-            )
-            for name in measured
-        ],
-        "effects": [
-            picture(figure, name, f"{words(name)}: median, 50 % and 90 % intervals.")
-            for name, figure in _effects(result)
-        ],
-        "groups": parameter_groups(result, summary),
-        "priors": table_html(prior_table(result)),
-        "trade_offs": _table_or_none(trade_offs(result, scalars)),
-        "sampling": [
-            picture(draw_traces(tree, scalars), "trace", "Marginals and paths of the chains"),
-            picture(draw_ranks(tree, scalars), "rank", "Rank plots of the chains"),
-            picture(draw_energy(tree), "energy", "Energy of the sampler"),
-        ],
-        "loo_pit": None,
-        "equations": equation_blocks(result.model),
-        "model_name": type(result.model).__name__,
-        "data": _card(campaign, result.options["findings"]),
         "provenance": provenance(result),
     }
-    judged = _uncensored(tree, measured)
-    if judged is not None:
-        figure = draw_loo_pit(judged, [str(name) for name in judged["observed_data"].data_vars])
-        content["loo_pit"] = picture(figure, "loo_pit", "LOO-PIT by quantity")
+    content |= dict.fromkeys(EVIDENCE) | evidence(picture)
 
     html = render_page("report.html", content, pictures)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
@@ -250,6 +244,79 @@ def write_quick_look(path: str | os.PathLike[str], look: Any) -> Path:
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render_page("quick_look.html", content, pictures), encoding="utf-8")
     return page
+
+
+def _is_calibration(result: Any) -> bool:
+    """Tell a calibrated process model, whose courses and equations can be shown, from the rest."""
+    model = getattr(result, "model", None)
+    return hasattr(model, "derivatives") or hasattr(model, "solution")
+
+
+def _calibration_evidence(
+    result: Any,
+    summary: pd.DataFrame,
+    prediction: xr.Dataset,
+    picture: Callable[[Figure, str, str], Picture],
+) -> dict[str, Any]:
+    """Show what stands behind a calibration: predictions, parameters, equations, chains, data."""
+    campaign, tree = result.campaign, result.posterior
+    measured = [name for name in campaign.quantities if name in prediction]
+    draws = tree["posterior"].to_dataset()
+    scalars = [str(name) for name in summary.index if name in draws and draws[name].ndim == 2]
+    content: dict[str, Any] = {
+        "predictive": [
+            picture(
+                draw_predictive(prediction, campaign, name),
+                f"predictive_{name}",
+                f"Predicted and measured {name.replace('_', ' ')} in every run",
+            )
+            for name in measured
+        ],
+        "effects": [
+            picture(figure, name, f"{words(name)}: median, 50 % and 90 % intervals.")
+            for name, figure in _effects(result)
+        ],
+        "groups": parameter_groups(result, summary),
+        "priors": table_html(prior_table(result)),
+        "trade_offs": _table_or_none(trade_offs(result, scalars)),
+        "sampling": _sampling(tree, scalars, picture),
+        "equations": equation_blocks(result.model),
+        "model_name": type(result.model).__name__,
+        "data": _card(campaign, result.options["findings"]),
+    }
+    judged = _uncensored(tree, measured)
+    if judged is not None:
+        figure = draw_loo_pit(judged, [str(name) for name in judged["observed_data"].data_vars])
+        content["loo_pit"] = picture(figure, "loo_pit", "LOO-PIT by quantity")
+    return content
+
+
+def _posterior_evidence(
+    result: Any, summary: pd.DataFrame, picture: Callable[[Figure, str, str], Picture]
+) -> dict[str, Any]:
+    """Show what stands behind any other posterior: its parameters, its chains, what was noticed."""
+    tree = result.posterior
+    draws = tree["posterior"].to_dataset()
+    scalars = [str(name) for name, values in draws.data_vars.items() if values.ndim == 2]
+    sampled = "sample_stats" in tree.children and bool(scalars)
+    table = summary.head(MOST_ROWS).copy()
+    table.index = pd.Index([words(str(name)) for name in table.index], name="parameter")
+    return {
+        "summary": table_html(table),
+        "left_out": len(summary) - len(table),
+        "sampling": _sampling(tree, scalars, picture) if sampled else (),
+        "noticed": [str(sentence) for sentence in getattr(result, "noticed", ())],
+    }
+
+
+def _sampling(
+    tree: xr.DataTree, scalars: Sequence[str], picture: Callable[[Figure, str, str], Picture]
+) -> tuple[Picture, ...]:
+    return (
+        picture(draw_traces(tree, scalars), "trace", "Marginals and paths of the chains"),
+        picture(draw_ranks(tree, scalars), "rank", "Rank plots of the chains"),
+        picture(draw_energy(tree), "energy", "Energy of the sampler"),
+    )
 
 
 def _courses(result: Any) -> xr.Dataset:
@@ -330,14 +397,15 @@ def _metrics(result: Any, summary: pd.DataFrame, verdict: Any) -> dict[str, Any]
     for item in verdict.items:
         slug = re.sub(r"[^a-z0-9]+", "_", item.name.lower()).strip("_")
         told[f"verdict_{slug}"] = _plain(item.value)
+    if _is_calibration(result):
+        told["runs"] = len(result.campaign)
+        told["observations"] = int((result.campaign.to_frame()["flag"] != "excluded").sum())
     told |= {
-        "runs": len(result.campaign),
-        "observations": int((result.campaign.to_frame()["flag"] != "excluded").sum()),
         "seed": result.random_seed,
-        "data_hash": result.campaign.hash,
+        "data_hash": data_hash(result),
         "posterior_hash": result.hash,
     }
-    for column in ("eti_50", "eti_5", "eti_95"):
+    for column in [name for name in ("eti_50", "eti_5", "eti_95") if name in summary]:
         told |= {f"{name}_{column}": _plain(value) for name, value in summary[column].items()}
     return told
 

@@ -4,6 +4,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from bayesbio.decide import optimal_stop
 from bayesbio.errors import CalibrationError
@@ -118,3 +119,44 @@ def test_an_index_of_nothing_says_how_to_make_a_report(tmp_path):
 def test_sixty_runs_still_fit_on_a_page(many_runs, tmp_path):
     page = write_report(tmp_path / "many", many_runs, answer="Sixty runs.")
     assert page.stat().st_size <= 2_000_000
+
+
+class StubPosterior:
+    """As much of a posterior without a process model as a report reads."""
+
+    hash = "cd" * 32
+    data_hash = "ef" * 32
+    random_seed = 7
+    noticed = ("Two media were measured only once.",)
+
+    def __init__(self, calibration, *, sampled):
+        kept = ["posterior", "sample_stats"] if sampled else ["posterior"]
+        groups = {name: calibration.posterior[name].to_dataset() for name in kept}
+        self.posterior = xr.DataTree.from_dict(groups)
+        self.calibration = calibration
+
+    def check(self):
+        return self.calibration.check()
+
+    def summary(self):
+        return self.calibration.summary()[["unit", "eti_5", "eti_50", "eti_95"]]
+
+
+@pytest.mark.parametrize("sampled", [True, False], ids=["sampled", "exact"])
+def test_a_posterior_without_a_process_model_is_reported_too(calibration, tmp_path, sampled):
+    figure = draw_stopping(optimal_stop(calibration.predict(), value="viable_cell_density"))
+    result = StubPosterior(calibration, sampled=sampled)
+    page = write_report(tmp_path / "law", result, answer="It scales.", show=figure)
+    html = page.read_text(encoding="utf-8")
+    assert html.index("It scales.") < html.index("Two media were measured only once.")
+    assert ('id="sampling"' in html) is sampled
+    assert 'id="equations"' not in html
+    told = json.loads((page.parent / "metrics.json").read_text(encoding="utf-8"))
+    assert (told["data_hash"], told["seed"], told["passed"]) == ("ef" * 32, 7, True)
+    assert "maximum_growth_rate_eti_50" in told
+
+
+def test_a_posterior_without_a_process_model_needs_a_figure(calibration, tmp_path):
+    result = StubPosterior(calibration, sampled=False)
+    with pytest.raises(TypeError, match="opens with a Matplotlib figure"):
+        write_report(tmp_path / "law", result, answer="It scales.")
