@@ -31,7 +31,7 @@ from bayesbio.inference.scores import (
     score_table,
     width,
 )
-from bayesbio.inference.splitting import Fold, folds
+from bayesbio.inference.splitting import Fold, TableFold, folds, table_folds
 from bayesbio.inference.starting import Mode, dispersed_starts, find_mode
 from bayesbio.inference.verdict import Gate, Verdict, VerdictItem
 
@@ -42,6 +42,7 @@ __all__ = [
     "Mode",
     "Noise",
     "Progress",
+    "TableFold",
     "Verdict",
     "VerdictItem",
     "between",
@@ -68,6 +69,7 @@ __all__ = [
     "sample",
     "score_table",
     "student_t",
+    "table_folds",
     "varying",
     "verdict_of",
     "width",

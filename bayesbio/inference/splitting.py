@@ -1,4 +1,4 @@
-"""Which runs are held out together, so that a prediction is tested on what it has not seen."""
+"""Which runs or rows are held out together, so that a prediction meets what it has not seen."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import difflib
 import numpy as np
 
 from bayesbio.data.campaign import Campaign
+from bayesbio.data.table import Table
 from bayesbio.errors import DataError
 
 
@@ -89,4 +90,86 @@ def _setting(campaign: Campaign, name: str, by: str) -> object:
     raise DataError(
         f"Run {name!r} has no setting {by!r} to hold out by; the settings are "
         f"{', '.join(every) or 'none'}. {hint}"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TableFold:
+    """
+    One division of a table into the rows that are learned from and those that are predicted.
+
+    Parameters
+    ----------
+    name : str
+        The group held out, or the number of the part.
+    train, test : Table
+        The other rows, and these.
+    """
+
+    name: str
+    train: Table
+    test: Table
+
+
+def table_folds(
+    table: Table, by: str | None = None, *, number: int = 10, random_seed: int = 0
+) -> tuple[TableFold, ...]:
+    """
+    Hold out each group of rows in turn, or random parts.
+
+    Parameters
+    ----------
+    table : Table
+    by : str, optional
+        A column: rows with the same value are held out together, which is the honest test of
+        predicting a new round, medium or scale. By default random parts.
+    number : int
+        How many random parts; with `by`, the groups are gathered into at most so many parts, each
+        group in one of them (0: every group on its own).
+    random_seed : int
+        Same seed, same parts.
+
+    Returns
+    -------
+    tuple of TableFold
+
+    Raises
+    ------
+    DataError
+        If rows lack the group, or there are not two of them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayesbio.data.table import TableColumn
+    >>> frame = pd.DataFrame({"scale": [2.0, 2.0, 50.0, 500.0]})
+    >>> table = Table(frame, [TableColumn("scale", "group")])
+    >>> [(fold.name, len(fold.train)) for fold in table_folds(table, by="scale")]
+    [('2', 2), ('50', 3), ('500', 3)]
+    """
+    rng = np.random.default_rng(random_seed)
+    if by is None:
+        part = rng.permutation(len(table)) % max(min(number, len(table)), 1)
+        names = [f"part {place + 1}" for place in range(len(np.unique(part)))]
+    else:
+        values = table[by]
+        if any(value != value or value is None for value in values):
+            raise DataError(
+                f"Some rows have no {by!r} to hold out by; fill it in, or drop those rows with "
+                "table.select(...)."
+            )
+        levels = list(dict.fromkeys(values.tolist()))
+        part = np.array([levels.index(value) for value in values], dtype=int)
+        names = [f"{level:g}" if isinstance(level, float) else str(level) for level in levels]
+        if 0 < number < len(levels):
+            part = rng.permutation(len(levels))[part] % number
+            names = [f"part {place + 1}" for place in range(number)]
+    if len(names) < 2:
+        raise DataError(
+            f"Holding out by {by or 'part'!r} needs at least two groups, but the {len(table)} rows "
+            f"make {len(names)}. Hold out by another column, or add rows."
+        )
+    return tuple(
+        TableFold(name, table.select(part != place), table.select(part == place))
+        for place, name in enumerate(names)
     )

@@ -14,11 +14,21 @@ from bayesbio.surrogate.baselines import (
 from bayesbio.surrogate.features import RunFeatures
 from bayesbio.surrogate.polynomial_chaos import PolynomialChaos
 from bayesbio.surrogate.sensitivity import global_sensitivity
+from bayesbio.surrogate.tabular import (
+    TABULAR_BASELINES,
+    FittedTabular,
+    TabularBaseline,
+    TabularFeatures,
+    table_scores,
+    tabular_forecast,
+)
 
 __all__ = [
     "BASELINES",
+    "TABULAR_BASELINES",
     "Baseline",
     "FittedBaseline",
+    "FittedTabular",
     "GaussianProcess",
     "MeanTrajectory",
     "PartialLeastSquares",
@@ -26,6 +36,10 @@ __all__ = [
     "RandomForest",
     "Ridge",
     "RunFeatures",
+    "TabularBaseline",
+    "TabularFeatures",
     "baseline_scores",
     "global_sensitivity",
+    "table_scores",
+    "tabular_forecast",
 ]

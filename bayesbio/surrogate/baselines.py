@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,13 @@ from bayesbio.inference.scores import score_table
 from bayesbio.inference.splitting import Fold
 from bayesbio.inference.splitting import folds as folds_of
 from bayesbio.surrogate.features import RunFeatures
+from bayesbio.surrogate.regressors import (
+    LatentComponents,
+    Regressor,
+    jackknife_draws,
+    standardised,
+)
 
-DRAWS = 1000  # draws of a predictive distribution
 MOST_FOLDS = 10  # with more runs than this, several are left out at a time
 WINDOW = 0.15  # width of the window in which the size of residuals is averaged, in time ranges
 SMALLEST_ERROR = 0.05  # least local size of residuals, in mean sizes
@@ -30,16 +35,6 @@ HUGE = 1e4  # length scale that takes a column out of a kernel, in its standard 
 TUNING_ROWS = 160  # readings, evenly picked, on which the Gaussian process is tuned
 LEAST_PENALTY = 1e-2
 PENALTIES = LEAST_PENALTY * np.logspace(0, 6, 13)
-
-
-class Regressor(Protocol):
-    """A scikit-learn regressor, or what looks like one."""
-
-    def fit(self, features: np.ndarray, target: np.ndarray) -> Any:
-        """Learn from features, shape (rows, columns), and readings, shape (rows,)."""
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Predict readings, shape (rows,)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,18 +84,13 @@ class FittedBaseline:
         times = np.asarray(times, dtype=float)
         rng = np.random.default_rng(random_seed)
         inputs = np.column_stack([times, self.features.of(run, times)])
-        number = len(self.members)
-        centres = np.array([member.predict(inputs) for member, _ in self.members])
-        who = rng.permutation(np.arange(DRAWS) % number)
-        residuals = np.empty((DRAWS, len(times)))
-        for place, (_, own) in enumerate(self.members):
-            chosen = who == place
-            residuals[chosen] = rng.choice(own, size=(chosen.sum(), len(times)))
-        # Few runs tell the size of an error only roughly: Student's correction, per draw, with
-        # enough degrees of freedom for the draws to have a mean and a variance.
-        freedom = max(number - 1, 3)
-        residuals *= np.sqrt(freedom / rng.chisquare(freedom, size=(DRAWS, 1)))
-        return np.maximum(centres[who] + residuals * self.size(times), self.lowest)
+        draws = jackknife_draws(
+            [(member.predict(inputs), own) for member, own in self.members],
+            size=self.size(times),
+            degrees_of_freedom=max(len(self.members) - 1, 3),
+            rng=rng,
+        )
+        return np.maximum(draws, self.lowest)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,7 +246,7 @@ class PartialLeastSquares(Baseline):
         self, inputs: np.ndarray, target: np.ndarray, run: np.ndarray
     ) -> Callable[[np.ndarray], Regressor]:
         def make(components: int) -> Regressor:
-            return _OnSplines(inputs[:, 0], _LatentComponents(components))
+            return _OnSplines(inputs[:, 0], LatentComponents(components))
 
         numbers = range(1, MOST_COMPONENTS + 1)
         return _tuned(inputs, target, run, [partial(make, number) for number in numbers])
@@ -315,7 +305,7 @@ class GaussianProcess(Baseline):
         thin = slice(None, None, 1 + len(target) // TUNING_ROWS)
         level, scale = target.mean(), target.std() or 1.0
         process = GaussianProcessRegressor(kernel, optimizer=None).fit(
-            np.column_stack([_standardised(inputs, inputs), run])[thin],
+            np.column_stack([standardised(inputs, inputs), run])[thin],
             (target[thin] - level) / scale,
         )
 
@@ -467,38 +457,6 @@ class _OnSplines:
         return self.regressor.predict((columns - self.centre) / self.scale)
 
 
-class _LatentComponents:
-    """Partial least squares for one response; it stops early when nothing is left to explain."""
-
-    def __init__(self, components: int) -> None:
-        self.components = components
-
-    def fit(self, features: np.ndarray, target: np.ndarray) -> _LatentComponents:
-        self.centre, self.level = features.mean(axis=0), target.mean()
-        left, response = features - self.centre, target - self.level
-        nothing = 1e-10 * np.linalg.norm(left) * np.linalg.norm(response)
-        directions, loadings, slopes = [], [], []
-        for _ in range(self.components):
-            direction = left.T @ response
-            if np.linalg.norm(direction) <= nothing:
-                break
-            direction /= np.linalg.norm(direction)
-            score = left @ direction
-            directions.append(direction)
-            loadings.append(left.T @ score / (score @ score))
-            slopes.append(response @ score / (score @ score))
-            left = left - np.outer(score, loadings[-1])
-            response = response - slopes[-1] * score
-        self.slope = np.zeros(features.shape[1])
-        if directions:
-            w, p = np.array(directions).T, np.array(loadings).T
-            self.slope = w @ np.linalg.solve(p.T @ w, np.array(slopes))
-        return self
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        return self.level + (features - self.centre) @ self.slope
-
-
 class _Process:
     """Gaussian process whose last column says which run a reading is from."""
 
@@ -509,20 +467,14 @@ class _Process:
         from sklearn.base import clone
 
         self.seen = features
-        columns = np.column_stack([_standardised(features, features), self.run])
+        columns = np.column_stack([standardised(features, features), self.run])
         self.process = clone(self.process).fit(columns, target)
         return self
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         new_run = np.full(len(features), -1)
-        columns = np.column_stack([_standardised(features, self.seen), new_run])
+        columns = np.column_stack([standardised(features, self.seen), new_run])
         return self.process.predict(columns)
-
-
-def _standardised(inputs: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Subtract the mean of what was seen and divide by its standard deviation."""
-    spread = seen.std(axis=0)
-    return (inputs - seen.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 
 
 class _LocalSize:

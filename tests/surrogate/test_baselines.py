@@ -9,7 +9,7 @@ from bayesbio.errors import DataError
 from bayesbio.inference.scores import coverage
 from bayesbio.inference.splitting import Fold, folds
 from bayesbio.surrogate import BASELINES, MeanTrajectory, Ridge, baseline_scores
-from bayesbio.surrogate.baselines import _LatentComponents
+from bayesbio.surrogate.regressors import LatentComponents
 
 
 def virtual_campaign(number, *, seed):
@@ -157,7 +157,7 @@ def test_partial_least_squares_agrees_with_scikit_learn():
     features, target = rng.normal(size=(30, 5)), rng.normal(size=30)
     for number in (1, 3, 5):
         peer = PLSRegression(number, scale=False).fit(features, target).predict(features)
-        ours = _LatentComponents(number).fit(features, target).predict(features)
+        ours = LatentComponents(number).fit(features, target).predict(features)
         assert_allclose(ours, peer.ravel(), rtol=1e-8)
 
 
