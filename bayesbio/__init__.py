@@ -25,6 +25,7 @@ ROOMS = (
     "surrogate",
     "calibrate",
     "network",
+    "scaleup",
     "decide",
     "report",
     "cli",
