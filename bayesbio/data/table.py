@@ -76,11 +76,14 @@ class Table:
         Blank, below, above, between or excluded, for the responses; same index as the frame.
     findings : iterable of Finding
         What reading noticed.
+    uppers : DataFrame, optional
+        Upper limits of cells flagged between, whose lower limit is the value; NaN elsewhere.
 
     Raises
     ------
     DataError
-        If columns and frame do not fit together, or a flag is unknown.
+        If columns and frame do not fit together, a flag is unknown, or the limits of an interval
+        are reversed.
 
     Examples
     --------
@@ -94,6 +97,7 @@ class Table:
     columns: Sequence[TableColumn]
     flags: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     findings: Iterable[Finding] = Findings()
+    uppers: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         columns = tuple(self.columns)
@@ -128,7 +132,21 @@ class Table:
             raise DataError(
                 f"The flag {wrong[0]!r} is unknown; use blank, below, above, between or excluded."
             )
+        uppers = pd.DataFrame(np.nan, index=frame.index, columns=flags.columns, dtype=float)
+        for name in self.uppers.columns:
+            if name not in flags:
+                continue
+            between = flags[name] == "between"
+            uppers.loc[between, name] = self.uppers[name].to_numpy(float)[between]
+            turned = between & (uppers[name] < frame[name])
+            if turned.any():
+                row = int(turned.to_numpy().argmax())
+                raise DataError(
+                    f"Row {row + 1} of {name!r} lies between {frame.at[row, name]:g} and "
+                    f"{uppers.at[row, name]:g}; give the lower limit first."
+                )
         object.__setattr__(self, "frame", frame)
+        object.__setattr__(self, "uppers", uppers)
         object.__setattr__(self, "columns", columns)
         object.__setattr__(self, "flags", flags.astype("str"))
         object.__setattr__(self, "findings", Findings(self.findings))
@@ -175,6 +193,13 @@ class Table:
             return self.flags[name].to_numpy(str, copy=True)
         return np.full(len(self), "", dtype=str)
 
+    def upper(self, name: str) -> np.ndarray:
+        """Give the upper limits of cells flagged between, shape (rows,); NaN elsewhere."""
+        self.column(name)
+        if name in self.uppers:
+            return self.uppers[name].to_numpy(float, copy=True)
+        return np.full(len(self), np.nan)
+
     def __getitem__(self, name: str) -> np.ndarray:
         column = self.column(name)
         values = self.frame[name]
@@ -203,6 +228,7 @@ class Table:
         rows = sorted(
             [_text(self.frame.at[row, name]) for name in names]
             + [str(self.flags.at[row, name]) for name in names if name in self.flags]
+            + [_text(value) for value in self.uppers.loc[row].dropna()]
             for row in self.frame.index
         )
         content = json.dumps([described, rows], sort_keys=True)
@@ -236,7 +262,11 @@ class Table:
             flags = flags.loc[frame.index]
         kept = [self.column(name) for name in names]
         return Table(
-            frame[names].reset_index(drop=True), kept, flags.reset_index(drop=True), self.findings
+            frame[names].reset_index(drop=True),
+            kept,
+            flags.reset_index(drop=True),
+            self.findings,
+            self.uppers.loc[frame.index].reset_index(drop=True),
         )
 
     def replace(self, **changes: Any) -> Table:
@@ -254,6 +284,11 @@ class Table:
             "values": values,
             "flags": {name: self.flags[name].tolist() for name in self.flags},
             "findings": Findings(self.findings).to_list(),
+            "uppers": {
+                name: [None if pd.isna(value) else value for value in self.uppers[name].tolist()]
+                for name in self.uppers
+                if self.uppers[name].notna().any()
+            },
         }
 
     @classmethod
@@ -276,6 +311,7 @@ class Table:
             columns,
             pd.DataFrame(content.get("flags", {})),
             Findings.from_list(content.get("findings", ())),
+            pd.DataFrame(content.get("uppers", {}), dtype=float),
         )
 
 

@@ -1,32 +1,30 @@
 """The process as a Bayesian network: risk, sensitivity, prediction and what to measure next."""
 
+from bayesbio.network.archiving import network_from_archive
 from bayesbio.network.attribution import (
     Criticality,
     covariance_share,
     criticality,
     shapley_effects,
 )
+from bayesbio.network.building import dependencies, slice_campaign
 from bayesbio.network.challenge import challenge_structure
 from bayesbio.network.conjugate import NodePrior
 from bayesbio.network.discrete import DiscreteNetwork, discretise
-from bayesbio.network.fitting import edge_support, fit_network, log_likelihood, slice_campaign
+from bayesbio.network.fitting import edge_support, fit_network, log_likelihood
 from bayesbio.network.graph_tools import (
     adjustment_set,
     separated,
     to_graph,
     to_linear_gaussian,
 )
+from bayesbio.network.intervention import intervene, under
 from bayesbio.network.mechanism import add_mechanistic_prior, check_linearity
-from bayesbio.network.posterior import NetworkPosterior, network_from_archive
-from bayesbio.network.queries import (
-    Risk,
-    intervene,
-    leave_one_out,
-    predict,
-    probability_out_of_specification,
-    under,
-)
-from bayesbio.network.structure import Node, ProcessNetwork, UnitOperation, dependencies
+from bayesbio.network.nodes import Node, UnitOperation
+from bayesbio.network.posterior import NetworkPosterior
+from bayesbio.network.prediction import leave_one_out, predict
+from bayesbio.network.risk import Risk, probability_out_of_specification
+from bayesbio.network.structure import ProcessNetwork
 from bayesbio.network.value import (
     InformationValue,
     expected_value_of_learning,

@@ -68,17 +68,17 @@ def augment(
         )
         for name in network.order
     ]
-    censored = data.below | data.above
+    censored = data.censored
     missing = np.isnan(data.scores)
     counts = missing.sum(axis=1)
     holes = [
         (lines := np.flatnonzero(counts == count), np.nonzero(missing[lines])[1].reshape(-1, count))
         for count in np.unique(counts[counts > 0]).tolist()
     ]
-    beyond = [
-        (k, np.flatnonzero(censored[:, k]), np.where(data.below[censored[:, k], k], 1.0, -1.0))
+    bounded = [
+        (k, lines, data.lower[lines, k], data.upper[lines, k])
         for k in range(len(place))
-        if censored[:, k].any()
+        if len(lines := np.flatnonzero(censored[:, k]))
     ]
     rows = np.repeat(data.scores[None], chains, axis=0)
     rows[np.isnan(rows)] = rng.standard_normal(int(missing.sum()) * chains)
@@ -88,8 +88,8 @@ def augment(
         mean, precision = _joint(families, intercept, effect, variance)
         for lines, cells in holes:
             _fill(rows, lines, cells, mean, precision, rng)
-        for k, lines, sign in beyond:
-            _truncate(rows, k, lines, sign, data.scores[lines, k], mean, precision, rng)
+        for k, lines, low, high in bounded:
+            _truncate(rows, k, lines, low, high, mean, precision, rng)
         if turn >= tune:
             for store, value in zip(kept, (intercept, effect, variance), strict=True):
                 store[:, turn - tune] = value
@@ -160,18 +160,23 @@ def _truncate(
     rows: np.ndarray,
     k: int,
     lines: np.ndarray,
-    sign: np.ndarray,
-    limit: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
     mean: np.ndarray,
     precision: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Draw the censored cells of one node given the rest of their rows; sign 1 is below."""
+    """Draw the censored cells of one node between their limits, given the rest of their rows."""
     off = rows[:, lines] - mean[:, None, :]
     own = precision[:, k, k, None]
     pull = np.einsum("cnj,cj->cn", off, precision[:, k])
-    centre = rows[:, lines, k] - pull / own
-    scale = 1.0 / np.sqrt(own)
-    reach = log_ndtr(sign * (limit - centre) / scale)
-    chance = np.log(rng.uniform(size=centre.shape))
-    rows[:, lines, k] = centre + sign * scale * ndtri_exp(chance + reach)
+    centre, scale = rows[:, lines, k] - pull / own, 1.0 / np.sqrt(own)
+    below, above = (low - centre) / scale, (high - centre) / scale
+    # From the nearer tail, so that intervals far out keep their digits.
+    turned = below + above > 0.0
+    below, above = np.where(turned, -above, below), np.where(turned, -below, above)
+    first, last = log_ndtr(below), log_ndtr(above)
+    inside = last + np.log1p(-np.exp(np.minimum(first - last, -1e-300)))
+    drawn = ndtri_exp(np.logaddexp(first, np.log(rng.uniform(size=centre.shape)) + inside))
+    drawn = np.clip(drawn, below, above)
+    rows[:, lines, k] = centre + scale * np.where(turned, -drawn, drawn)

@@ -9,7 +9,8 @@ import pandas as pd
 
 from bayesbio.errors import DataError, ModelError
 from bayesbio.network.conjugate import NormalInverseGamma, log_evidence
-from bayesbio.network.fitting import edge_support, standardise
+from bayesbio.network.fitting import edge_support
+from bayesbio.network.standardising import standardise
 from bayesbio.network.structure import ProcessNetwork
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ STRONG = 3.0  # log Bayes factor
 
 
 def challenge_structure(
-    table: Table | pd.DataFrame,
     network: ProcessNetwork,
+    table: Table | pd.DataFrame,
     *,
     resamples: int = 30,
     most_parents: int = 6,
@@ -35,10 +36,10 @@ def challenge_structure(
 
     Parameters
     ----------
+    network : ProcessNetwork
     table : Table or DataFrame
         One row per batch, one column per node; rows with a missing or censored cell are left out of
         the search.
-    network : ProcessNetwork
     resamples : int
         Bootstrap resamples of the rows, each searched anew.
     most_parents : int
@@ -77,11 +78,11 @@ def challenge_structure(
     >>> feed, lot = rng.standard_normal((2, 30))
     >>> frame = pd.DataFrame(
     ...     {"feed": feed, "lot": lot, "titer": feed + 0.3 * rng.standard_normal(30)})
-    >>> from bayesbio.network.structure import Node
+    >>> from bayesbio.network.nodes import Node
     >>> network = ProcessNetwork(
     ...     [Node("feed", role="CPP"), Node("lot", role="CPP"), Node("titer", role="CQA")],
     ...     [("lot", "titer")])
-    >>> told = challenge_structure(frame, network, resamples=5)
+    >>> told = challenge_structure(network, frame, resamples=5)
     >>> told["verdict"].to_dict()
     {('lot', 'titer'): 'doubtful', ('feed', 'titer'): 'consider'}
     """
@@ -89,7 +90,7 @@ def challenge_structure(
         if value < 1:
             raise ModelError(f"{what} is {value}; give at least 1.")
     data = standardise(network, table)
-    complete = np.all(np.isfinite(data.scores) & ~data.below & ~data.above, axis=1)
+    complete = data.read.all(axis=1)
     rows = pd.DataFrame(data.scores[complete], columns=list(network.order))
     if len(rows) < 5:
         raise DataError(

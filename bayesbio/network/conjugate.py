@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
@@ -165,6 +166,18 @@ class NodePrior:
     def __post_init__(self) -> None:
         object.__setattr__(self, "parents", tuple(self.parents))
         object.__setattr__(self, "discounts", tuple(float(value) for value in self.discounts))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain data, ready for JSON."""
+        arrays = {"mean": self.mean.tolist(), "gram": self.gram.tolist()}
+        lists = {"parents": list(self.parents), "discounts": list(self.discounts)}
+        return {**dataclasses.asdict(self), **arrays, **lists}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> NodePrior:
+        """Rebuild what `to_dict` gave."""
+        arrays = {name: np.array(content[name], float) for name in ("mean", "gram")}
+        return cls(**{**content, **arrays})
 
     def candidates(
         self, parents: Sequence[str], centre: np.ndarray, spread: np.ndarray

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bayesbio.data.campaign import Campaign
-from bayesbio.data.table import Table, TableColumn
+from bayesbio.data.table import Table
 from bayesbio.errors import DataError, ModelError
 from bayesbio.network.augmentation import augment
 from bayesbio.network.conjugate import (
@@ -19,47 +16,15 @@ from bayesbio.network.conjugate import (
     mixture_weights,
 )
 from bayesbio.network.posterior import NetworkPosterior
-from bayesbio.network.structure import Node, ProcessNetwork
-
-# A column whose values agree to this share of their size does not vary.
-_CONSTANT = 1e-12
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Standardised:
-    """
-    A table in the order of a network, on standardised scales.
-
-    Attributes
-    ----------
-    scores : array, shape (rows, nodes)
-        NaN where missing; the limit where censored.
-    below, above : boolean array, shape (rows, nodes)
-        Whether the reading is below or above its value.
-    centre, spread : array, shape (nodes,)
-    observed_range : array, shape (2, nodes)
-    """
-
-    scores: np.ndarray
-    below: np.ndarray
-    above: np.ndarray
-    centre: np.ndarray
-    spread: np.ndarray
-    observed_range: np.ndarray
-
-    @property
-    def complete(self) -> bool:
-        """Whether every cell was read, within its limits."""
-        return not (np.isnan(self.scores).any() or self.below.any() or self.above.any())
-
-    def design(self, network: ProcessNetwork, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Give (1, parents) and the node where all of them were read."""
-        place = {known: k for k, known in enumerate(network.order)}
-        chosen = [place[parent] for parent in network.parents(name)]
-        used = [place[name], *chosen]
-        read = ~(np.isnan(self.scores) | self.below | self.above)[:, used].any(axis=1)
-        rows = np.column_stack([np.ones(read.sum()), self.scores[np.ix_(read, chosen)]])
-        return rows, self.scores[read, place[name]]
+from bayesbio.network.standardising import (
+    Standardised,
+    column_of,
+    hash_of,
+    levels_of,
+    noticed_of,
+    standardise,
+)
+from bayesbio.network.structure import ProcessNetwork
 
 
 def fit_network(
@@ -83,8 +48,8 @@ def fit_network(
     ----------
     network : ProcessNetwork
     table : Table or DataFrame
-        One row per run, one column per node, in the units of the nodes. Flags "below" and "above"
-        of a Table mark censored cells; "excluded" ones count as missing.
+        One row per run, one column per node, in the units of the nodes. Flags "below", "above" and
+        "between" of a Table mark censored cells; "excluded" ones count as missing.
     draws, chains, tune : int
         Draws are per chain; tune only where chains are sampled.
     group : str, optional
@@ -114,7 +79,7 @@ def fit_network(
     --------
     >>> network = ProcessNetwork(["feed", "titer"], [("feed", "titer")])
     >>> frame = pd.DataFrame({"feed": [1.0, 2.0, 3.0, 4.0], "titer": [1.1, 1.9, 3.2, 3.8]})
-    >>> fit_network(network, frame, random_seed=1).check().passed
+    >>> network.fit(frame, random_seed=1).check().passed
     True
     """
     data = standardise(network, table)
@@ -125,6 +90,9 @@ def fit_network(
         observed_range=data.observed_range,
         rows=np.isfinite(data.scores).sum(axis=0).astype(float),
         chains=chains,
+        random_seed=random_seed,
+        data_hash=hash_of(table),
+        noticed=noticed_of(network, data),
     )
     if group is not None or robust:
         from bayesbio.network.sampled import sample_network
@@ -132,7 +100,7 @@ def fit_network(
         fitted = sample_network(
             network,
             data,
-            group=None if group is None else _levels(table, group),
+            group=None if group is None else levels_of(table, group),
             robust=robust,
             draws=draws,
             tune=tune,
@@ -224,95 +192,6 @@ def edge_support(network: ProcessNetwork, table: Table | pd.DataFrame) -> pd.Dat
     return pd.DataFrame(told, index=index, columns=["log_bayes_factor", "probability", "rows"])
 
 
-def slice_campaign(campaign: Campaign, network: ProcessNetwork, *, tolerance: float = 1.0) -> Table:
-    """
-    Read the nodes of a network from runs: one row per run.
-
-    Parameters
-    ----------
-    campaign : Campaign
-    network : ProcessNetwork
-        A node with a time takes the readings nearest to it, replicates averaged; one without, the
-        setting of that name.
-    tolerance : float [h]
-        How far a reading may be from the time of its node; where none is near, the cell is missing.
-
-    Returns
-    -------
-    Table
-        Columns run (group) and the nodes.
-
-    Examples
-    --------
-    >>> from bayesbio.data import Run
-    >>> readings = pd.DataFrame({"time_h": [0.0, 24.2], "quantity": "titer", "value": [0.1, 2.0]})
-    >>> network = ProcessNetwork(["titer@0", "titer@24"], [("titer@0", "titer@24")])
-    >>> slice_campaign(Campaign([Run("A", readings)]), network)["titer@24"].tolist()
-    [2.0]
-    """
-    readings = campaign.to_frame()
-    readings = readings[readings["flag"] != "excluded"]
-    settings = campaign.settings_frame()
-    values: dict[str, list[Any]] = {"run": list(campaign.names)}
-    flags: dict[str, list[str]] = {}
-    for node in network.nodes:
-        rows = readings[readings["quantity"] == node.quantity]
-        told = [_reading(rows[rows["run"] == run], node, tolerance) for run in campaign.names]
-        if node.time is None and node.name in settings:
-            told = [(float(settings.at[run, node.name]), "") for run in campaign.names]
-        values[node.name] = [value for value, _ in told]
-        flags[node.name] = [flag for _, flag in told]
-    columns = [TableColumn("run", "group", levels=campaign.names)] + [
-        TableColumn(node.name, "response", node.unit) for node in network.nodes
-    ]
-    return Table(pd.DataFrame(values), columns, pd.DataFrame(flags))
-
-
-def standardise(network: ProcessNetwork, table: Table | pd.DataFrame) -> Standardised:
-    """
-    Bring the columns of the nodes to standardised scales, and refuse what cannot be fitted.
-
-    Raises
-    ------
-    DataError
-        See `fit_network`.
-    """
-    columns = [str(name) for name in (table.columns if isinstance(table, pd.DataFrame) else table)]
-    kept = [_column(network[name], table, columns) for name in network.order]
-    scores = np.column_stack([values for values, _ in kept])
-    flags = np.column_stack([flag for _, flag in kept])
-    centre, spread = np.empty(scores.shape[1]), np.empty(scores.shape[1])
-    for k, name in enumerate(network.order):
-        read = np.isfinite(scores[:, k])
-        count, unknowns = int(read.sum()), len(network.parents(name)) + 1
-        if count <= unknowns and name not in network.priors:
-            raise DataError(
-                f"Node {name!r} has {count} readings for {unknowns} unknowns (an intercept and "
-                f"{unknowns - 1} parents: {', '.join(network.parents(name)) or 'none'}); at least "
-                f"{unknowns + 1} are needed. Drop parents, add runs, or bring knowledge with "
-                "add_mechanistic_prior."
-            )
-        values = scores[read, k]
-        centre[k] = values.mean()
-        off = values - centre[k]
-        spread[k] = np.sqrt(off @ off / max(count - 1, 1))
-        if spread[k] <= _CONSTANT * max(np.abs(values).max(), np.finfo(float).tiny):
-            raise DataError(
-                f"Node {name!r} has the same value in all {count} rows, so no effect of it can be "
-                "learned. Drop the node, or vary it."
-            )
-    natural = np.column_stack([_numbers(table, name, name) for name in network.order])
-    natural[np.isnan(scores)] = np.nan
-    return Standardised(
-        (scores - centre) / spread,
-        flags == "below",
-        flags == "above",
-        centre,
-        spread,
-        np.vstack([np.nanmin(natural, axis=0), np.nanmax(natural, axis=0)]),
-    )
-
-
 def believed(network: ProcessNetwork, data: Standardised) -> dict[str, list[NormalInverseGamma]]:
     """Give the belief of each node before data: the weak default, or what a prior says."""
     place = {name: k for k, name in enumerate(network.order)}
@@ -378,10 +257,10 @@ def log_likelihood(posterior: NetworkPosterior, table: Table | pd.DataFrame) -> 
     array([[-1.265512]])
     """
     columns = [str(name) for name in (table.columns if isinstance(table, pd.DataFrame) else table)]
-    cells = [_column(posterior.network[n], table, columns, empty=True) for n in posterior.names]
-    if any(np.isin(flag, ("below", "above")).any() for _, flag in cells):
+    cells = [column_of(posterior.network[n], table, columns, empty=True) for n in posterior.names]
+    if any((~np.isnan(cell["lower"])).any() for cell in cells):
         raise DataError("A cell is censored; its density is not given. Mark it excluded.")
-    values = np.column_stack([value for value, _ in cells])
+    values = np.column_stack([cell["values"] for cell in cells])
     scores = (values - posterior.centre) / posterior.spread
     total = np.zeros((posterior.draws, len(scores)))
     patterns, member = np.unique(np.isfinite(scores), axis=0, return_inverse=True)
@@ -408,69 +287,3 @@ def _held(belief: NormalInverseGamma, kept: np.ndarray) -> NormalInverseGamma:
     cross = belief.precision[np.ix_(kept, left)]
     mean = belief.mean[kept] + np.linalg.solve(block, cross @ belief.mean[left])
     return NormalInverseGamma(mean, block, belief.shape, belief.rate)
-
-
-def _column(
-    node: Node, table: Table | pd.DataFrame, columns: Sequence[str], *, empty: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give a node's values on its scale and their flags."""
-    if node.name not in columns:
-        if empty:
-            return np.full(len(table), np.nan), np.full(len(table), "")
-        raise DataError(
-            f"Node {node.name!r} has no data: the table has no such column; it has "
-            f"{', '.join(columns[:12])}. Add it, or drop the node."
-        )
-    values = _numbers(table, node.name, node.name)
-    flags = table.flag(node.name) if isinstance(table, Table) else np.full(len(values), "")
-    if (flags == "between").any():
-        raise DataError(
-            f"Node {node.name!r} has a reading flagged 'between'; a table holds one limit only. "
-            "Mark it below, above or excluded."
-        )
-    values[flags == "excluded"] = np.nan
-    if not empty and not np.isfinite(values).any():
-        raise DataError(
-            f"Node {node.name!r} has no data: every cell of its column is missing. Add readings, "
-            "or drop the node."
-        )
-    return np.array(node.forward(values)), flags
-
-
-def _numbers(table: Table | pd.DataFrame, column: str, node: str) -> np.ndarray:
-    """Give a column as numbers of one's own."""
-    try:
-        values = np.array(table[column], dtype=float)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"Node {node!r} needs numbers, but its column holds text.") from error
-    if np.isinf(values).any():
-        raise DataError(f"Node {node!r} has an infinite value; correct it, or leave it blank.")
-    return values
-
-
-def _levels(table: Table | pd.DataFrame, group: str) -> np.ndarray:
-    """Give each row the number of its level in a column."""
-    columns = [str(name) for name in (table.columns if isinstance(table, pd.DataFrame) else table)]
-    if group not in columns:
-        raise DataError(f"There is no column {group!r}; the table has {', '.join(columns)}.")
-    codes, levels = pd.factorize(pd.Series(np.asarray(table[group])))
-    if (codes < 0).any() or len(levels) < 2:
-        raise DataError(
-            f"The column {group!r} needs a level in every row and at least two levels; it has "
-            f"{len(levels)}."
-        )
-    return codes
-
-
-def _reading(rows: pd.DataFrame, node: Node, tolerance: float) -> tuple[float, str]:
-    """Give the value nearest to a node's time, and its flag."""
-    if node.time is None or rows.empty:
-        return np.nan, ""
-    distance = (rows["time_h"] - node.time).abs()
-    if distance.min() > tolerance:
-        return np.nan, ""
-    near = rows[distance == distance.min()]
-    plain = near[near["flag"] == ""]
-    if len(plain):
-        return float(plain["value"].mean()), ""
-    return float(near["value"].iloc[0]), str(near["flag"].iloc[0])

@@ -11,7 +11,8 @@ import xarray as xr
 
 from bayesbio.errors import DataError, ModelError
 from bayesbio.network.conjugate import NodePrior
-from bayesbio.network.structure import Node, ProcessNetwork
+from bayesbio.network.nodes import Node
+from bayesbio.network.structure import ProcessNetwork
 
 REMEDIES = (
     "put the node or its parents on another scale (log, logit)",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,7 +16,6 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import ModelError
-from bayesbio.inference.archive import write_archive
 from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.verdict import Verdict, VerdictItem
 from bayesbio.network.propagation import Plan
@@ -47,6 +48,12 @@ class NetworkPosterior:
         Conjugate draws; data augmentation (missing or censored cells); NUTS; stated parameters.
     sampled : DataTree, optional
         Everything the sampler returned.
+    random_seed : int
+        Of the draws.
+    data_hash : str
+        SHA-256 of the table; blank where there was none.
+    noticed : tuple of str
+        What to know about the data: cells that are missing or censored, knowledge brought along.
 
     Examples
     --------
@@ -71,6 +78,9 @@ class NetworkPosterior:
     log_evidence: Mapping[str, float] = dataclasses.field(default_factory=dict)
     method: str = "given"
     sampled: xr.DataTree | None = None
+    random_seed: int = 0
+    data_hash: str = ""
+    noticed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         nodes, edges = len(self.network), len(self.network.edges)
@@ -303,43 +313,78 @@ class NetworkPosterior:
         tree = self.sampled if self.method == "sampled" else self.posterior
         return verdict_of(tree if tree is not None else self.posterior)
 
-    def summary(self) -> pd.DataFrame:
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the network and of the draws."""
+        found = hashlib.sha256(json.dumps(self.network.to_dict(), sort_keys=True).encode())
+        for values in (self.centre, self.spread, self.intercept, self.effect, self.variance):
+            found.update(np.ascontiguousarray(values).tobytes())
+        return found.hexdigest()
+
+    def effects(self) -> pd.DataFrame:
         """
         Tell every effect on the scales of its nodes.
 
         Returns
         -------
         DataFrame
-            Index parent, child; columns mean, sd, eti_5, eti_95, probability_positive.
+            Index parent, child; columns mean, sd, eti_5, eti_50, eti_95, probability_positive.
         """
         draws = self.posterior["posterior"]["effect"].to_numpy().reshape(self.draws, -1)
-        index = pd.MultiIndex.from_tuples(self.edges, names=["parent", "child"])
-        return pd.DataFrame(
-            {
-                "mean": draws.mean(axis=0),
-                "sd": draws.std(axis=0, ddof=1 if self.draws > 1 else 0),
-                "eti_5": np.quantile(draws, 0.05, axis=0),
-                "eti_95": np.quantile(draws, 0.95, axis=0),
-                "probability_positive": (draws > 0.0).mean(axis=0),
-            },
-            index=index,
-        )
+        told = _described(draws)
+        told.index = pd.MultiIndex.from_tuples(self.edges, names=["parent", "child"])
+        return told.assign(probability_positive=(draws > 0.0).mean(axis=0))
+
+    def summary(self) -> pd.DataFrame:
+        """
+        Tell every parameter on the scales of its nodes, one row a number.
+
+        Returns
+        -------
+        DataFrame
+            Index parameter: ``parent -> child`` (effect), then ``scatter of node`` and ``intercept
+            of node``. Columns unit (of the child per parent, each on its scale), mean, sd, eti_5,
+            eti_50, eti_95, and r_hat, ess_bulk, ess_tail where chains were sampled.
+        """
+        draws = self.posterior["posterior"].to_dataset()
+        unit = {node.name: node.scale_unit for node in self.network.nodes}
+        units = [f"({unit[child]})/({unit[parent]})" for parent, child in self.edges]
+        names = [str(edge) for edge in draws["edge"].to_numpy()]
+        parts = [_described(draws["effect"].to_numpy().reshape(self.draws, -1))]
+        for what in ("scatter", "intercept"):
+            names += [f"{what} of {name}" for name in self.names]
+            units += [unit[name] for name in self.names]
+            parts.append(_described(draws[what].to_numpy().reshape(self.draws, -1)))
+        told = pd.concat(parts).set_index(pd.Index(names, name="parameter"))
+        told.insert(0, "unit", units)
+        if self.method in ("augmentation", "sampled"):
+            import arviz as az
+
+            for column, measure in (
+                ("r_hat", az.rhat(draws)),
+                ("ess_bulk", az.ess(draws, method="bulk")),
+                ("ess_tail", az.ess(draws, method="tail")),
+            ):
+                told[column] = np.concatenate(
+                    [measure[what].to_numpy() for what in ("effect", "scatter", "intercept")]
+                )
+        return told
 
     def predict(self, evidence: Any = None, **options: Any) -> xr.Dataset:
         """Predict nodes given readings of any others; see `bayesbio.network.predict`."""
-        from bayesbio.network.queries import predict
+        from bayesbio.network.prediction import predict
 
         return predict(self, evidence, **options)
 
     def under(self, do: Mapping[str, Any]) -> NetworkPosterior:
         """Give the process in which nodes are held; see `bayesbio.network.under`."""
-        from bayesbio.network.queries import under
+        from bayesbio.network.intervention import under
 
         return under(self, do)
 
     def intervene(self, do: Mapping[str, Any], **options: Any) -> xr.Dataset:
         """Predict what comes of holding nodes; see `bayesbio.network.intervene`."""
-        from bayesbio.network.queries import intervene
+        from bayesbio.network.intervention import intervene
 
         return intervene(self, do, **options)
 
@@ -349,7 +394,7 @@ class NetworkPosterior:
 
         See `bayesbio.network.probability_out_of_specification`.
         """
-        from bayesbio.network.queries import probability_out_of_specification
+        from bayesbio.network.risk import probability_out_of_specification
 
         return probability_out_of_specification(self, targets, **options)
 
@@ -402,59 +447,19 @@ class NetworkPosterior:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""
-        draws = xr.Dataset(
-            {
-                "intercept": (("draw", "node"), self.intercept),
-                "effect": (("draw", "edge"), self.effect),
-                "variance": (("draw", "node"), self.variance),
-                "centre": ("node", self.centre),
-                "spread": ("node", self.spread),
-                "rows": ("node", self.rows),
-                "observed_range": (("bound", "node"), self.observed_range),
-            }
-        )
-        groups = {"draws": draws}
-        if self.sampled is not None:
-            for name in ("posterior", "sample_stats"):
-                if name in self.sampled:
-                    groups[name] = self.sampled[name].to_dataset()
-        content = {
-            "network": self.network.to_dict(),
-            "chains": self.chains,
-            "method": self.method,
-            "log_evidence": dict(self.log_evidence),
+        from bayesbio.network.archiving import save_network
+
+        return save_network(self, path)
+
+
+def _described(draws: np.ndarray) -> pd.DataFrame:
+    """Describe draws, shape (draws, numbers), one row a number."""
+    return pd.DataFrame(
+        {
+            "mean": draws.mean(axis=0),
+            "sd": draws.std(axis=0, ddof=1 if len(draws) > 1 else 0),
+            "eti_5": np.quantile(draws, 0.05, axis=0),
+            "eti_50": np.quantile(draws, 0.5, axis=0),
+            "eti_95": np.quantile(draws, 0.95, axis=0),
         }
-        write_archive(path, xr.DataTree.from_dict(groups), kind="network", content=content)
-        return Path(path)
-
-
-def network_from_archive(tree: xr.DataTree, content: Mapping[str, Any], model: Any = None) -> Any:
-    """
-    Rebuild what `NetworkPosterior.save` wrote; `bayesbio.load` calls it.
-
-    Parameters
-    ----------
-    tree : DataTree
-    content : mapping
-    model : ignored
-        A network needs no process model.
-
-    Returns
-    -------
-    NetworkPosterior
-
-    Examples
-    --------
-    ``bayesbio.load("network.nc").summary()`` tells the effects of a saved network.
-    """
-    draws = tree["draws"].to_dataset()
-    arrays = {str(name): draws[name].to_numpy() for name in draws.data_vars}
-    rest = {name: tree[name].to_dataset() for name in ("posterior", "sample_stats") if name in tree}
-    return NetworkPosterior(
-        ProcessNetwork.from_dict(content["network"]),
-        chains=int(content["chains"]),
-        method=content["method"],
-        log_evidence=content["log_evidence"],
-        sampled=xr.DataTree.from_dict(rest) if rest else None,
-        **arrays,
     )

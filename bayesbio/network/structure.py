@@ -3,206 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import heapq
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+import pandas as pd
 
 from bayesbio.data.specification import Specification
-from bayesbio.errors import DataError, ModelError
-
-ROLES = ("CPP", "state", "CQA")
-SCALES = ("identity", "log", "logit")
-
-
-@dataclasses.dataclass(frozen=True)
-class Node:
-    """
-    One quantity of the process, at one time or in one unit operation.
-
-    Parameters
-    ----------
-    name : str
-        Such as "temperature", or "titer@336" for a quantity at a time in hours.
-    role : {"CPP", "state", "CQA"}
-        Set by the operator, in between, or judged.
-    unit_operation : str, optional
-        Where it belongs.
-    time : float, optional [h]
-        When; read from the name where it ends in ``@`` and a number.
-    scale : {"identity", "log", "logit"}
-        On which scale effects add: log for concentrations, logit for fractions.
-    specification : Specification, optional [unit]
-        Limits it has to keep.
-    distribution : (mean, sd), optional [on its scale]
-        How a CPP will vary in future runs; without it, as it did in the data.
-    unit : str
-        Unit of its values.
-
-    Raises
-    ------
-    ModelError
-        If role, scale, time or distribution cannot be used, or the specification is of another
-        quantity.
-
-    Examples
-    --------
-    >>> node = Node("titer@336", role="CQA", scale="log", unit="g/L")
-    >>> node.quantity, node.time
-    ('titer', 336.0)
-    """
-
-    name: str
-    role: str = "state"
-    unit_operation: str | None = None
-    time: float | None = None
-    scale: str = "identity"
-    specification: Specification | None = None
-    distribution: tuple[float, float] | None = None
-    unit: str = ""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip():
-            raise ModelError(f"A node is named {self.name!r}; give it a text, such as 'titer@336'.")
-        for what, allowed in (("role", ROLES), ("scale", SCALES)):
-            if getattr(self, what) not in allowed:
-                raise ModelError(
-                    f"Node {self.name!r} has the {what} {getattr(self, what)!r}; use "
-                    f"{', '.join(allowed)}."
-                )
-        stated = self.name.rpartition("@")[2] if "@" in self.name else ""
-        if self.time is None and _is_number(stated):
-            object.__setattr__(self, "time", float(stated))
-        elif self.time is not None and _is_number(stated) and float(stated) != self.time:
-            raise ModelError(
-                f"Node {self.name!r} is given the time {self.time:g} h; leave time= out, or rename."
-            )
-        if self.specification is not None and self.specification.quantity not in (
-            self.name,
-            self.quantity,
-        ):
-            raise ModelError(
-                f"Node {self.name!r} is given a specification of {self.specification.quantity!r}; "
-                f"name it {self.quantity!r}."
-            )
-        if self.distribution is not None:
-            mean, sd = (float(value) for value in self.distribution)
-            if not (math.isfinite(mean) and math.isfinite(sd) and sd >= 0.0):
-                raise ModelError(
-                    f"Node {self.name!r} has the distribution {self.distribution}; expected a "
-                    "finite mean and a standard deviation of zero or more."
-                )
-            object.__setattr__(self, "distribution", (mean, sd))
-
-    @property
-    def quantity(self) -> str:
-        """What is measured, without the time."""
-        stem, _, stated = self.name.rpartition("@")
-        return stem if stem and _is_number(stated) else self.name
-
-    def forward(self, values: Any) -> np.ndarray:
-        """
-        Bring values [unit] to the scale on which effects add.
-
-        Raises
-        ------
-        DataError
-            Zero or less on a log scale, outside 0 to 1 on a logit scale.
-        """
-        given = np.asarray(values, float)
-        if self.scale == "identity":
-            return given
-        low, high = 0.0, np.inf if self.scale == "log" else 1.0
-        outside = np.isfinite(given) & ((given <= low) | (given >= high))
-        if outside.any():
-            room = "above 0" if self.scale == "log" else "between 0 and 1, both excluded"
-            raise DataError(
-                f"Node {self.name!r} is on a {self.scale} scale but has the value "
-                f"{given[outside].ravel()[0]:g}; expected values {room}. Use scale='identity', or "
-                "mark it 'below' with the detection limit as value."
-            )
-        return np.log(given) if self.scale == "log" else np.log(given) - np.log1p(-given)
-
-    def backward(self, values: Any) -> np.ndarray:
-        """Bring values from the scale on which effects add back to the unit."""
-        given = np.asarray(values, float)
-        if self.scale == "log":
-            return np.exp(given)
-        if self.scale == "logit":
-            return expit(given)
-        return given
-
-    def limits(self) -> tuple[float, float]:
-        """
-        Lower and upper limit on the scale on which effects add; infinite where there is none.
-
-        Raises
-        ------
-        ModelError
-            If the node has no specification.
-        """
-        if self.specification is None:
-            raise ModelError(
-                f"Node {self.name!r} has no specification, so there is no probability to leave it. "
-                f"Give Node({self.name!r}, specification=Specification({self.quantity!r}, "
-                "lower=..., upper=...))."
-            )
-        low, high = self.specification.lower, self.specification.upper
-        return self._limit(low, -np.inf), self._limit(high, np.inf)
-
-    def _limit(self, limit: float | None, none: float) -> float:
-        """Give a limit on the scale; one beyond the range of the scale is infinite."""
-        if limit is None:
-            return none
-        if self.scale != "identity" and limit <= 0.0:
-            return -np.inf
-        if self.scale == "logit" and limit >= 1.0:
-            return np.inf
-        return float(self.forward(limit))
-
-
-@dataclasses.dataclass(frozen=True)
-class UnitOperation:
-    """
-    One step of a process: what is set there, and what comes out.
-
-    Parameters
-    ----------
-    name : str
-        Such as "production" or "capture".
-    parameters : sequence of Node or str
-        What is set (CPP).
-    attributes : sequence of Node or str
-        What comes out and goes on to the next step.
-
-    Examples
-    --------
-    >>> UnitOperation("capture", parameters=["load"], attributes=["impurity"]).attributes[0].role
-    'state'
-    """
-
-    name: str
-    parameters: Sequence[Node | str] = ()
-    attributes: Sequence[Node | str] = ()
-
-    def __post_init__(self) -> None:
-        for what, role in (("parameters", "CPP"), ("attributes", "state")):
-            given = tuple(
-                Node(node, role=role, unit_operation=self.name)
-                if isinstance(node, str)
-                else dataclasses.replace(
-                    node,
-                    unit_operation=self.name,
-                    role="CPP" if what == "parameters" else node.role,
-                )
-                for node in getattr(self, what)
-            )
-            object.__setattr__(self, what, given)
+from bayesbio.errors import ModelError
+from bayesbio.network.building import chained, sliced, tiered
+from bayesbio.network.conjugate import NodePrior
+from bayesbio.network.nodes import ROLES, Node, UnitOperation, nearest
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -244,7 +57,7 @@ class ProcessNetwork:
     nodes: Sequence[Node]
     edges: Sequence[tuple[str, str]]
     unit_operations: Sequence[str] = ()
-    priors: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    priors: Mapping[str, NodePrior] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         nodes = tuple(Node(node) if isinstance(node, str) else node for node in self.nodes)
@@ -305,19 +118,26 @@ class ProcessNetwork:
         ... ]).edges
         (('pH', 'titer'), ('load', 'purity'), ('titer', 'purity'))
         """
-        nodes: list[Node] = []
-        edges: list[tuple[str, str]] = []
-        before: list[str] = []
-        for place, step in enumerate(steps):
-            parameters: list[Any] = list(step.parameters)
-            attributes: list[Any] = list(step.attributes)
-            if place == len(steps) - 1:
-                attributes = [dataclasses.replace(node, role="CQA") for node in attributes]
-            nodes += parameters + attributes
-            feeding = [node.name for node in parameters] + before
-            edges += [(name, node.name) for node in attributes for name in feeding]
-            before = [node.name for node in attributes]
+        nodes, edges = chained(steps)
         return cls(nodes, edges, unit_operations=[step.name for step in steps])
+
+    @classmethod
+    def from_tiers(cls, tiers: Sequence[Sequence[Node | str]]) -> ProcessNetwork:
+        """
+        Let each tier feed the next: all of its nodes, but nothing feeds a CPP after the first tier.
+
+        Parameters
+        ----------
+        tiers : sequence of sequences of Node or str
+            In order of time or of unit operations; a CPP feeds what stands in its own tier, too.
+
+        Examples
+        --------
+        >>> ProcessNetwork.from_tiers([["temperature", "lot"], ["titer@48"]]).edges
+        (('temperature', 'titer@48'), ('lot', 'titer@48'))
+        """
+        nodes, edges = tiered(tiers)
+        return cls(nodes, edges)
 
     @classmethod
     def from_campaign(
@@ -339,7 +159,7 @@ class ProcessNetwork:
         campaign : Campaign
             Where quantities, settings and their units come from.
         quantities : sequence of str
-            One node of each at each time.
+            One node of each at each time; what was measured, or the profile of a control.
         times : sequence of float [h]
         settings : sequence of str
             Settings of the runs that feed every slice (CPP).
@@ -356,57 +176,15 @@ class ProcessNetwork:
         DataError
             A quantity or setting that the campaign does not have.
         """
-        slices = sorted({float(time) for time in times})
-        scale = dict(scales or {})
-        held = campaign.settings_frame()
-        for what, wanted, there in (
-            ("quantity", quantities, list(campaign.quantities)),
-            ("setting", settings, [str(name) for name in held.columns]),
-        ):
-            for name in wanted:
-                if name not in there:
-                    raise DataError(
-                        f"The campaign has no {what} {name!r};{_nearest(name, there)} "
-                        f"it has {', '.join(there) or 'none'}."
-                    )
-        limits = {
-            (limit.quantity, slices[-1] if limit.at is None else float(limit.at)): limit
-            for limit in specifications
-        }
-        units = {**dict.fromkeys(settings, ""), **dict(campaign.units)}
-        nodes = [
-            Node(name, role="CPP", scale=scale.get(name, "identity"), unit=units[name])
-            for name in settings
-        ]
-        edges: list[tuple[str, str]] = []
-        for place, time in enumerate(slices):
-            for name in quantities:
-                limit = limits.pop((name, time), None)
-                nodes.append(
-                    Node(
-                        f"{name}@{time:g}",
-                        role="CQA" if limit else "state",
-                        time=time,
-                        scale=scale.get(name, "identity"),
-                        specification=limit,
-                        unit=units[name],
-                    )
-                )
-                sources = set(links[name]) if links is not None and name in links else None
-                feeding = [other for other in settings if sources is None or other in sources]
-                if place:
-                    feeding += [
-                        f"{other}@{slices[place - 1]:g}"
-                        for other in quantities
-                        if sources is None or other in sources or other == name
-                    ]
-                edges += [(other, nodes[-1].name) for other in feeding]
-        if limits:
-            name, time = next(iter(limits))
-            raise ModelError(
-                f"The specification of {name!r} at {time:g} h belongs to no slice; the quantities "
-                f"are {', '.join(quantities)}, the times {', '.join(f'{t:g}' for t in slices)} h."
-            )
+        nodes, edges = sliced(
+            campaign,
+            quantities,
+            times,
+            settings=settings,
+            scales=scales,
+            links=links,
+            specifications=specifications,
+        )
         return cls(nodes, edges)
 
     @cached_property
@@ -542,6 +320,18 @@ class ProcessNetwork:
 
         return fit_network(self, table, **options)
 
+    def edge_support(self, table: Any) -> pd.DataFrame:
+        """Compare each edge's node with and without it; see `bayesbio.network.edge_support`."""
+        from bayesbio.network.fitting import edge_support
+
+        return edge_support(self, table)
+
+    def challenge_structure(self, table: Any, **options: Any) -> pd.DataFrame:
+        """Search the data for edges; see `bayesbio.network.challenge_structure`."""
+        from bayesbio.network.challenge import challenge_structure
+
+        return challenge_structure(self, table, **options)
+
     def add_mechanistic_prior(self, calibration: Any, **options: Any) -> ProcessNetwork:
         """
         Let posterior trajectories of a process model inform the nodes they describe.
@@ -557,11 +347,12 @@ class ProcessNetwork:
         return add_mechanistic_prior(self, calibration, **options)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give nodes, edges and order of unit operations as plain data, ready for JSON."""
+        """Give nodes, edges, order of unit operations and priors as plain data, ready for JSON."""
         return {
             "nodes": [dataclasses.asdict(node) for node in self.nodes],
             "edges": [list(edge) for edge in self.edges],
             "unit_operations": list(self.unit_operations),
+            "priors": {name: prior.to_dict() for name, prior in self.priors.items()},
         }
 
     @classmethod
@@ -576,13 +367,14 @@ class ProcessNetwork:
                 fields["distribution"] = tuple(fields["distribution"])
             nodes.append(Node(**fields))
         edges = [(parent, child) for parent, child in content["edges"]]
-        return cls(nodes, edges, unit_operations=content["unit_operations"])
+        priors = {name: NodePrior.from_dict(row) for name, row in content.get("priors", {}).items()}
+        return cls(nodes, edges, unit_operations=content["unit_operations"], priors=priors)
 
     def _place(self, name: str) -> int:
         place = self._places.get(name)
         if place is None:
             raise ModelError(
-                f"The network has no node {name!r};{_nearest(name, self.names)} its nodes are "
+                f"The network has no node {name!r};{nearest(name, self.names)} its nodes are "
                 f"{', '.join(self.names[:12])}{', ...' if len(self.names) > 12 else ''}."
             )
         return place
@@ -631,63 +423,3 @@ class ProcessNetwork:
                     found.add(other)
                     waiting.append(other)
         return tuple(name for name in self.order if name in found)
-
-
-def dependencies(model: Any) -> dict[str, tuple[str, ...]]:
-    """
-    Read from a process model which states, inputs and settings act on which state directly.
-
-    Parameters
-    ----------
-    model : process model
-        From the library or your own.
-
-    Returns
-    -------
-    dict of state to tuple of names
-        What stands in its derivative; ready as ``links`` of `ProcessNetwork.from_campaign`.
-
-    Raises
-    ------
-    ModelError
-        If the model has no differential equations or cannot be followed with symbols.
-
-    Examples
-    --------
-    >>> from bayesbio.mechanistic import BatchCulture
-    >>> dependencies(BatchCulture())["biomass"]
-    ('biomass', 'substrate')
-    """
-    from bayesbio.ode.trace import trace
-
-    traced = trace(model)
-    if traced.derivatives is None:
-        raise ModelError(
-            f"{type(model).__name__} is given by a formula in time, not by derivatives; write the "
-            "links by hand."
-        )
-    settings = traced.p[len(traced.parameters) : len(traced.parameters) + len(traced.settings)]
-    found = {}
-    for state, place in traced.fields.items():
-        symbols = set().union(*(row.free_symbols for row in traced.derivatives[place]))
-        acting = [
-            name
-            for name, other in traced.fields.items()
-            if symbols & set(traced.y[other.start : other.stop])
-        ]
-        acting += [name for name, s in zip(traced.inputs, traced.u, strict=True) if s in symbols]
-        acting += [name for name, s in zip(traced.settings, settings, strict=True) if s in symbols]
-        found[state] = tuple(acting)
-    return found
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _nearest(name: Any, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    return f" did you mean {close[0]!r}?" if close else ""

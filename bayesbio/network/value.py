@@ -12,8 +12,9 @@ from scipy.special import ndtr
 
 from bayesbio.errors import ModelError
 from bayesbio.network.conjugate import NormalInverseGamma
+from bayesbio.network.intervention import under
 from bayesbio.network.posterior import NetworkPosterior
-from bayesbio.network.queries import probability_out_of_specification, under
+from bayesbio.network.risk import probability_out_of_specification
 
 
 def model_risk(

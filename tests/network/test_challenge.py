@@ -36,7 +36,7 @@ def batches(n, seed):
 
 def test_the_true_edges_are_agreed_with_and_a_missing_one_is_considered():
     drawn = [edge for edge in TRUE if edge != ("pH", "titer@72")] + [("feed", "titer@72")]
-    told = challenge_structure(batches(60, 1), ProcessNetwork(NODES, drawn), resamples=20)
+    told = challenge_structure(ProcessNetwork(NODES, drawn), batches(60, 1), resamples=20)
     assert told.loc[("pH", "titer@72"), "verdict"] == "consider"
     assert told.loc[("feed", "titer@72"), "verdict"] == "doubtful"
     for edge in drawn[:-1]:
@@ -48,7 +48,7 @@ def test_the_true_edges_are_agreed_with_and_a_missing_one_is_considered():
 
 def test_the_search_keeps_to_the_tiers_and_leaves_set_nodes_without_parents():
     network = ProcessNetwork(NODES, TRUE)
-    told = challenge_structure(batches(20, 2), network, resamples=20)
+    told = challenge_structure(network, batches(20, 2), resamples=20)
     tier = {name: place for place, names in enumerate(network.tiers) for name in names}
     for parent, child in told.index:
         assert tier[parent] <= tier[child]
@@ -70,7 +70,7 @@ def test_the_score_of_the_search_is_the_exact_evidence():
 def test_the_same_seed_gives_the_same_challenge():
     network = ProcessNetwork(NODES, TRUE)
     one, other = (
-        challenge_structure(batches(15, 4), network, resamples=5, random_seed=9) for _ in range(2)
+        challenge_structure(network, batches(15, 4), resamples=5, random_seed=9) for _ in range(2)
     )
     pd.testing.assert_frame_equal(one, other)
 
@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_challenge():
 def test_few_batches_are_a_caution_and_rows_with_gaps_are_left_out():
     frame = batches(12, 5)
     frame.loc[0, "biomass@48"] = np.nan
-    told = challenge_structure(frame, ProcessNetwork(NODES, TRUE), resamples=3)
+    told = challenge_structure(ProcessNetwork(NODES, TRUE), frame, resamples=3)
     assert "11 rows for 5 nodes (1 rows with missing" in told.attrs["caution"]
     assert "too few to find a structure" in told.attrs["caution"]
 
@@ -89,6 +89,6 @@ def test_what_cannot_be_challenged_is_said():
     frame.loc[3:, "pH"] = np.where(np.arange(9) % 2 == 0, np.nan, frame.loc[3:, "pH"])
     frame.loc[:4, "feed"] = np.nan
     with pytest.raises(DataError, match="a search needs at least 5"):
-        challenge_structure(frame, network)
+        challenge_structure(network, frame)
     with pytest.raises(ModelError, match="resamples is 0"):
-        challenge_structure(batches(12, 6), network, resamples=0)
+        challenge_structure(network, batches(12, 6), resamples=0)

@@ -80,8 +80,10 @@ def test_units_down_to_1e_7_change_nothing():
     small = ROWS.assign(titer=ROWS["titer"] * 1e-7)
     plain = fit_network(PAIR, ROWS, random_seed=1).summary()
     scaled = fit_network(PAIR, small, random_seed=1).summary()
-    assert_allclose(scaled["mean"], plain["mean"] * 1e-7, rtol=1e-8)
-    assert_allclose(scaled["sd"], plain["sd"] * 1e-7, rtol=1e-8)
+    of_titer = ["feed -> titer", "scatter of titer", "intercept of titer"]
+    for column in ("mean", "sd", "eti_5", "eti_95"):
+        told, expected = scaled.loc[of_titer, column], plain.loc[of_titer, column] * 1e-7
+        assert_allclose(told, expected, rtol=1e-8)
 
 
 def test_evidence_on_the_scale_of_the_node_follows_its_unit():
@@ -122,15 +124,15 @@ def test_cells_missing_at_random_cost_precision_but_no_truth():
     holed = rows.mask(rng.uniform(size=rows.shape) < 0.2)
     fitted = fit_network(PAIR, holed, draws=300, tune=100, chains=2, random_seed=4)
     assert fitted.method == "augmentation"
-    row = fitted.summary().iloc[0]
+    row = fitted.effects().iloc[0]
     assert row["eti_5"] < 0.7 < row["eti_95"]
     assert fitted.check()["R-hat"].value < 1.05
 
 
 def test_a_missing_child_adds_nothing_to_its_own_regression():
     holed = pd.concat([ROWS, pd.DataFrame({"feed": [5.0] * 5, "titer": [np.nan] * 5})])
-    plain = fit_network(PAIR, ROWS, random_seed=1).summary().iloc[0]
-    fitted = fit_network(PAIR, holed, draws=1000, tune=200, random_seed=1).summary().iloc[0]
+    plain = fit_network(PAIR, ROWS, random_seed=1).effects().iloc[0]
+    fitted = fit_network(PAIR, holed, draws=1000, tune=200, random_seed=1).effects().iloc[0]
     assert_allclose(fitted["mean"], plain["mean"], atol=0.15 * plain["sd"])
     assert_allclose(fitted["sd"], plain["sd"], rtol=0.1)
 
@@ -144,26 +146,53 @@ def test_censored_cells_pull_less_than_their_limit_taken_as_read():
     columns = [TableColumn("feed", "response"), TableColumn("titer", "response")]
     flags = pd.DataFrame({"titer": np.where(low, "below", "")})
     table = Table(frame, columns, flags)
-    naive = fit_network(PAIR, frame, random_seed=1).summary().iloc[0]
+    naive = fit_network(PAIR, frame, random_seed=1).effects().iloc[0]
     honest = fit_network(PAIR, table, draws=300, tune=200, chains=2, random_seed=1)
-    row = honest.summary().iloc[0]
+    row = honest.effects().iloc[0]
     assert naive["eti_95"] < 0.95
     assert row["eti_5"] < 1.0 < row["eti_95"]
+
+
+def interval_table(half, where):
+    columns = [TableColumn("feed", "response"), TableColumn("titer", "response")]
+    flags = pd.DataFrame({"titer": np.where(where, "between", "")})
+    low = ROWS.assign(titer=ROWS["titer"] - half * where)
+    return Table(low, columns, flags, uppers=pd.DataFrame({"titer": ROWS["titer"] + half}))
+
+
+def test_a_narrow_interval_is_a_reading_and_a_wide_one_a_missing_cell():
+    where = np.arange(len(ROWS)) % 3 == 0
+    exact = fit_network(PAIR, ROWS, random_seed=1).effects().iloc[0]
+    narrow = fit_network(PAIR, interval_table(1e-6, where), draws=1000, tune=200, random_seed=1)
+    assert_allclose(narrow.effects().iloc[0]["mean"], exact["mean"], atol=0.1 * exact["sd"])
+    assert_allclose(narrow.effects().iloc[0]["sd"], exact["sd"], rtol=0.1)
+    holed = ROWS.assign(titer=ROWS["titer"].mask(where))
+    missing = fit_network(PAIR, holed, draws=1000, tune=200, random_seed=1).effects().iloc[0]
+    wide = fit_network(PAIR, interval_table(1e3, where), draws=1000, tune=200, random_seed=1)
+    assert_allclose(wide.effects().iloc[0]["mean"], missing["mean"], atol=0.15 * missing["sd"])
+
+
+def test_an_interval_without_its_upper_limit_is_asked_for():
+    table = interval_table(0.1, np.arange(len(ROWS)) == 2)
+    with pytest.raises(DataError, match="'between' without its upper limit"):
+        PAIR.fit(Table(table.frame, table.columns, table.flags))
+    with pytest.raises(DataError, match="give the lower limit first"):
+        table.replace(uppers=table.uppers - 10.0)
 
 
 def test_a_prior_worth_many_batches_wins_over_few_runs():
     gram = np.array([[1.0, 5.0], [5.0, 26.0]])
     prior = NodePrior(["feed"], np.array([0.0, 2.0]), gram, 0.01, strength=1e4)
     network = PAIR.replace(priors={"titer": prior})
-    assert_allclose(fit_network(network, ROWS).summary()["mean"].iloc[0], 2.0, rtol=0.02)
+    assert_allclose(fit_network(network, ROWS).effects()["mean"].iloc[0], 2.0, rtol=0.02)
 
 
 def test_evidence_turns_down_a_prior_that_contradicts_the_data():
     gram = np.array([[1.0, 5.0], [5.0, 26.0]])
     wrong = NodePrior(["feed"], np.array([0.0, 3.0]), gram, 0.01, 10.0, discounts=(0.0, 1.0))
     fitted = fit_network(PAIR.replace(priors={"titer": wrong}), ROWS)
-    plain = fit_network(PAIR, ROWS).summary()["mean"].iloc[0]
-    assert_allclose(fitted.summary()["mean"].iloc[0], plain, rtol=0.02)
+    plain = fit_network(PAIR, ROWS).effects()["mean"].iloc[0]
+    assert_allclose(fitted.effects()["mean"].iloc[0], plain, rtol=0.02)
 
 
 def test_nodes_that_state_how_they_will_vary_do():
@@ -200,6 +229,7 @@ def test_parameters_that_are_not_all_given_are_asked_for():
 def test_a_posterior_is_loaded_as_it_was_saved(tmp_path):
     fitted = fit_network(PAIR, ROWS, draws=50, random_seed=1)
     again = bayesbio.load(fitted.save(tmp_path / "network.nc"))
+    assert again.hash == fitted.hash
     assert again.effect.tobytes() == fitted.effect.tobytes()
     assert again.log_evidence == fitted.log_evidence
     assert again.network.edges == fitted.network.edges
@@ -218,7 +248,7 @@ def test_sites_and_odd_readings_are_sampled_in_one_model():
     titer[3] += 6.0
     rows = pd.DataFrame({"site": [f"S{k}" for k in site], "feed": feed, "titer": titer})
     fitted = PAIR.fit(rows, group="site", robust=True, draws=300, tune=300, chains=2, random_seed=2)
-    row = fitted.summary().iloc[0]
+    row = fitted.effects().iloc[0]
     assert abs(row["mean"] - 0.8) < 0.15
     assert fitted.check()["divergences"].passed
     place = fitted.place("titer")

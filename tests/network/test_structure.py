@@ -1,14 +1,23 @@
 """The graph of a process, and what it refuses."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from bayesbio.data import Campaign, Run, Specification
+from bayesbio.data import Campaign, Profile, Run, Specification
 from bayesbio.errors import DataError, ModelError
 from bayesbio.mechanistic import GrowthCurve
-from bayesbio.network import Node, ProcessNetwork, UnitOperation, dependencies, slice_campaign
+from bayesbio.network import (
+    Node,
+    NodePrior,
+    ProcessNetwork,
+    UnitOperation,
+    dependencies,
+    slice_campaign,
+)
 
 
 def campaign():
@@ -143,17 +152,37 @@ def test_a_quantity_that_was_not_measured_is_named():
 
 
 def test_a_closed_form_has_no_dependencies_to_read():
-    model = GrowthCurve()
-    if hasattr(model, "solution"):
-        with pytest.raises(ModelError, match="formula in time"):
-            dependencies(model)
+    with pytest.raises(ModelError, match="formula in time"):
+        dependencies(GrowthCurve())
+
+
+def test_tiers_feed_each_other_and_a_setting_feeds_its_own():
+    load = Node("load", role="CPP")
+    network = ProcessNetwork.from_tiers([["pH"], ["titer"], [load, Node("purity", role="CQA")]])
+    assert network.edges == (("pH", "titer"), ("titer", "purity"), ("load", "purity"))
+
+
+def test_a_profile_is_sliced_like_a_quantity():
+    oil = Profile([(0.0, 30.0), (48.0, 6.0)])
+    fed = Campaign([run.replace(profiles={"residual_oil": oil}) for run in campaign()])
+    network = ProcessNetwork.from_campaign(fed, ["residual_oil", "titer"], [24.0, 48.0])
+    assert slice_campaign(fed, network)["residual_oil@24"].tolist() == [18.0, 18.0]
+
+
+def test_a_setting_that_is_no_number_is_named():
+    named = Campaign([run.replace(settings={"clone": "A"}) for run in campaign()])
+    network = ProcessNetwork.from_campaign(named, ["titer"], [24.0], settings=["clone"])
+    with pytest.raises(DataError, match="'clone' of run .* needs a number"):
+        slice_campaign(named, network)
 
 
 def test_a_network_survives_plain_data():
     nodes = ["a", Node("b", specification=Specification("b", lower=1.0)), "c"]
-    network = ProcessNetwork(nodes, [("a", "b"), ("c", "b")])
-    again = ProcessNetwork.from_dict(network.to_dict())
+    prior = NodePrior(("c", "a"), np.arange(3.0), np.eye(3), 0.1, 4.0, (0.5, 1.0), "by hand")
+    network = ProcessNetwork(nodes, [("a", "b"), ("c", "b")], priors={"b": prior})
+    again = ProcessNetwork.from_dict(json.loads(json.dumps(network.to_dict())))
     assert again.nodes == network.nodes
+    assert again.priors["b"].to_dict() == prior.to_dict()
     assert again.edges == network.edges
 
 

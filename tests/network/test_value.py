@@ -123,7 +123,7 @@ def test_trajectories_become_the_prior_of_a_node():
     # Three runs were too few without it.
     rows = pd.DataFrame({"biomass@0": [0.5, 1.0, 2.0], "biomass@24": [0.7, 2.1, 5.5]})
     two = rows.iloc[:2]
-    told = network.replace(priors=network.priors).fit(rows).summary()["mean"].iloc[0]
+    told = network.replace(priors=network.priors).fit(rows).effects()["mean"].iloc[0]
     assert abs(told - 1.5) < 0.15
     with pytest.raises(Exception, match="2 readings for 2 unknowns"):
         pair("log").fit(two)

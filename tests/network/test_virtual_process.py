@@ -56,7 +56,7 @@ def test_the_virtual_process_is_as_its_card_says():
 
 
 def test_intervals_cover_the_true_effects_as_often_as_they_claim(fitted):
-    told, exact = fitted.summary(), truth().summary()["mean"]
+    told, exact = fitted.effects(), truth().effects()["mean"]
     covered = (told["eti_5"] < exact) & (exact < told["eti_95"])
     assert covered.mean() >= 0.8
     assert fitted.method == "augmentation"

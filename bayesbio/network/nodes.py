@@ -1,0 +1,224 @@
+"""What the nodes of a process network are: quantities, and the unit operations they belong to."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from bayesbio.data.specification import Specification
+from bayesbio.errors import DataError, ModelError
+
+ROLES = ("CPP", "state", "CQA")
+SCALES = ("identity", "log", "logit")
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """
+    One quantity of the process, at one time or in one unit operation.
+
+    Parameters
+    ----------
+    name : str
+        Such as "temperature", or "titer@336" for a quantity at a time in hours.
+    role : {"CPP", "state", "CQA"}
+        Set by the operator, in between, or judged.
+    unit_operation : str, optional
+        Where it belongs.
+    time : float, optional [h]
+        When; read from the name where it ends in ``@`` and a number.
+    scale : {"identity", "log", "logit"}
+        On which scale effects add: log for concentrations, logit for fractions.
+    specification : Specification, optional [unit]
+        Limits it has to keep.
+    distribution : (mean, sd), optional [on its scale]
+        How a CPP will vary in future runs; without it, as it did in the data.
+    unit : str
+        Unit of its values.
+
+    Raises
+    ------
+    ModelError
+        If role, scale, time or distribution cannot be used, or the specification is of another
+        quantity.
+
+    Examples
+    --------
+    >>> node = Node("titer@336", role="CQA", scale="log", unit="g/L")
+    >>> node.quantity, node.time
+    ('titer', 336.0)
+    """
+
+    name: str
+    role: str = "state"
+    unit_operation: str | None = None
+    time: float | None = None
+    scale: str = "identity"
+    specification: Specification | None = None
+    distribution: tuple[float, float] | None = None
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise ModelError(f"A node is named {self.name!r}; give it a text, such as 'titer@336'.")
+        for what, allowed in (("role", ROLES), ("scale", SCALES)):
+            if getattr(self, what) not in allowed:
+                raise ModelError(
+                    f"Node {self.name!r} has the {what} {getattr(self, what)!r}; use "
+                    f"{', '.join(allowed)}."
+                )
+        stated = self.name.rpartition("@")[2] if "@" in self.name else ""
+        if self.time is None and is_number(stated):
+            object.__setattr__(self, "time", float(stated))
+        elif self.time is not None and is_number(stated) and float(stated) != self.time:
+            raise ModelError(
+                f"Node {self.name!r} is given the time {self.time:g} h; leave time= out, or rename."
+            )
+        if self.specification is not None and self.specification.quantity not in (
+            self.name,
+            self.quantity,
+        ):
+            raise ModelError(
+                f"Node {self.name!r} is given a specification of {self.specification.quantity!r}; "
+                f"name it {self.quantity!r}."
+            )
+        if self.distribution is not None:
+            mean, sd = (float(value) for value in self.distribution)
+            if not (math.isfinite(mean) and math.isfinite(sd) and sd >= 0.0):
+                raise ModelError(
+                    f"Node {self.name!r} has the distribution {self.distribution}; expected a "
+                    "finite mean and a standard deviation of zero or more."
+                )
+            object.__setattr__(self, "distribution", (mean, sd))
+
+    @property
+    def quantity(self) -> str:
+        """What is measured, without the time."""
+        stem, _, stated = self.name.rpartition("@")
+        return stem if stem and is_number(stated) else self.name
+
+    @property
+    def scale_unit(self) -> str:
+        """Unit on the scale on which effects add: "log g/L"; "1" where none is known."""
+        return (
+            (self.unit or "1") if self.scale == "identity" else f"{self.scale} {self.unit}".strip()
+        )
+
+    def forward(self, values: Any) -> np.ndarray:
+        """
+        Bring values [unit] to the scale on which effects add.
+
+        Raises
+        ------
+        DataError
+            Zero or less on a log scale, outside 0 to 1 on a logit scale.
+        """
+        given = np.asarray(values, float)
+        if self.scale == "identity":
+            return given
+        low, high = 0.0, np.inf if self.scale == "log" else 1.0
+        outside = np.isfinite(given) & ((given <= low) | (given >= high))
+        if outside.any():
+            room = "above 0" if self.scale == "log" else "between 0 and 1, both excluded"
+            raise DataError(
+                f"Node {self.name!r} is on a {self.scale} scale but has the value "
+                f"{given[outside].ravel()[0]:g}; expected values {room}. Use scale='identity', or "
+                "mark it 'below' with the detection limit as value."
+            )
+        return np.log(given) if self.scale == "log" else np.log(given) - np.log1p(-given)
+
+    def backward(self, values: Any) -> np.ndarray:
+        """Bring values from the scale on which effects add back to the unit."""
+        given = np.asarray(values, float)
+        if self.scale == "log":
+            return np.exp(given)
+        if self.scale == "logit":
+            return expit(given)
+        return given
+
+    def limits(self) -> tuple[float, float]:
+        """
+        Lower and upper limit on the scale on which effects add; infinite where there is none.
+
+        Raises
+        ------
+        ModelError
+            If the node has no specification.
+        """
+        if self.specification is None:
+            raise ModelError(
+                f"Node {self.name!r} has no specification, so there is no probability to leave it. "
+                f"Give Node({self.name!r}, specification=Specification({self.quantity!r}, "
+                "lower=..., upper=...))."
+            )
+        low, high = self.specification.lower, self.specification.upper
+        return self._limit(low, -np.inf), self._limit(high, np.inf)
+
+    def _limit(self, limit: float | None, none: float) -> float:
+        """Give a limit on the scale; one beyond the range of the scale is infinite."""
+        if limit is None:
+            return none
+        if self.scale != "identity" and limit <= 0.0:
+            return -np.inf
+        if self.scale == "logit" and limit >= 1.0:
+            return np.inf
+        return float(self.forward(limit))
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitOperation:
+    """
+    One step of a process: what is set there, and what comes out.
+
+    Parameters
+    ----------
+    name : str
+        Such as "production" or "capture".
+    parameters : sequence of Node or str
+        What is set (CPP).
+    attributes : sequence of Node or str
+        What comes out and goes on to the next step.
+
+    Examples
+    --------
+    >>> UnitOperation("capture", parameters=["load"], attributes=["impurity"]).attributes[0].role
+    'state'
+    """
+
+    name: str
+    parameters: Sequence[Node | str] = ()
+    attributes: Sequence[Node | str] = ()
+
+    def __post_init__(self) -> None:
+        for what, role in (("parameters", "CPP"), ("attributes", "state")):
+            given = tuple(
+                Node(node, role=role, unit_operation=self.name)
+                if isinstance(node, str)
+                else dataclasses.replace(
+                    node,
+                    unit_operation=self.name,
+                    role="CPP" if what == "parameters" else node.role,
+                )
+                for node in getattr(self, what)
+            )
+            object.__setattr__(self, what, given)
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def nearest(name: Any, known: Iterable[str]) -> str:
+    """Ask for the known name that is most alike; blank where none is."""
+    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    return f" did you mean {close[0]!r}?" if close else ""
