@@ -26,6 +26,7 @@ ROOMS = (
     "calibrate",
     "network",
     "scaleup",
+    "titer",
     "decide",
     "report",
     "cli",
