@@ -24,6 +24,7 @@ ROOMS = (
     "ode",
     "surrogate",
     "calibrate",
+    "hybrid",
     "network",
     "scaleup",
     "titer",

@@ -18,7 +18,7 @@ from bayesbio.calibrate.prediction import noise_parameters, predict_runs
 from bayesbio.data import Campaign, Event
 from bayesbio.errors import BayesbioError, CalibrationError
 from bayesbio.inference import Noise, Verdict, verdict_of, write_archive
-from bayesbio.mechanistic import ProcessModel, find_model
+from bayesbio.mechanistic import ProcessModel, describe_model, rebuild_model
 from bayesbio.ode import simulate
 from bayesbio.ode.cache import kernels
 
@@ -248,11 +248,8 @@ class Calibration:
         -------
         Path
         """
-        model: dict[str, Any] = {"name": type(self.model).__name__}
-        if dataclasses.is_dataclass(self.model):
-            model["options"] = dataclasses.asdict(self.model)
         content = {
-            "model": model,
+            "model": describe_model(self.model),
             "fingerprint": kernels(self.model).trace.fingerprint,
             "campaign": self.campaign.to_dict(),
             "noise": {name: noise.to_dict() for name, noise in self.noise.items()},
@@ -289,7 +286,7 @@ def calibration_from_archive(
     stored = content["model"]
     if model is None:
         try:
-            model = find_model(stored["name"], **stored.get("options", {}))
+            model = rebuild_model(stored)
         except BayesbioError as error:
             raise CalibrationError(
                 f"The file holds a posterior of {stored['name']!r}, which is not in the library of "

@@ -91,6 +91,7 @@ def fit(
     True
     """
     formulation = formulate(campaign, model, priors=priors, vary=vary, noise=noise)
+    model = formulation.kernels.trace.model
     density, mode = density_and_mode(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
     tree = sample(
         density,

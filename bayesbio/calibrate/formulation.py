@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pymc as pm
+from scipy.stats import norm
 
 from bayesbio.data import Campaign, Finding, check
 from bayesbio.errors import CalibrationError, DataError, ModelError
@@ -124,6 +125,8 @@ def formulate(
         A name is unknown or nothing says where a state starts.
     """
     _check_kinds(campaign, model, vary)
+    if hasattr(model, "for_campaign"):
+        model = model.for_campaign(campaign)
     findings = check(campaign, model=model)
     findings.require()
     compiled = kernels(model)
@@ -333,6 +336,8 @@ def _unknown(
 
 
 def _prior(interval: Parameter) -> Any:
+    if interval.low == 0.0:  # as Parameter says: half-normal
+        return pm.HalfNormal.dist(interval.high / norm.ppf(0.5 + interval.probability / 2.0))
     return between(interval.low, interval.high, probability=interval.probability)
 
 

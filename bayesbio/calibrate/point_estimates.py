@@ -151,7 +151,7 @@ def quick_look(
         variables[name] = (("chain", "draw", *dims), np.asarray(value, float)[None, None])
         coords |= {dim: list(density.model.coords[dim]) for dim in dims}
     return QuickLook(
-        model=model,
+        model=formulation.kernels.trace.model,
         campaign=campaign,
         draws=xr.Dataset(variables, coords),
         noise=formulation.noise,

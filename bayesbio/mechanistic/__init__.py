@@ -3,6 +3,7 @@
 from bayesbio.mechanistic.batch_culture import BatchCulture
 from bayesbio.mechanistic.batch_reactor import BatchReactor
 from bayesbio.mechanistic.citrate_on_measured_oil import CitrateOnMeasuredOil
+from bayesbio.mechanistic.corrected_model import CorrectedModel, Correction
 from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.functions import constant, exp, log, smooth_maximum, sqrt, tanh
 from bayesbio.mechanistic.growth_curve import (
@@ -15,7 +16,7 @@ from bayesbio.mechanistic.growth_curve import (
 )
 from bayesbio.mechanistic.growth_laws import Contois, Haldane, Monod, Moser, Tessier
 from bayesbio.mechanistic.inhibition_laws import Hyperbolic, Levenspiel
-from bayesbio.mechanistic.library import MODELS, find_model
+from bayesbio.mechanistic.library import MODELS, describe_model, find_model, rebuild_model
 from bayesbio.mechanistic.mammalian_fed_batch import MammalianFedBatch
 from bayesbio.mechanistic.model_checks import check_model, check_units
 from bayesbio.mechanistic.process_model import (
@@ -48,6 +49,8 @@ __all__ = [
     "BatchReactor",
     "CitrateOnMeasuredOil",
     "Contois",
+    "CorrectedModel",
+    "Correction",
     "FedBatchCulture",
     "Gompertz",
     "GrowthCurve",
@@ -70,6 +73,7 @@ __all__ = [
     "check_units",
     "constant",
     "contois",
+    "describe_model",
     "exp",
     "find_model",
     "haldane",
@@ -83,6 +87,7 @@ __all__ = [
     "monod",
     "moser",
     "pirt",
+    "rebuild_model",
     "record",
     "smooth_maximum",
     "sqrt",

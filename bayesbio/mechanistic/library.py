@@ -11,12 +11,13 @@ from bayesbio.errors import ModelError
 from bayesbio.mechanistic.batch_culture import BatchCulture
 from bayesbio.mechanistic.batch_reactor import BatchReactor
 from bayesbio.mechanistic.citrate_on_measured_oil import CitrateOnMeasuredOil
+from bayesbio.mechanistic.corrected_model import CorrectedModel, Correction
 from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.growth_curve import GrowthCurve
 from bayesbio.mechanistic.mammalian_fed_batch import MammalianFedBatch
 from bayesbio.mechanistic.yarrowia_fed_batch import YarrowiaFedBatch
 
-__all__ = ["MODELS", "find_model"]
+__all__ = ["MODELS", "describe_model", "find_model", "rebuild_model"]
 
 MODELS: Mapping[str, type[Any]] = {
     model.__name__: model
@@ -76,3 +77,57 @@ def find_model(name: str, **options: Any) -> Any:
                 f"{name} has no option {option!r}; it has {', '.join(fields) or 'none'}.{hint}"
             )
     return MODELS[name](**options)
+
+
+def describe_model(model: Any) -> dict[str, Any]:
+    """
+    Identity of a model as plain data: its name, its options, and its corrections.
+
+    Parameters
+    ----------
+    model : ProcessModel
+
+    Returns
+    -------
+    dict
+        What `rebuild_model` reads.
+
+    Examples
+    --------
+    >>> describe_model(BatchReactor(isothermal=True))["name"]
+    'BatchReactor'
+    """
+    if isinstance(model, CorrectedModel):
+        corrections = [correction.to_dict() for correction in model.corrections]
+        return {**describe_model(model.base), "corrections": corrections}
+    told: dict[str, Any] = {"name": type(model).__name__}
+    if dataclasses.is_dataclass(model) and not isinstance(model, type):
+        told["options"] = dataclasses.asdict(model)
+    return told
+
+
+def rebuild_model(description: Mapping[str, Any]) -> Any:
+    """
+    Library model, with its corrections, from what `describe_model` told; nothing is executed.
+
+    Parameters
+    ----------
+    description : mapping
+
+    Returns
+    -------
+    ProcessModel
+
+    Raises
+    ------
+    ModelError
+        When the library has no such model or option.
+
+    Examples
+    --------
+    >>> rebuild_model(describe_model(BatchReactor(isothermal=True))).isothermal
+    True
+    """
+    base = find_model(description["name"], **description.get("options", {}))
+    corrections = [Correction(**content) for content in description.get("corrections", ())]
+    return CorrectedModel(base, corrections) if corrections else base

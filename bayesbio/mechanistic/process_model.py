@@ -63,6 +63,7 @@ class ProcessModel(Protocol):
     - ``conserved(state, parameters, settings)`` -> dict of quantities that stay constant between
       events;
     - ``input_defaults`` and ``setting_defaults``: values where a run gives none;
+    - ``for_campaign(campaign)`` -> model: the model fitted out for the runs it is calibrated on;
     - ``grids``: {state: (dimension name, coordinates, shape (n,))} for a state that is an array
       along a grid, such as a concentration at the nodes of a column.
     """
@@ -106,7 +107,8 @@ class Parameter:
     Parameters
     ----------
     low, high : float [unit of the parameter]
-        Ends of the central interval; finite, low below high.
+        Ends of the central interval; finite, low below high. With ``low`` exactly zero the
+        parameter is half-normal, and lies below ``high`` with the given probability.
     source : str
         Where the interval comes from, with a DOI where there is one.
     probability : float [1]

@@ -1,5 +1,6 @@
 """For a reader: figures, diagnostics, sentences, and the page that holds them."""
 
+from bayesbio.report.corrections import draw_correction
 from bayesbio.report.figures import (
     draw_courses,
     draw_effects,
@@ -13,6 +14,7 @@ from bayesbio.report.writing import sentence, write_quick_look, write_report
 
 __all__ = [
     "Section",
+    "draw_correction",
     "draw_courses",
     "draw_effects",
     "draw_predictive",

@@ -16,6 +16,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayesbio.errors import CalibrationError
+from bayesbio.report.corrections import correction_evidence
 from bayesbio.report.diagnostics import draw_energy, draw_loo_pit, draw_ranks, draw_traces
 from bayesbio.report.evidence import (
     data_card,
@@ -37,7 +38,7 @@ GRID = 61  # times at which a course is drawn
 MOST_ROWS = 100  # of a table of parameters
 EVIDENCE = (
     *("predictive", "loo_pit", "groups", "effects", "trade_offs", "priors"),  # of a calibration
-    *("equations", "model_name", "data"),
+    *("equations", "model_name", "data", "corrections"),
     *("summary", "left_out", "noticed"),  # of any other posterior
     "sampling",
 )
@@ -284,6 +285,14 @@ def _calibration_evidence(
         "model_name": type(result.model).__name__,
         "data": _card(campaign, result.options["findings"]),
     }
+    corrected = correction_evidence(result)
+    if corrected is not None:
+        figures, shares, confounded = corrected
+        content["corrections"] = {
+            "pictures": [picture(figure, name, words(name)) for name, figure in figures],
+            "shares": table_html(shares),
+            "confounded": table_html(confounded),
+        }
     judged = _uncensored(tree, measured)
     if judged is not None:
         figure = draw_loo_pit(judged, [str(name) for name in judged["observed_data"].data_vars])
