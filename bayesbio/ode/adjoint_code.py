@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sympy
 
@@ -50,6 +50,56 @@ def _ordered(lines: list[Line]) -> list[Line]:
     for symbol, _ in lines:
         place(symbol)
     return list(ordered.items())
+
+
+def tangent(
+    shared: Sequence[Line],
+    reduced: Sequence[sympy.Expr],
+    directions: Mapping[sympy.Symbol, sympy.Expr],
+) -> tuple[list[Line], list[sympy.Expr]]:
+    """
+    Directional derivative of a straight-line program, as a program that contains the first one.
+
+    Parameters
+    ----------
+    shared, reduced
+        As `straight_line` gives them.
+    directions : mapping of symbol to expression
+        The component of the direction along each symbol; zero for the others.
+    """
+    known = dict(directions)
+    lines: list[Line] = []
+
+    def along(expression: sympy.Expr) -> sympy.Expr:
+        moving = sorted(expression.free_symbols & known.keys(), key=str)
+        return sympy.Add(*(_slope(expression, symbol) * known[symbol] for symbol in moving))
+
+    for symbol, expression in shared:
+        lines.append((symbol, expression))
+        if expression.is_Pow and expression.exp == -1:
+            value = -(symbol**2) * along(expression.base)
+        else:
+            value = along(expression)
+        if value != 0:
+            known[symbol] = sympy.Symbol(f"{symbol}t", real=True)
+            lines.append((known[symbol], value))
+    return lines, [along(expression) for expression in reduced]
+
+
+def _slope(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
+    """Derivative; the slope of a step is zero, also at the step."""
+    return sympy.diff(expression, symbol).replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
+
+
+def needed(lines: Sequence[Line], results: Sequence[sympy.Expr]) -> list[Line]:
+    """Lines of a program that its results depend on."""
+    used: set[sympy.Basic] = set().union(*(result.free_symbols for result in results))
+    kept = []
+    for symbol, expression in reversed(lines):
+        if symbol in used:
+            used |= expression.free_symbols
+            kept.append((symbol, expression))
+    return kept[::-1]
 
 
 class Reverse:
@@ -114,7 +164,7 @@ class Reverse:
             general = expression.func(*stand_ins)
             for stand_in, argument in known.items():
                 if argument.free_symbols & self.wanted:
-                    slope = sympy.diff(general, stand_in).xreplace(known)
+                    slope = _slope(general, stand_in).xreplace(known)
                     self._pull(argument, self._name(weight * slope))
 
     def _pull_product(self, expression: sympy.Expr, weight: sympy.Expr) -> None:

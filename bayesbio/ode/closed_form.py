@@ -12,6 +12,7 @@ from bayesbio.ode.kernel_interface import (
     OBSERVED,
     STATES,
     compiled,
+    entry,
     observe,
     observe_pullback,
     solution,
@@ -23,7 +24,7 @@ SOLVED = 0
 NOT_FINITE = 3
 
 
-@compiled
+@entry
 def solve(theta, segments, rtol, atol, method, keep):
     """Evaluate every run at its save times; the tape and marks stay empty."""
     stored = np.empty((save_count(segments), OBSERVED))
@@ -52,7 +53,7 @@ def evaluate(p, run, segments, stored):
     return SOLVED
 
 
-@compiled
+@entry
 def pull(theta, segments, storedbar, status, tape, marks):
     """Gradients by theta; inputs and events play no part in a closed form."""
     thetabar = np.zeros_like(theta)
@@ -83,7 +84,7 @@ def save_count(segments):
     return highest + 1
 
 
-@compiled
+@entry
 def solve_draws(theta, segments, rtol, atol, method, first, last, stored, status):
     """Evaluate draws `first` to `last` of theta (draws, runs, width)."""
     for draw in range(first, last):

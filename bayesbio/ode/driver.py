@@ -19,10 +19,13 @@ from bayesbio.ode.explicit import (
 )
 from bayesbio.ode.implicit import after_implicit_step, implicit_step, pull_implicit_step
 from bayesbio.ode.kernel_interface import (
+    COLUMNS,
+    FACTOR_COLUMNS,
     INPUTS,
     OBSERVED,
     STATES,
     compiled,
+    entry,
     jump,
     jump_pullback,
     observe,
@@ -82,7 +85,8 @@ def solve_run(p, run, segments, rtol, atol, method, keep, stored, tape, marks):
     first, last = segments.runs[run], segments.runs[run + 1]
     y, new, error = np.empty(STATES), np.empty(STATES), np.empty(STATES)
     u, k = np.empty(INPUTS), np.empty((7, STATES))
-    matrix, order = np.empty((STATES, STATES)), np.empty(STATES, np.int64)
+    values, factors = np.empty(COLUMNS.size), np.empty(FACTOR_COLUMNS.size)
+    work = np.empty((2, STATES))
     begin = p.size - STATES
     for i in range(STATES):
         y[i] = p[begin + i]
@@ -124,7 +128,7 @@ def solve_run(p, run, segments, rtol, atol, method, keep, stored, tape, marks):
                 stiffness = 0.0
                 if implicit:
                     done = implicit_step(
-                        time, h, y, p, inputs, u, k, new, error, matrix, order, rtol, atol
+                        time, h, y, p, inputs, u, k, new, error, values, factors, work
                     )
                     size = error_norm(y, new, error, rtol, atol) if done else np.inf
                     power = 1.25  # of the explicit controller's exponents: one order less
@@ -157,8 +161,6 @@ def solve_run(p, run, segments, rtol, atol, method, keep, stored, tape, marks):
                         implicit = True
                     if implicit:
                         status = SOLVED_STIFF
-                        set_inputs(time, inputs, u)
-                        rates(time, y, p, u, k[0])
                     size = max(size, 1e-10)
                     change = 0.9 * size ** (-0.17 * power) * before ** (0.04 * power)
                     change = min(5.0, max(0.2, change))
@@ -194,7 +196,7 @@ def pull_run(p, run, segments, tape, marks, storedbar, pbar, levelbar, slopebar,
     first, last = segments.runs[run], segments.runs[run + 1]
     adjoint, through, state = np.zeros(STATES), np.zeros(STATES), np.empty(STATES)
     u, ubar, work = np.empty(INPUTS), np.empty(INPUTS), np.empty((9, STATES))
-    matrix, order = np.empty((STATES, STATES)), np.empty(STATES, np.int64)
+    values, factors = np.empty(COLUMNS.size), np.empty(FACTOR_COLUMNS.size)
     for segment in range(last - 1, first - 1, -1):
         start = segments.edges[segment, 0]
         inputs = (start, segments.levels[segment], segments.slopes[segment])
@@ -209,7 +211,7 @@ def pull_run(p, run, segments, tape, marks, storedbar, pbar, levelbar, slopebar,
                 pull_explicit_step(tape[step], p, inputs, adjoint, work, u, ubar, bars)
             else:
                 pull_implicit_step(
-                    tape[step], p, inputs, adjoint, work, matrix, order, u, ubar, bars
+                    tape[step], p, inputs, adjoint, work, values, factors, u, ubar, bars
                 )
         for event in range(segments.jumps[segment + 1] - 1, segments.jumps[segment] - 1, -1):
             state_before_event(p, first, segment, event, segments, tape, marks, state)
@@ -267,7 +269,7 @@ def state_before_event(p, first, segment, event, segments, tape, marks, state):
             state[i] = after[i]
 
 
-@compiled
+@entry
 def solve(theta, segments, rtol, atol, method, keep):
     """
     Solve every run once.
@@ -293,7 +295,7 @@ def solve(theta, segments, rtol, atol, method, keep):
         capacity = needed
 
 
-@compiled
+@entry
 def pull(theta, segments, storedbar, status, tape, marks):
     """Gradients by theta, levels, slopes and amounts; not-a-number for a run that failed."""
     thetabar = np.zeros_like(theta)
@@ -320,7 +322,7 @@ def save_count(segments):
     return highest + 1
 
 
-@compiled
+@entry
 def solve_draws(theta, segments, rtol, atol, method, first, last, stored, status):
     """Solve draws `first` to `last` of theta (draws, runs, width) without a tape."""
     tape = np.empty((0, ROW))

@@ -7,11 +7,12 @@ import os
 from collections.abc import Sequence
 from types import ModuleType
 
+import numpy as np
 import sympy
 from sympy.printing.pycode import PythonCodePrinter
 
-from bayesbio.ode import closed_form, driver, explicit, implicit, tableaus
-from bayesbio.ode.adjoint_code import Reverse, straight_line
+from bayesbio.ode import closed_form, driver, explicit, implicit, sparse_lu, tableaus
+from bayesbio.ode.adjoint_code import Line, Reverse, needed, straight_line, tangent
 from bayesbio.ode.trace import Trace
 
 MARKER = "# --- template ---\n"
@@ -24,9 +25,9 @@ import math
 import numpy as np
 from numba import njit
 
-compiled = njit(
-    cache=True, error_model="numpy", nogil=True, fastmath={{"contract"}}, boundscheck={check}
-)
+options = dict(error_model="numpy", nogil=True, fastmath={{"contract"}}, boundscheck={check})
+compiled = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+entry = njit(cache=True, **options)
 STATES = {states}
 INPUTS = {inputs}
 OBSERVED = {observed}
@@ -52,9 +53,8 @@ def emit(traced: Trace) -> str:
             "observe_pullback",
             "t, y, p, w, ybar, pbar",
             names,
-            traced.observed,
+            straight_line(traced.observed),
             {"ybar": traced.y, "pbar": traced.p},
-            overwrite=(),
         )  # fmt: skip
     )
     if traced.solution is not None:
@@ -64,9 +64,8 @@ def emit(traced: Trace) -> str:
                 "solution_pullback",
                 "t, p, w, pbar",
                 {"p": traced.p},
-                traced.solution,
+                straight_line(traced.solution),
                 {"pbar": traced.p},
-                overwrite=(),
             )  # fmt: skip
         )
         parts.append(_template(closed_form))
@@ -78,12 +77,12 @@ def emit(traced: Trace) -> str:
             "rates_pullback",
             "t, y, p, u, w, ybar, pbar, ubar",
             names,
-            traced.derivatives,
+            straight_line(traced.derivatives),
             {"ybar": traced.y, "pbar": traced.p, "ubar": traced.u},
             overwrite=("ybar",),
         )  # fmt: skip
     )
-    parts.append(_jacobian(names, traced))
+    parts += _derivatives(names, traced)
     forward, backward = [], []
     for code, kind in enumerate(traced.kinds):
         forward.append(
@@ -94,7 +93,7 @@ def emit(traced: Trace) -> str:
                 f"jump_pullback_{code}",
                 "y, p, a, g, w, ybar, pbar, abar",
                 names,
-                traced.jumps[kind],
+                straight_line(traced.jumps[kind]),
                 {"ybar": traced.y, "pbar": traced.p, "abar": traced.amounts},
                 overwrite=("ybar",),
             )  # fmt: skip
@@ -103,7 +102,7 @@ def emit(traced: Trace) -> str:
     parts.append(_choice("jump", "y, p, a, g, after", len(traced.kinds)))
     parts.append(_choice("jump_pullback", "y, p, a, g, w, ybar, pbar, abar", len(traced.kinds)))
     constants = inspect.getsource(tableaus).split("import numpy as np\n")[1]
-    templates = [_template(module) for module in (explicit, implicit, driver)]
+    templates = [_template(module) for module in (explicit, sparse_lu, implicit, driver)]
     return "\n\n".join([*parts, constants.strip(), *templates])
 
 
@@ -119,25 +118,52 @@ def _choice(name: str, arguments: str, kinds: int) -> str:
     return "\n".join(lines)
 
 
-def _jacobian(names: dict[str, list[sympy.Symbol]], traced: Trace) -> str:
-    """Write the function that fills the non-zero derivatives of the rates by the states."""
-    assert traced.derivatives is not None
+def _derivatives(names: dict[str, list[sympy.Symbol]], traced: Trace) -> list[str]:
+    """Write what the implicit method needs: Jacobian, its pattern, its derivative, the drift."""
+    rates = traced.derivatives
+    assert rates is not None
+    y, u = traced.y, traced.u
+    towards = [sympy.Symbol(f"d{i}", real=True) for i in range(len(y))]
+    slopes = [sympy.Symbol(f"s{i}", real=True) for i in range(len(u))]
+    names = {**names, "d": towards, "s": slopes}
     entries = [
-        (f"matrix[{row}, {column}]", sympy.diff(expression, symbol))
-        for row, expression in enumerate(traced.derivatives)
-        for column, symbol in enumerate(traced.y)
+        (row, column)
+        for row, expression in enumerate(rates)
+        for column, symbol in enumerate(y)
         if symbol in expression.free_symbols
     ]
-    values = [value for _, value in entries]
-    shared, reduced = straight_line(values)
-    used: set[sympy.Basic] = set().union(*(value.free_symbols for value in values))
-    lines = ["@compiled", "def jacobian(t, y, p, u, matrix):", *_unpack(names, used)]
-    lines += [f"    {symbol} = {PRINTER.doprint(value)}" for symbol, value in shared]
-    lines += [
-        f"    {place} = {PRINTER.doprint(value)}"
-        for (place, _), value in zip(entries, reduced, strict=True)
+    values = [sympy.diff(rates[row], y[column]) for row, column in entries]
+    program = straight_line(rates)
+    bars = {"ybar": y, "pbar": traced.p, "ubar": u}
+    drift = tangent(*program, {traced.time: sympy.Integer(1), **dict(zip(u, slopes, strict=True))})
+    return [
+        index_arrays(sparse_lu.symbolic_factors(entries, len(y))),
+        _function("jacobian", "t, y, p, u, values", names, "values", values),
+        _pullback(
+            "curvature",
+            "t, y, p, u, d, w, ybar, pbar, ubar",
+            names,
+            tangent(*program, dict(zip(y, towards, strict=True))),
+            bars,
+        ),
+        _program("drift", "t, y, p, u, s, dy", names, "dy", drift),
+        _pullback(
+            "drift_pullback",
+            "t, y, p, u, s, w, ybar, pbar, ubar, sbar",
+            names,
+            drift,
+            {**bars, "sbar": slopes},
+        ),
     ]
-    return "\n".join(lines if len(lines) > 2 else [*lines, "    pass"])
+
+
+def index_arrays(arrays: dict[str, np.ndarray]) -> str:
+    """Write index arrays as constants of the module."""
+    lines = [
+        f"{name} = np.array({values.tolist()}, np.{values.dtype})"
+        for name, values in arrays.items()
+    ]
+    return "\n".join(lines)
 
 
 def _unpack(names: dict[str, list[sympy.Symbol]], used: set[sympy.Basic]) -> list[str]:
@@ -157,26 +183,54 @@ def _function(
     expressions: Sequence[sympy.Expr],
 ) -> str:
     """Write a function that fills an array, shared subexpressions once."""
-    shared, reduced = straight_line(expressions)
-    used = set().union(*(expression.free_symbols for expression in expressions))
-    lines = ["@compiled", f"def {name}({arguments}):", *_unpack(names, used)]
-    lines += [f"    {symbol} = {PRINTER.doprint(value)}" for symbol, value in shared]
-    lines += [f"    {target}[{i}] = {PRINTER.doprint(value)}" for i, value in enumerate(reduced)]
-    return "\n".join(lines)
+    return _program(name, arguments, names, target, straight_line(expressions))
+
+
+def _program(
+    name: str,
+    arguments: str,
+    names: dict[str, list[sympy.Symbol]],
+    target: str,
+    program: tuple[list[Line], list[sympy.Expr]],
+) -> str:
+    """Write a function that fills an array by a straight-line program."""
+    shared, reduced = program
+    return _body(
+        name, arguments, names, shared, [(f"{target}[{i}] =", v) for i, v in enumerate(reduced)]
+    )
+
+
+def _body(
+    name: str,
+    arguments: str,
+    names: dict[str, list[sympy.Symbol]],
+    lines: list[Line],
+    stored: list[tuple[str, sympy.Expr]],
+) -> str:
+    """Write a function: what it reads, its lines, what it stores."""
+    results = [value for _, value in stored]
+    lines = needed(lines, results)
+    used: set[sympy.Basic] = set().union(
+        *(value.free_symbols for value in [*results, *(value for _, value in lines)])
+    )
+    text = ["@compiled", f"def {name}({arguments}):", *_unpack(names, used)]
+    text += [f"    {symbol} = {PRINTER.doprint(value)}" for symbol, value in lines]
+    text += [f"    {target} {PRINTER.doprint(value)}" for target, value in stored]
+    return "\n".join(text if len(text) > 2 else [*text, "    pass"])
 
 
 def _pullback(
     name: str,
     arguments: str,
     names: dict[str, list[sympy.Symbol]],
-    expressions: Sequence[sympy.Expr],
+    program: tuple[list[Line], list[sympy.Expr]],
     targets: dict[str, list[sympy.Symbol]],
     *,
-    overwrite: tuple[str, ...],
+    overwrite: tuple[str, ...] = (),
 ) -> str:
-    """Write a function that adds products of weights with derivatives of expressions."""
-    weights = [sympy.Symbol(f"w{i}", real=True) for i in range(len(expressions))]
-    shared, reduced = straight_line(expressions)
+    """Write a function that adds products of weights with derivatives of a program's results."""
+    shared, reduced = program
+    weights = [sympy.Symbol(f"w{i}", real=True) for i in range(len(reduced))]
     reverse = Reverse({symbol for symbols in targets.values() for symbol in symbols})
     reverse.run(shared, reduced, weights)
     stored = []
@@ -187,13 +241,4 @@ def _pullback(
                 stored.append((f"{target}[{place}] =", value))
             elif value != 0:
                 stored.append((f"{target}[{place}] +=", value))
-    used: set[sympy.Basic] = set().union(
-        *(value.free_symbols for _, value in [*shared, *reverse.lines, *stored])
-    )
-    lines = ["@compiled", f"def {name}({arguments}):", *_unpack({**names, "w": weights}, used)]
-    lines += [f"    {symbol} = {PRINTER.doprint(value)}" for symbol, value in shared]
-    lines += [f"    {symbol} = {PRINTER.doprint(value)}" for symbol, value in reverse.lines]
-    lines += [f"    {target} {PRINTER.doprint(value)}" for target, value in stored]
-    if len(lines) == 2:
-        lines.append("    pass")
-    return "\n".join(lines)
+    return _body(name, arguments, {**names, "w": weights}, [*shared, *reverse.lines], stored)

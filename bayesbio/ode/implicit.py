@@ -1,10 +1,10 @@
 """
 One implicit step for stiff stretches, and its exact adjoint.
 
-ESDIRK4(3)6L[2]SA: six stages, the first explicit, orders 4 and 3, L-stable and stiffly accurate
-(Kennedy & Carpenter 2003, doi:10.1016/S0168-9274(02)00138-1). Each stage is a nonlinear equation,
-so its derivative follows from the implicit function theorem with the Jacobian alone: no second
-derivatives, and the adjoint is exact to the tolerance of the Newton iteration.
+Rodas4P2: a Rosenbrock method of six stages, orders 4 and 3, L-stable and stiffly accurate, with a
+dense output of order 3 (Steinebach 2020, doi:10.1007/978-3-030-53905-4_6). A step takes one exact
+Jacobian and one factorisation; nothing is iterated, so the adjoint is exact to rounding. The
+Jacobian is part of the scheme: its derivative enters as the `curvature` of the rates.
 """
 
 from __future__ import annotations
@@ -12,166 +12,112 @@ from __future__ import annotations
 import numpy as np
 
 from bayesbio.ode.explicit import pull_stage, set_inputs
-from bayesbio.ode.kernel_interface import STATES, compiled, jacobian, rates
-from bayesbio.ode.tableaus import GAMMA, STIFF_A, STIFF_C, STIFF_E
+from bayesbio.ode.kernel_interface import (
+    INPUTS,
+    STATES,
+    compiled,
+    curvature,
+    drift,
+    drift_pullback,
+    jacobian,
+    rates,
+)
+from bayesbio.ode.sparse_lu import backward_error, factorise, solve_factorised, solve_transposed
+from bayesbio.ode.tableaus import GAMMA, STIFF_A, STIFF_C, STIFF_D, STIFF_G
 
 # --- template ---
-NEWTON_ITERATIONS = 10
-NEWTON_ACCURACY = 1e-4  # of the tolerance; one quadratic iteration beyond it leaves rounding
+POOR = 1e-9  # backward error of a linear solve beyond which the step is tried again, shorter
 
 
 @compiled
-def implicit_step(time, h, y, p, inputs, u, k, new, error, matrix, order, rtol, atol):
+def implicit_step(time, h, y, p, inputs, u, k, new, error, values, factors, work):
     """
-    Take one implicit step from y, where k[0] holds the rates at its start.
+    Take one implicit step from y.
 
-    Fills the stages k[1] to k[5], the new state and the error estimate. Returns whether the Newton
-    iterations converged.
+    Fills the stages k[0] to k[5], the new state and the error estimate. Returns whether the linear
+    equations could be solved well.
     """
-    base, residual = np.empty(STATES), np.empty(STATES)
-    for stage in range(1, 6):
+    right, moving = work[0], work[1]
+    set_inputs(time, inputs, u)
+    jacobian(time, y, p, u, values)
+    shift = 1.0 / (h * GAMMA)
+    if not factorise(values, shift, factors, right):
+        return False
+    drift(time, y, p, u, inputs[2], moving)
+    for stage in range(6):
+        for i in range(STATES):
+            new[i] = y[i]
+            right[i] = h * STIFF_D[stage] * moving[i]
+        for j in range(stage):
+            a, g = STIFF_A[stage, j], STIFF_G[stage, j] / h
+            for i in range(STATES):
+                new[i] += a * k[j, i]
+                right[i] += g * k[j, i]
         moment = time + STIFF_C[stage] * h
         set_inputs(moment, inputs, u)
+        rates(moment, new, p, u, error)
         for i in range(STATES):
-            total = 0.0
-            for j in range(stage):
-                total += STIFF_A[stage, j] * k[j, i]
-            base[i] = y[i] + h * total
-            new[i] = base[i] + h * GAMMA * k[stage - 1, i]
-        close = False
-        for _ in range(NEWTON_ITERATIONS):
-            rates(moment, new, p, u, residual)
-            for i in range(STATES):
-                residual[i] = base[i] + h * GAMMA * residual[i] - new[i]
-            stage_matrix(moment, h, new, p, u, matrix)
-            if not factorise(matrix, order):
-                return False
-            solve_factorised(matrix, order, residual)
-            size = 0.0
-            for i in range(STATES):
-                new[i] += residual[i]
-                size = max(size, abs(residual[i]) / (atol + rtol * abs(new[i])))
-            if not size < 1e300:
-                return False
-            if close:
-                break
-            close = size < NEWTON_ACCURACY
-        if not close:
+            right[i] += error[i]
+            k[stage, i] = right[i]
+        solve_factorised(factors, k[stage], error)
+        if stage == 0 and not backward_error(values, shift, k[stage], right) < POOR:
             return False
-        for i in range(STATES):
-            k[stage, i] = (new[i] - base[i]) / (h * GAMMA)
     for i in range(STATES):
-        total = 0.0
-        for stage in range(6):
-            total += STIFF_E[stage] * k[stage, i]
-        error[i] = h * total
+        error[i] = k[5, i]
+        new[i] += error[i]
     return True
-
-
-@compiled
-def stage_matrix(time, h, y, p, u, matrix):
-    """Matrix of a stage's Newton iteration: identity - h gamma Jacobian."""
-    for i in range(STATES):
-        for j in range(STATES):
-            matrix[i, j] = 0.0
-    jacobian(time, y, p, u, matrix)
-    for i in range(STATES):
-        for j in range(STATES):
-            matrix[i, j] *= -h * GAMMA
-        matrix[i, i] += 1.0
-
-
-@compiled
-def factorise(matrix, order):
-    """LU factors with row exchanges, in place; False for a singular matrix."""
-    for j in range(STATES):
-        pivot = j
-        for i in range(j + 1, STATES):
-            if abs(matrix[i, j]) > abs(matrix[pivot, j]):
-                pivot = i
-        order[j] = pivot
-        if not abs(matrix[pivot, j]) > 0.0:
-            return False
-        if pivot != j:
-            for c in range(STATES):
-                matrix[j, c], matrix[pivot, c] = matrix[pivot, c], matrix[j, c]
-        for i in range(j + 1, STATES):
-            if matrix[i, j] != 0.0:
-                factor = matrix[i, j] / matrix[j, j]
-                matrix[i, j] = factor
-                for c in range(j + 1, STATES):
-                    matrix[i, c] -= factor * matrix[j, c]
-    return True
-
-
-@compiled
-def solve_factorised(matrix, order, x):
-    """Solve matrix x = x in place."""
-    for j in range(STATES):
-        if order[j] != j:
-            x[j], x[order[j]] = x[order[j]], x[j]
-    for i in range(STATES):
-        for j in range(i):
-            x[i] -= matrix[i, j] * x[j]
-    for i in range(STATES - 1, -1, -1):
-        for j in range(i + 1, STATES):
-            x[i] -= matrix[i, j] * x[j]
-        x[i] /= matrix[i, i]
-
-
-@compiled
-def solve_transposed(matrix, order, x):
-    """Solve transposed matrix x = x in place."""
-    for i in range(STATES):
-        for j in range(i):
-            x[i] -= matrix[j, i] * x[j]
-        x[i] /= matrix[i, i]
-    for i in range(STATES - 1, -1, -1):
-        for j in range(i + 1, STATES):
-            x[i] -= matrix[j, i] * x[j]
-    for j in range(STATES - 1, -1, -1):
-        if order[j] != j:
-            x[j], x[order[j]] = x[order[j]], x[j]
 
 
 @compiled
 def after_implicit_step(row, state):
-    """State at the end of an implicit step on the tape: its last stage."""
-    h, y, k = row[1], row[3 : 3 + STATES], row[3 + STATES :].reshape(6, STATES)
+    """State at the end of an implicit step on the tape."""
+    y, k = row[3 : 3 + STATES], row[3 + STATES :].reshape(6, STATES)
     for i in range(STATES):
-        total = GAMMA * k[5, i]
+        total = k[5, i]
         for j in range(5):
             total += STIFF_A[5, j] * k[j, i]
-        state[i] = y[i] + h * total
+        state[i] = y[i] + total
 
 
 @compiled
-def pull_implicit_step(row, p, inputs, adjoint, work, matrix, order, u, ubar, bars):
+def pull_implicit_step(row, p, inputs, adjoint, work, values, factors, u, ubar, bars):
     """Pull the adjoint of the state back through one implicit step on the tape."""
     time, h = row[0], row[1]
     y, k = row[3 : 3 + STATES], row[3 + STATES :].reshape(6, STATES)
-    state, w, through = work[6], work[7], work[8]
-    for stage in range(6):
+    start, _, slope = inputs
+    pbar, levelbar, slopebar = bars
+    state, through, moving = work[6], work[7], work[8]
+    set_inputs(time, inputs, u)
+    jacobian(time, y, p, u, values)
+    factorise(values, 1.0 / (h * GAMMA), factors, through)
+    for i in range(STATES):
+        work[5, i] = adjoint[i]
+        moving[i] = 0.0
+        for stage in range(5):
+            work[stage, i] = STIFF_A[5, stage] * adjoint[i]
+    for stage in range(5, -1, -1):
+        w = work[stage]
+        solve_transposed(factors, w, through)
         for i in range(STATES):
-            weight = GAMMA if stage == 5 else STIFF_A[5, stage]
-            work[stage, i] = h * weight * adjoint[i]
-    for stage in range(5, 0, -1):
-        moment = time + STIFF_C[stage] * h
-        for i in range(STATES):
-            total = GAMMA * k[stage, i]
-            for j in range(stage):
-                total += STIFF_A[stage, j] * k[j, i]
-            state[i] = y[i] + h * total
-            w[i] = work[stage, i]
-        set_inputs(moment, inputs, u)
-        stage_matrix(moment, h, state, p, u, matrix)
-        factorise(matrix, order)
-        solve_transposed(matrix, order, w)
-        pull_stage(moment, inputs, state, p, w, through, u, ubar, bars)
+            state[i] = y[i]
+            moving[i] += h * STIFF_D[stage] * w[i]
+        for j in range(stage):
+            a = STIFF_A[stage, j]
+            for i in range(STATES):
+                state[i] += a * k[j, i]
+        pull_stage(time + STIFF_C[stage] * h, inputs, state, p, w, through, u, ubar, bars)
         for i in range(STATES):
             adjoint[i] += through[i]
-            for j in range(stage):
-                work[j, i] += h * STIFF_A[stage, j] * through[i]
-    pull_stage(time, inputs, y, p, work[0], through, u, ubar, bars)
-    for i in range(STATES):
-        adjoint[i] += through[i]
+        for j in range(stage):
+            a, g = STIFF_A[stage, j], STIFF_G[stage, j] / h
+            for i in range(STATES):
+                work[j, i] += a * through[i] + g * w[i]
+    set_inputs(time, inputs, u)
+    for i in range(INPUTS):
+        ubar[i] = 0.0
+    for stage in range(6):
+        curvature(time, y, p, u, k[stage], work[stage], adjoint, pbar, ubar)
+    drift_pullback(time, y, p, u, slope, moving, adjoint, pbar, ubar, slopebar)
+    for i in range(INPUTS):
+        levelbar[i] += ubar[i]
+        slopebar[i] += ubar[i] * (time - start)

@@ -17,10 +17,20 @@ import numpy as np
 from numba import njit
 
 compiled: Callable[[Any], Any] = njit(error_model="numpy", nogil=True)
+entry = compiled  # for what is called from outside; in a generated module it is kept on disk
 
 STATES = 1  # number of states
 INPUTS = 1  # number of inputs
 OBSERVED = 1  # number of states and outputs that are stored
+
+# Pattern of the Jacobian and of its factors (see `sparse_lu.symbolic_factors`).
+ROWS = np.array([0, 1], np.int32)
+COLUMNS = np.array([0], np.int32)
+ORDER = np.array([0], np.int32)
+FACTOR_ROWS = np.array([0, 1], np.int32)
+FACTOR_COLUMNS = np.array([0], np.int32)
+DIAGONAL = np.array([0], np.int32)
+SPREAD = np.array([0], np.int32)
 
 
 @compiled
@@ -38,9 +48,27 @@ def rates_pullback(t, y, p, u, w, ybar, pbar, ubar):
 
 
 @compiled
-def jacobian(t, y, p, u, matrix):
-    """Fill a matrix of zeros with the derivatives of `rates` by the states."""
-    matrix[0, 0] = -p[0]
+def jacobian(t, y, p, u, values):
+    """Derivatives of `rates` by the states, at the entries of ROWS and COLUMNS."""
+    values[0] = -p[0]
+
+
+@compiled
+def curvature(t, y, p, u, d, w, ybar, pbar, ubar):
+    """Add the derivatives of w' Jacobian d by states, parameters and inputs."""
+    pbar[0] += -d[0] * w[0]
+
+
+@compiled
+def drift(t, y, p, u, s, dy):
+    """Change of `rates` with time for fixed states, where the inputs change at the rate s."""
+    dy[0] = s[0]
+
+
+@compiled
+def drift_pullback(t, y, p, u, s, w, ybar, pbar, ubar, sbar):
+    """Add the derivatives of w' drift by states, parameters, inputs and their rate of change."""
+    sbar[0] += w[0]
 
 
 @compiled

@@ -47,20 +47,51 @@ ROBERTSON = {"slow": 0.04, "fast": 3e7, "cross": 1e4}
 AT_THE_START = {"initial_a": 1.0, "initial_b": 0.0, "initial_c": 0.0}
 
 
-def test_the_tableau_meets_the_conditions_of_order_four():
-    c = tableaus.STIFF_C
-    a = np.hstack([tableaus.STIFF_A, np.zeros((6, 1))])
-    a[np.arange(1, 6), np.arange(1, 6)] = tableaus.GAMMA
-    b = a[5]
-    assert_allclose(a.sum(axis=1), c, atol=1e-14)
-    for weights, value in [
-        (np.ones(6), 1), (c, 1 / 2), (c**2, 1 / 3), (a @ c, 1 / 6), (c**3, 1 / 4),
-        (c * (a @ c), 1 / 8), (a @ c**2, 1 / 12), (a @ a @ c, 1 / 24),
-    ]:  # fmt: skip
-        assert_allclose(b @ weights, value, rtol=1e-13)
-    embedded = b - tableaus.STIFF_E
-    for weights, value in [(np.ones(6), 1), (c, 1 / 2), (c**2, 1 / 3), (a @ c, 1 / 6)]:
-        assert_allclose(embedded @ weights, value, rtol=1e-12)
+def classical(a, g, c, d):
+    """Coefficients of a Rosenbrock method as the order conditions know them: alpha, Gamma."""
+    gamma = np.linalg.inv(np.eye(6) / tableaus.GAMMA - g)
+    alpha = a @ gamma
+    assert_allclose(alpha.sum(axis=1), c, atol=1e-14)
+    assert_allclose(gamma.sum(axis=1), d, atol=1e-14)
+    return alpha, gamma
+
+
+def test_the_tableau_meets_the_order_conditions_of_a_rosenbrock_method():
+    """Result of order four, embedded and dense results of order three (Hairer & Wanner, IV.7)."""
+    a, g = (np.hstack([t, np.zeros((6, 1))]) for t in (tableaus.STIFF_A, tableaus.STIFF_G))
+    c, d = tableaus.STIFF_C, tableaus.STIFF_D
+    alpha, gamma = classical(a, g, c, d)
+    beta = alpha + gamma
+    row = beta.sum(axis=1)
+    third = [
+        (np.ones(6), 1), (row, 1 / 2), (c**2, 1 / 3), (beta @ row, 1 / 6),
+    ]  # fmt: skip
+    fourth = [
+        (c**3, 1 / 4), (c * (alpha @ row), 1 / 8), (beta @ c**2, 1 / 12),
+        (beta @ beta @ row, 1 / 24),
+    ]  # fmt: skip
+    result = (a[5] + np.eye(6)[5]) @ gamma
+    for weights, value in [*third, *fourth]:
+        assert_allclose(result @ weights, value, rtol=1e-13)
+    embedded = a[5] @ gamma
+    for weights, value in third:
+        assert_allclose(embedded @ weights, value, rtol=1e-13)
+    first, second = (np.append(h, 0.0) @ gamma for h in tableaus.STIFF_H)
+    for share in (0.2, 0.5, 0.9):
+        dense = share * result + share * (1 - share) * (first + share * second)
+        for power, (weights, value) in zip((1, 2, 3, 3), third, strict=True):
+            assert_allclose(dense @ weights, value * share**power, rtol=1e-12)
+
+
+def test_the_method_is_stiffly_accurate_and_l_stable():
+    """On y' = lambda y the result vanishes as lambda grows."""
+    a, g = (np.hstack([t, np.zeros((6, 1))]) for t in (tableaus.STIFF_A, tableaus.STIFF_G))
+    growth = []
+    for z in (-1e3, -1e6, -1e9):
+        stages = np.linalg.solve(np.eye(6) * (1 / tableaus.GAMMA - z) - z * a - g, np.full(6, z))
+        growth.append(abs(1 + (a[5] + np.eye(6)[5]) @ stages))
+    assert growth[2] < 1e-5
+    assert growth[0] > growth[1] > growth[2]
 
 
 def test_the_error_falls_with_the_tolerance():
