@@ -87,7 +87,7 @@ def tangent(
 
 
 def _slope(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
-    """Derivative; the slope of a step is zero, also at the step."""
+    """Differentiate; the slope of a step is zero, also at the step."""
     return sympy.diff(expression, symbol).replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
 
 

@@ -9,8 +9,6 @@ Jacobian is part of the scheme: its derivative enters as the `curvature` of the 
 
 from __future__ import annotations
 
-import numpy as np
-
 from bayesbio.ode.explicit import pull_stage, set_inputs
 from bayesbio.ode.kernel_interface import (
     INPUTS,

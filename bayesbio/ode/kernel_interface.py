@@ -49,7 +49,7 @@ def rates_pullback(t, y, p, u, w, ybar, pbar, ubar):
 
 @compiled
 def jacobian(t, y, p, u, values):
-    """Derivatives of `rates` by the states, at the entries of ROWS and COLUMNS."""
+    """Fill the derivatives of `rates` by the states, at the entries of ROWS and COLUMNS."""
     values[0] = -p[0]
 
 

@@ -4,10 +4,11 @@ Coefficients of the methods, named as in a Butcher tableau.
 Explicit, Tsit5, orders 5 and 4: Tsitouras, Computers & Mathematics with Applications 62 (2011)
 770-775, doi:10.1016/j.camwa.2011.06.002. The last stage is the first one of the next step.
 
-Implicit, Rodas4P2, orders 4 and 3: Steinebach, Progress in Differential-Algebraic Equations II (2020)
-165-184, doi:10.1007/978-3-030-53905-4_6. Written for stages that need no product with the Jacobian
-(Hairer & Wanner, Solving Ordinary Differential Equations II, IV.7, doi:10.1007/978-3-642-05221-7).
-The last stage is what the embedded result differs by: the error estimate.
+Implicit, Rodas4P2, orders 4 and 3: Steinebach, Progress in Differential-Algebraic Equations II
+(2020) 165-184, doi:10.1007/978-3-030-53905-4_6. Written for stages that need no product with the
+Jacobian (Hairer & Wanner, Solving Ordinary Differential Equations II, IV.7,
+doi:10.1007/978-3-642-05221-7). The last stage is what the embedded result differs by: the error
+estimate.
 """
 
 import numpy as np
