@@ -84,7 +84,7 @@ def schedule(traced: Trace, plans: Sequence[Plan]) -> Segments:
         saved += len(plan.times)
         runs.append(len(rows))
     first_jumps.append(len(jumps))
-    states, inputs = len(traced.y), len(traced.inputs)
+    states, inputs = len(traced.states), len(traced.inputs)
     return Segments(
         runs=np.array(runs, np.int64),
         edges=np.array([row[:2] for row in rows], float).reshape(len(rows), 2),
@@ -202,7 +202,7 @@ def _grouped(
         grouped.setdefault((event.time, event.kind), []).append(event)
     jumps = []
     for (time, kind), events in grouped.items():
-        amounts, given = np.zeros(len(traced.y)), np.zeros(len(traced.y))
+        amounts, given = np.zeros(len(traced.states)), np.zeros(len(traced.states))
         for event in events:
             if event.quantity not in traced.fields:
                 continue  # something added that the model does not follow

@@ -21,7 +21,9 @@ class Trace:
     """
     A process model evaluated on symbols.
 
-    Array-valued fields are flat here: a field of n nodes takes n consecutive states.
+    Array-valued fields are flat here: a field of n nodes takes n consecutive states. Where a model
+    gives its transport along the grid, everything else is traced at one node only, and ``y``,
+    ``amounts`` and ``given`` hold one symbol a field; code loops over the nodes.
 
     Attributes
     ----------
@@ -29,7 +31,13 @@ class Trace:
         Where each state field stands among the states, and each output among the observed.
     parameters, inputs, settings : tuple of str
     time, y, p, u : symbols
-        ``p`` holds parameters, settings, initial states.
+        ``p`` holds parameters, settings, and initial states where there is one node.
+    states : list of symbols
+        One for each state; the same as ``y`` where there is one node.
+    nodes : int
+        How often the equations repeat; above 1 only with ``transport``.
+    transport : list of (field, operator, coefficient)
+        Linear terms along the grid; a field is its place in ``y``.
     derivatives, solution : list of expressions, or None
         One of the two is given.
     observed : list of expressions
@@ -52,6 +60,9 @@ class Trace:
     u: list[sympy.Symbol]
     amounts: list[sympy.Symbol]
     given: list[sympy.Symbol]
+    states: list[sympy.Symbol]
+    nodes: int
+    transport: list[tuple[int, np.ndarray, sympy.Expr]]
     rates: Mapping[str, Any]
     derivatives: list[sympy.Expr] | None
     solution: list[sympy.Expr] | None
@@ -78,6 +89,7 @@ class Trace:
         """Hash of the equations and the names in them; it changes with nothing else."""
         parts = [self.names, self.inputs, self.observed_names, self.derivatives, self.solution]
         parts += [self.observed, sorted(self.jumps.items())]
+        parts += [(field, values.tolist(), term) for field, values, term in self.transport]
         parts += [sorted((name, unit) for name, unit in self.model.units.items())]
         return hashlib.sha256(str(parts).encode()).hexdigest()
 
@@ -106,22 +118,28 @@ def trace(model: Any) -> Trace:
     grids = getattr(model, "grids", {})
     fields = _places(model.State._fields, {f: len(grid) for f, (_, grid) in grids.items()})
     size = sum(place.stop - place.start for place in fields.values())
-    y = _symbols("y", size)
+    repeated = hasattr(model, "transport")
+    nodes = _node_count(model, fields) if repeated else 1
+    here = {field: slice(i, i + 1) for i, field in enumerate(fields)} if repeated else fields
+    states = _symbols("y", size)
+    y = _symbols("y", size // nodes)
     time = sympy.Symbol("t", real=True)
     parameter_names = tuple(model.Parameters._fields)
     initial_names = tuple(f"initial_{field}" for field in fields)
     setting_names = tuple(n for n in records.Settings._fields if n not in initial_names)
     input_names = tuple(records.Inputs._fields)
-    p = _symbols("p", len(parameter_names) + len(setting_names) + size)
+    constants = len(parameter_names) + len(setting_names)
+    p = _symbols("p", constants + (0 if repeated else size))
     u = _symbols("u", len(input_names))
-    amounts, given = _symbols("a", size), _symbols("g", size)
+    amounts, given = _symbols("a", len(y)), _symbols("g", len(y))
 
-    state = _as_record(model.State, fields, y)
+    state = _as_record(model.State, here, y)
     parameters = model.Parameters(*p[: len(parameter_names)])
     inputs = records.Inputs(*u)
-    constants = p[len(parameter_names) : len(parameter_names) + len(setting_names)]
-    start = _as_record(model.State, fields, p[-size:])
-    settings = records.Settings(*constants, *start)
+    start = _symbols("start", len(y)) if repeated else p[constants:]
+    settings = records.Settings(
+        *p[len(parameter_names) : constants], *_as_record(model.State, here, start)
+    )
 
     def call(what: str, body: Callable[..., Any], *arguments: Any) -> Any:
         try:
@@ -141,7 +159,7 @@ def trace(model: Any) -> Trace:
             )
         found: list[sympy.Expr] = []
         for field, part in zip(fields, value, strict=True):
-            wanted = fields[field].stop - fields[field].start
+            wanted = here[field].stop - here[field].start
             parts = list(np.ravel(np.asarray(part, dtype=object)))
             if len(parts) == 1:
                 parts *= wanted
@@ -161,12 +179,24 @@ def trace(model: Any) -> Trace:
         if hasattr(model, "rates"):
             rates = call("rates", model.rates, *arguments)
         derivatives = flat("derivatives", call("derivatives", model.derivatives, *arguments, rates))
+        if any(
+            symbol in set(start) - set(p) for part in derivatives for symbol in part.free_symbols
+        ):
+            raise ModelError(
+                f"{name}.derivatives reads an initial state; with transport it sees one node and "
+                "knows none. Declare a setting of its own."
+            )
+    transport = []
+    if repeated:
+        terms = call("transport", model.transport, time, parameters, inputs, settings)
+        transport = _transport_terms(name, fields, nodes, terms)
     found = {}
     if hasattr(model, "outputs"):
-        found = dict(call("outputs", model.outputs, state, parameters, settings))
+        whole = _as_record(model.State, fields, states)
+        found = dict(call("outputs", model.outputs, whole, parameters, settings))
     parts = {key: list(np.ravel(np.asarray(value, object))) for key, value in found.items()}
     outputs = _places(tuple(parts), {key: len(value) for key, value in parts.items()}, size)
-    observed = [sympy.sympify(s) for s in y]
+    observed = [sympy.sympify(s) for s in states]
     observed += [sympy.sympify(part) for value in parts.values() for part in value]
 
     jumps: dict[str, list[sympy.Expr]] = {}
@@ -174,8 +204,8 @@ def trace(model: Any) -> Trace:
     event_record = record("TracedEvent", ("kind", "amounts", "given"))
     kinds = STANDARD_KINDS + tuple(getattr(model, "event_kinds", ()))
     for kind in kinds if derivatives is not None else ():
-        added = _as_record(model.State, fields, amounts)
-        event = event_record(kind, added, _as_record(model.State, fields, given))
+        added = _as_record(model.State, here, amounts)
+        event = event_record(kind, added, _as_record(model.State, here, given))
         try:
             after = call("jump", jump_of(model), state, event, settings)
         except ModelError as refusal:
@@ -185,8 +215,9 @@ def trace(model: Any) -> Trace:
     return Trace(
         model=model, fields=fields, outputs=outputs, parameters=parameter_names,
         inputs=input_names, settings=setting_names, time=time, y=y, p=p, u=u, amounts=amounts,
-        given=given, rates=rates, derivatives=derivatives, solution=solution, observed=observed,
-        kinds=tuple(jumps), jumps=jumps, refusals=refusals,
+        given=given, states=states, nodes=nodes, transport=transport, rates=rates,
+        derivatives=derivatives, solution=solution, observed=observed, kinds=tuple(jumps),
+        jumps=jumps, refusals=refusals,
     )  # fmt: skip
 
 
@@ -210,3 +241,38 @@ def _as_record(record: Any, fields: Mapping[str, slice], flat: list[Any]) -> Any
         part = flat[place.start - offset : place.stop - offset]
         parts.append(part[0] if len(part) == 1 else np.array(part, dtype=object))
     return record(*parts)
+
+
+def _node_count(model: Any, fields: Mapping[str, slice]) -> int:
+    """How many nodes the one grid has along which all states lie."""
+    grids = getattr(model, "grids", {})
+    sizes = {place.stop - place.start for place in fields.values()}
+    without = [field for field in fields if field not in grids]
+    if without or len(sizes) != 1:
+        raise ModelError(
+            f"{type(model).__name__} gives its transport along a grid, so all states lie along one "
+            f"grid; {', '.join(without) or 'their grids'} "
+            f"{'has none' if without else 'differ in length'}. Declare it in grids."
+        )
+    return sizes.pop()
+
+
+def _transport_terms(
+    name: str, fields: Mapping[str, slice], nodes: int, terms: Any
+) -> list[tuple[int, np.ndarray, sympy.Expr]]:
+    """Terms of a model's transport as arrays and expressions, checked."""
+    found = []
+    for field, parts in dict(terms).items():
+        if field not in fields:
+            raise ModelError(
+                f"{name}.transport names {field!r}, which is no state; it has {', '.join(fields)}."
+            )
+        for operator, coefficient in parts:
+            values = np.asarray(operator.values, float)
+            if values.shape not in ((nodes,), (nodes, nodes)):
+                raise ModelError(
+                    f"{name}.transport of {field}: an operator has shape {values.shape}; with "
+                    f"{nodes} nodes a matrix has ({nodes}, {nodes}) and a source ({nodes},)."
+                )
+            found.append((list(fields).index(field), values, sympy.sympify(coefficient)))
+    return found
