@@ -6,6 +6,7 @@ from bayesbio.mechanistic.citrate_on_measured_oil import CitrateOnMeasuredOil
 from bayesbio.mechanistic.corrected_model import CorrectedModel, Correction
 from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.functions import constant, exp, log, smooth_maximum, sqrt, tanh
+from bayesbio.mechanistic.grids import GridOperator, SpectralElements, spectral_elements
 from bayesbio.mechanistic.growth_curve import (
     BaranyiRoberts,
     Gompertz,
@@ -19,6 +20,7 @@ from bayesbio.mechanistic.inhibition_laws import Hyperbolic, Levenspiel
 from bayesbio.mechanistic.library import MODELS, describe_model, find_model, rebuild_model
 from bayesbio.mechanistic.mammalian_fed_batch import MammalianFedBatch
 from bayesbio.mechanistic.model_checks import check_model, check_units
+from bayesbio.mechanistic.packed_bed import PackedBed
 from bayesbio.mechanistic.process_model import (
     Parameter,
     ProcessModel,
@@ -53,6 +55,7 @@ __all__ = [
     "Correction",
     "FedBatchCulture",
     "Gompertz",
+    "GridOperator",
     "GrowthCurve",
     "Haldane",
     "Hyperbolic",
@@ -62,8 +65,10 @@ __all__ = [
     "MammalianFedBatch",
     "Monod",
     "Moser",
+    "PackedBed",
     "Parameter",
     "ProcessModel",
+    "SpectralElements",
     "Tessier",
     "Weibull",
     "YarrowiaFedBatch",
@@ -90,6 +95,7 @@ __all__ = [
     "rebuild_model",
     "record",
     "smooth_maximum",
+    "spectral_elements",
     "sqrt",
     "tanh",
     "tessier",

@@ -141,7 +141,7 @@ def _reference_element(degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     # the inner nodes are eigenvalues of the recurrence of Jacobi polynomials with weight 1 - x^2
     k = np.arange(1, degree - 1)
     beside = np.sqrt(k * (k + 2) / ((2 * k + 1) * (2 * k + 3)))
-    inner = np.linalg.eigvalsh(np.diag(beside, 1) + np.diag(beside, -1)) if degree > 1 else []
+    inner = np.linalg.eigvalsh(np.diag(beside, 1) + np.diag(beside, -1))[: degree - 1]
     points = np.concatenate([[-1.0], inner, [1.0]])
     value = legendre.legval(points, last)
     weights = 2.0 / (degree * (degree + 1) * value**2)

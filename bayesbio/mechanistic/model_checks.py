@@ -117,10 +117,24 @@ def _check_balances(model: Any, plain: _Arguments, unit_of: Mapping[str, Any], h
     for (what, name), value in found.items():
         if what in ("rates", "conserved"):
             continue
+        if what == "transport":
+            _check_transport(model, name, value, expected[what, name], unit_of, hour)
+            continue
         slope = what == "derivatives"
         unit = unit_of[name] / hour if slope else unit_of[name]
         text = f"{model.units[name]}/h" if slope else model.units[name]
         _compare(model, what, name, value, expected[what, name], unit, text)
+
+
+def _check_transport(
+    model: Any, name: str, terms: Any, plain: Any, unit_of: Mapping[str, Any], hour: Any
+) -> None:
+    """Check that every term along the grid comes in the state's unit per hour."""
+    text = f"{model.units[name]}/h"
+    for (operator, coefficient), (_, number) in zip(terms, plain, strict=True):
+        acts_on = unit_of[name] if np.ndim(operator.values) == 2 else unit_of[name] / unit_of[name]
+        value = coefficient * (1 * units.unit(operator.unit)) * (1 * acts_on)
+        _compare(model, "transport", name, value, number, unit_of[name] / hour, text)
 
 
 class _Arguments(NamedTuple):
@@ -147,6 +161,9 @@ def _evaluate(model: Any, arguments: _Arguments) -> dict[tuple[str, str], Any]:
         if hasattr(model, body):
             values = getattr(model, body)(state, parameters, settings)
             found |= {(body, name): value for name, value in values.items()}
+    if hasattr(model, "transport"):
+        terms = model.transport(time, parameters, inputs, settings)
+        found |= {("transport", name): value for name, value in terms.items()}
     return found
 
 
@@ -182,6 +199,7 @@ def _compare(
         "derivatives": f"the balance of {name}",
         "outputs": f"the output {name}",
         "solution": f"the solution of {name}",
+        "transport": f"the transport of {name}",
     }[what]
     if not hasattr(value, "_REGISTRY"):
         array = np.asarray(value)
@@ -326,6 +344,7 @@ def _evaluation_problems(model: Any) -> Iterable[str]:
             f"{_nearest(wrong, known)}"
         )
         return
+    yield from _transport_problems(model, found)
     body = "solution" if hasattr(model, "solution") else "derivatives"
     slopes = {name: value for (what, name), value in found.items() if what == body}
     grids = getattr(model, "grids", {})
@@ -343,6 +362,26 @@ def _evaluation_problems(model: Any) -> Iterable[str]:
     given = tuple(name for what, name in found if what == "outputs")
     if set(given) != set(promised):
         yield f"outputs gives {given}, but output_names promises {promised}."
+
+
+def _transport_problems(model: Any, found: Mapping[tuple[str, str], Any]) -> Iterable[str]:
+    states, grids = model.State._fields, getattr(model, "grids", {})
+    terms = {name: value for (what, name), value in found.items() if what == "transport"}
+    sizes = {len(grids[name][1]) for name in states if name in grids}
+    if hasattr(model, "transport") and (set(states) - set(grids) or len(sizes) != 1):
+        yield "has transport, so every state needs the same grid; declare it in grids for each."
+        return
+    for name, parts in terms.items():
+        if name not in states:
+            yield f"transport names {name!r}, which is no state.{_nearest(name, states)}"
+            continue
+        for operator, _ in parts:
+            shape, size = np.shape(operator.values), len(grids[name][1])
+            if shape not in ((size,), (size, size)):
+                yield (
+                    f"transport of {name!r}: an operator has shape {shape}; with {size} nodes a "
+                    f"matrix has ({size}, {size}) and a source ({size},)."
+                )
 
 
 def _name(model: Any) -> str:

@@ -65,7 +65,16 @@ class ProcessModel(Protocol):
     - ``input_defaults`` and ``setting_defaults``: values where a run gives none;
     - ``for_campaign(campaign)`` -> model: the model fitted out for the runs it is calibrated on;
     - ``grids``: {state: (dimension name, coordinates, shape (n,))} for a state that is an array
-      along a grid, such as a concentration at the nodes of a column.
+      along a grid, such as a concentration at the nodes of a column;
+    - ``transport(time, parameters, inputs, settings)`` -> {state: [(operator, coefficient), ...]},
+      for a model whose states all lie along one grid. The balance of a state at every node is then
+      what ``derivatives`` returns there plus the sum of coefficient * operator: a `GridOperator`
+      with a matrix acts on the state's values along the grid, one with a vector is a source, such
+      as the inflow. ``rates``, ``derivatives`` and ``jump`` are equations of one node, the same at
+      each: plain arithmetic that takes numbers, or arrays over the nodes. They are followed once
+      and repeated in a loop, so hundreds of nodes compile as fast as one. ``outputs`` sees the
+      states as arrays, for example ``state.concentration[-1]`` at the outlet. `PackedBed` is an
+      example.
     """
 
     @property

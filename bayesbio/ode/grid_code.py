@@ -8,7 +8,7 @@ parameters and inputs only. The operators enter the module as compressed rows.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sympy
@@ -126,7 +126,7 @@ class Transport:
         name: str,
         arguments: str,
         program: Program,
-        targets: dict[str, Sequence[sympy.Symbol]],
+        targets: Mapping[str, Sequence[sympy.Symbol]],
         *,
         of: str = "y",
     ) -> str:

@@ -37,7 +37,9 @@ def equation_pairs(model: Any) -> list[tuple[str, str]]:
     >>> len(equation_pairs(BatchReactor(isothermal=True)))
     5
     """
-    state = model.State(*(_symbol(name, model) for name in model.State._fields))
+    along = hasattr(model, "transport")  # the balances are then those of one node
+    whole = model.State(*(_symbol(name, model) for name in model.State._fields))
+    state = model.State(*(sympy.Symbol(_latex(f)) for f in whole._fields)) if along else whole
     parameters = model.Parameters(*(_symbol(name, model) for name in model.Parameters._fields))
     inputs = _Named({name: _symbol(name, model) for name in getattr(model, "inputs", ())})
     constants = {name: _symbol(name, model) for name in getattr(model, "settings", ())}
@@ -56,10 +58,16 @@ def equation_pairs(model: Any) -> list[tuple[str, str]]:
             pairs += [(_rate(name), value) for name, value in rates.items()]
         named = {name: sympy.Symbol(_rate(name)) for name in rates}
         found = model.derivatives(time, state, parameters, inputs, settings, named)
+        terms = model.transport(time, parameters, inputs, settings) if along else {}
         for name, value in zip(state._fields, found, strict=True):
+            for operator, coefficient in terms.get(name, ()):
+                text = operator.latex
+                if np.ndim(operator.values) == 2:
+                    text = f"\\left({text} {_latex(name)}\\right)"
+                value = value + coefficient * sympy.Symbol(text)
             pairs.append((f"\\frac{{d {_latex(name)}}}{{dt}}", value))
     if hasattr(model, "outputs"):
-        for name, value in model.outputs(state, parameters, settings).items():
+        for name, value in model.outputs(whole, parameters, settings).items():
             pairs.append((_latex(name), value))
     return [(left, _right(value)) for left, value in pairs]
 

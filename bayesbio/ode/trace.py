@@ -87,9 +87,15 @@ class Trace:
     @property
     def fingerprint(self) -> str:
         """Hash of the equations and the names in them; it changes with nothing else."""
-        parts = [self.names, self.inputs, self.observed_names, self.derivatives, self.solution]
+        parts: list[Any] = [
+            self.names,
+            self.inputs,
+            self.observed_names,
+            self.derivatives,
+            self.solution,
+        ]
         parts += [self.observed, sorted(self.jumps.items())]
-        parts += [(field, values.tolist(), term) for field, values, term in self.transport]
+        parts.append([(field, values.tolist(), term) for field, values, term in self.transport])
         parts += [sorted((name, unit) for name, unit in self.model.units.items())]
         return hashlib.sha256(str(parts).encode()).hexdigest()
 
