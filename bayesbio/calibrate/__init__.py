@@ -3,15 +3,25 @@
 from bayesbio.calibrate.calibration import Calibration, calibration_from_archive
 from bayesbio.calibrate.fitting import fit
 from bayesbio.calibrate.held_out import held_out_scores
+from bayesbio.calibrate.identifiability import (
+    StructuralIdentifiability,
+    structural_identifiability,
+)
+from bayesbio.calibrate.information import Information, expected_information, learned
 from bayesbio.calibrate.model import build_model
 from bayesbio.calibrate.point_estimates import QuickLook, quick_look
 
 __all__ = [
     "Calibration",
+    "Information",
     "QuickLook",
+    "StructuralIdentifiability",
     "build_model",
     "calibration_from_archive",
+    "expected_information",
     "fit",
     "held_out_scores",
+    "learned",
     "quick_look",
+    "structural_identifiability",
 ]

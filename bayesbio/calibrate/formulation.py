@@ -309,7 +309,7 @@ def _unknown(
                 f"{type(model).__name__} has no default interval for {name}; give it a prior: "
                 f"priors={{{name!r}: between(low, high)}}, or a number to fix it."
             )
-        return Unknown(name, _prior(interval), interval.source, levels)
+        return Unknown(name, default_prior(interval), interval.source, levels)
     known = [stated(run, name) is not None for run in campaign]
     if all(known):
         return None
@@ -327,7 +327,7 @@ def _unknown(
     if state in rows:
         return Unknown(name, _start(rows[state]), "around the first readings", levels, not levels)
     if interval is not None:
-        return Unknown(name, _prior(interval), interval.source, levels)
+        return Unknown(name, default_prior(interval), interval.source, levels)
     raise ModelError(
         f"Nothing says where {state} starts: it was not measured and no run has {name!r} "
         f"[{model.units.get(state, '1')}]. Add a column {name} to the table of runs, or estimate "
@@ -335,7 +335,8 @@ def _unknown(
     )
 
 
-def _prior(interval: Parameter) -> Any:
+def default_prior(interval: Parameter) -> Any:
+    """Prior from the interval of a model: log-normal, normal or, from zero on, half-normal."""
     if interval.low == 0.0:  # as Parameter says: half-normal
         return pm.HalfNormal.dist(interval.high / norm.ppf(0.5 + interval.probability / 2.0))
     return between(interval.low, interval.high, probability=interval.probability)
