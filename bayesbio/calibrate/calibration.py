@@ -17,7 +17,7 @@ import xarray as xr
 from bayesbio.calibrate.prediction import noise_parameters, predict_runs
 from bayesbio.data import Campaign, Event
 from bayesbio.errors import BayesbioError, CalibrationError
-from bayesbio.inference import Noise, Verdict, verdict_of, write_archive
+from bayesbio.inference import Noise, Verdict, draw_shared, verdict_of, write_archive
 from bayesbio.mechanistic import ProcessModel, describe_model, rebuild_model
 from bayesbio.ode import simulate
 from bayesbio.ode.cache import kernels
@@ -164,11 +164,12 @@ class Calibration:
         relative), noise that of its quantity or none where it is relative.
         """
         units = self.model.units
-        if name.startswith("noise_"):
-            quantity = name.removeprefix("noise_")
-            noise = self.noise.get(quantity)
-            relative = noise is None or noise.kind in ("lognormal", "proportional")
-            return "1" if relative else units.get(quantity, "1")
+        for quantity, noise in self.noise.items():
+            unit = units.get(quantity, self.campaign.units.get(quantity, "1"))
+            own = noise.units(quantity, unit)
+            if name in own:
+                source = noise.source or quantity
+                return own[name].replace(f"unit of {source}", units.get(source, "1"))
         if "_sd_" in name:
             base = name.split("_sd_")[0]
             return "1" if self.options["positive"].get(base, True) else units.get(base, "1")
@@ -328,17 +329,20 @@ def predictive_groups(
     course = simulate(model, parameters=values, campaign=campaign, rtol=rtol, atol=atol)
     rng = np.random.default_rng(random_seed)
     predictive, likelihood, observed = {}, {}, {}
+    samples = draw_shared(noise, draws, pd.concat(list(rows.values()), ignore_index=True), rng)
     coords: dict[str, Any] = {"chain": draws["chain"], "draw": draws["draw"]}
     for quantity, part in rows.items():
         run = course["run"].to_index().get_indexer(part["run"].astype(str))
         time = course["time"].to_index().get_indexer(part["time_h"])
-        mean = course[quantity].to_numpy()[:, :, run, time]
+        scatter = noise[quantity]
+        mean = course[scatter.source or quantity].to_numpy()[:, :, run, time]
         row = f"{quantity}_row"
-        flat = noise_parameters(draws, quantity, extra=0)
-        wide = noise_parameters(draws, quantity, extra=1)
+        flat = noise_parameters(draws, quantity, scatter, wide=False)
+        wide = noise_parameters(draws, quantity, scatter, wide=True) | samples
+        own = part.assign(known=True)
         dims = ("chain", "draw", row)
-        predictive[quantity] = (dims, noise[quantity].draw(mean, wide, rng))
-        likelihood[quantity] = (dims, noise[quantity].log_likelihood(mean, part, flat))
+        predictive[quantity] = (dims, scatter.draw(mean, wide, rng, rows=own))
+        likelihood[quantity] = (dims, scatter.log_likelihood(mean, part, flat))
         observed[quantity] = ((row,), part["value"].to_numpy(float, copy=True))
         coords[f"{quantity}_run"] = ((row,), part["run"].to_numpy().astype(str))
         coords[f"{quantity}_time"] = ((row,), part["time_h"].to_numpy(float, copy=True))

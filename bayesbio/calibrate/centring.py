@@ -9,13 +9,12 @@ import numpy as np
 
 from bayesbio.calibrate.formulation import Formulation, Unknown, groups_of
 from bayesbio.errors import BayesbioError
-from bayesbio.inference import Noise, prior_quantiles
+from bayesbio.inference import prior_quantiles
 from bayesbio.ode import simulate
 
 TYPICAL_SD = 0.2  # median of the default prior of a standard deviation between groups
 SMALLEST_SD = 0.02  # groups that differ by less are taken to differ by this much
 NUDGE = 0.01  # relative change of a parameter that measures its influence
-GUESS = 0.1  # relative error where nothing else is known
 
 Centring = dict[str, dict[str, bool]]
 
@@ -51,7 +50,7 @@ def informative_levels(
         for quantity, mean in means.items():
             if quantity in after:
                 slope = (after[quantity] - mean) / NUDGE
-                scale = _scale(formulation.noise[quantity], quantity, mean, mode)
+                scale = formulation.noise[quantity].typical_sd(quantity, mean, mode or {})
                 squared = np.nan_to_num((slope / scale) ** 2)
                 np.add.at(information, _runs(formulation, quantity), squared)
         chosen[unknown.name] = {}
@@ -107,7 +106,7 @@ def _means(formulation: Formulation, values: Mapping[str, Any]) -> dict[str, np.
     )
     found = {}
     for quantity, rows in formulation.rows.items():
-        values_at = course[quantity].isel(chain=0, draw=0)
+        values_at = course[formulation.aliases.get(quantity, quantity)].isel(chain=0, draw=0)
         run = values_at["run"].to_index().get_indexer(rows["run"].astype(str))
         time = values_at["time"].to_index().get_indexer(rows["time_h"])
         found[quantity] = values_at.to_numpy()[run, time]
@@ -117,16 +116,3 @@ def _means(formulation: Formulation, values: Mapping[str, Any]) -> dict[str, np.
 def _runs(formulation: Formulation, quantity: str) -> np.ndarray:
     names = list(formulation.campaign.names)
     return np.array([names.index(run) for run in formulation.rows[quantity]["run"]])
-
-
-def _scale(
-    noise: Noise, quantity: str, mean: np.ndarray, mode: Mapping[str, np.ndarray] | None
-) -> np.ndarray:
-    """Estimate the standard deviation of a reading around its mean."""
-    size = noise.known_scale or (0.67 * noise.size if noise.size else None)
-    if mode is not None and f"noise_{quantity}" in mode:
-        size = float(mode[f"noise_{quantity}"])
-    largest = float(np.nanmax(np.abs(mean))) or 1.0
-    if noise.kind in ("lognormal", "proportional"):
-        return (size or GUESS) * np.maximum(np.abs(mean), 1e-3 * largest)
-    return np.full_like(mean, size or GUESS * largest)

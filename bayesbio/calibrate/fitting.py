@@ -163,10 +163,14 @@ def density_and_mode(
 
 
 def spreads(formulation: Formulation) -> tuple[str, ...]:
-    """Names of the standard deviations between groups."""
-    return tuple(
+    """Names of the standard deviations between groups, and of errors that readings share."""
+    between_groups = (
         f"{unknown.name}_sd_{level}" for unknown in formulation.unknowns for level in unknown.levels
     )
+    of_errors = (
+        name for quantity, noise in formulation.noise.items() for name in noise.spreads(quantity)
+    )
+    return tuple(dict.fromkeys([*between_groups, *of_errors]))
 
 
 def options_of(

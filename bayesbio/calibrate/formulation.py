@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,24 +17,34 @@ from bayesbio.data import Campaign, Finding, check
 from bayesbio.errors import CalibrationError, DataError, ModelError
 from bayesbio.inference import (
     Noise,
+    autocorrelated,
     between,
+    combined,
+    counts,
     default_noise,
     is_positive,
     lognormal,
     normal,
     proportional,
+    replicated,
     require_distribution,
+    shared,
     student_t,
 )
 from bayesbio.mechanistic import Parameter, ProcessModel
 from bayesbio.ode.cache import Kernels, kernels
 from bayesbio.ode.simulation import stated
 
-NOISES = {
+NOISES: dict[str, Callable[[], Noise]] = {
     "normal": normal,
     "proportional": proportional,
+    "combined": combined,
     "lognormal": lognormal,
     "student_t": student_t,
+    "counts": counts,
+    "replicated": replicated,
+    "autocorrelated": autocorrelated,
+    "shared": shared,
 }
 CLEAR = 0.02  # a reading at the start above this share of the largest one is not nothing
 EARLY = 0.05  # a first reading within this share of a run says what the run started from
@@ -84,6 +94,7 @@ class Formulation:
     given : mapping of name to number
         Parameters and settings fixed by the user.
     noise : mapping of quantity to Noise, scaled to the data
+    aliases : mapping of measured quantity to the model's quantity that it is a signal of
     rows : mapping of quantity to DataFrame
         Readings of each quantity in the order of the trajectories, without excluded ones.
     kept : mapping of quantity to bool array
@@ -97,6 +108,7 @@ class Formulation:
     unknowns: tuple[Unknown, ...]
     given: Mapping[str, Any]
     noise: Mapping[str, Noise]
+    aliases: Mapping[str, str]
     rows: Mapping[str, pd.DataFrame]
     kept: Mapping[str, np.ndarray]
     findings: tuple[Finding, ...]
@@ -136,7 +148,10 @@ def formulate(
     _check_names(vary, traced.names, "vary", type(model).__name__)
 
     frame = campaign.to_frame(details=True)
-    measured = [name for name in traced.observed_names if (frame["quantity"] == name).any()]
+    aliases = _aliases(noise, campaign, traced.observed_names)
+    measured = [
+        name for name in (*traced.observed_names, *aliases) if (frame["quantity"] == name).any()
+    ]
     if not measured:
         raise ModelError(
             f"Nothing that was measured ({', '.join(campaign.quantities) or 'nothing at all'}) is "
@@ -196,6 +211,7 @@ def formulate(
         unknowns=tuple(unknowns),
         given=given,
         noise=chosen,
+        aliases=aliases,
         rows=rows,
         kept={name: kept[name] for name in rows},
         findings=(*findings.warnings.merged(), *extra),
@@ -261,6 +277,27 @@ def _check_names(names: Iterable[str], known: tuple[str, ...], what: str, model:
                 f"{what} for {name!r}: {model} has no such parameter, setting or initial "
                 f"state.{hint} It has {', '.join(known)}."
             )
+
+
+def _aliases(noise: Any, campaign: Campaign, known: tuple[str, ...]) -> dict[str, str]:
+    """Measured quantities that are signals of a quantity of the model (`assay`)."""
+    asked = noise.items() if isinstance(noise, Mapping) else ()
+    found = {name: each.source for name, each in asked if isinstance(each, Noise) and each.source}
+    for name, source in found.items():
+        if source not in known:
+            near = difflib.get_close_matches(source, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ModelError(
+                f"noise={{{name!r}: assay({source!r}, ...)}}: the model has no {source!r}.{hint} "
+                f"It has {', '.join(known)}."
+            )
+        if name in known:
+            raise ModelError(
+                f"noise={{{name!r}: assay({source!r}, ...)}}: {name} is a quantity of the model "
+                "itself. Give the signals a name of their own: read_campaign(..., "
+                "quantities={'optical_density_450': '1'})."
+            )
+    return found
 
 
 def _noises(

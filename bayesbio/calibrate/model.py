@@ -18,7 +18,7 @@ from bayesbio.calibrate.reference import (
     rate_forms,
 )
 from bayesbio.data import Campaign
-from bayesbio.inference import Noise, prior_quantiles, register, varying
+from bayesbio.inference import Noise, prior_quantiles, register, register_shared, varying
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.trajectory import trajectories
 
@@ -127,8 +127,14 @@ def model_of(
                     offset=offset,
                 )
         course = trajectories(
-            formulation.kernels.trace.model, campaign, values, rtol=rtol, atol=atol
+            formulation.kernels.trace.model,
+            campaign,
+            values,
+            aliases=formulation.aliases,
+            rtol=rtol,
+            atol=atol,
         )
+        register_shared(formulation.noise, formulation.rows)
         for quantity, noise in formulation.noise.items():
             rows = formulation.rows[quantity]
             mean = course[quantity]

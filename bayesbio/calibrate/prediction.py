@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesbio.calibrate.formulation import groups_of
 from bayesbio.data import Campaign, Event, Profile, Run
 from bayesbio.errors import ModelError
-from bayesbio.inference import Noise, nesting
+from bayesbio.inference import Noise, draw_shared, nesting
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode import simulate
 from bayesbio.ode.cache import kernels
@@ -62,7 +63,8 @@ def predict_runs(
         atol=atol,
     )
     if with_noise:
-        course = add_noise(course, draws, noise, rng)
+        known = [is_known(run, campaign) for run in chosen]
+        course = add_noise(course, draws, noise, rng, known=known)
     course.attrs |= {"noise": "included" if with_noise else "left out"}
     return course
 
@@ -167,7 +169,8 @@ def _start_as_read(
         )
     like = draws[name].isel(run=0, drop=True)
     mean = np.full(like.shape, float(first["value"].mean()))
-    read = noise[state].draw(mean, noise_parameters(draws, state, extra=0), rng)
+    own = noise_parameters(draws, state, noise[state], wide=True)
+    read = noise[state].draw(mean[..., None], own, rng)[..., 0]
     return like.copy(data=np.maximum(mean + (read - mean) / np.sqrt(len(first)), 0.0))
 
 
@@ -218,24 +221,49 @@ def _varied(
 
 
 def add_noise(
-    course: xr.Dataset, draws: xr.Dataset, noise: Mapping[str, Noise], rng: np.random.Generator
+    course: xr.Dataset,
+    draws: xr.Dataset,
+    noise: Mapping[str, Noise],
+    rng: np.random.Generator,
+    *,
+    known: Sequence[bool],
 ) -> xr.Dataset:
-    """Scatter the measured quantities as new readings would."""
+    """Scatter the measured quantities as new readings would, in runs known or new."""
     noisy = course.copy()
+    moments = pd.DataFrame(
+        [
+            {"run": run, "time_h": time, "known": seen}
+            for run, seen in zip(course["run"].to_numpy().tolist(), known, strict=True)
+            for time in course["time"].to_numpy().tolist()
+        ]
+    )
+    samples = draw_shared(noise, draws, moments, rng)
     for quantity, scatter in noise.items():
-        if quantity not in course:
+        source = scatter.source or quantity
+        if source not in course:
             continue
-        mean = course[quantity]
-        parameters = noise_parameters(draws, quantity, extra=mean.ndim - 2)
-        noisy[quantity] = mean.copy(data=scatter.draw(mean.to_numpy(), parameters, rng))
+        mean = course[source]
+        flat = mean.to_numpy().reshape(*mean.shape[:2], -1)
+        parameters = noise_parameters(draws, quantity, scatter, wide=True) | samples
+        read = scatter.draw(flat, parameters, rng, rows=moments).reshape(mean.shape)
+        noisy[quantity] = mean.copy(data=read)
+        if quantity != source:
+            noisy[quantity].attrs["signal_of"] = source
     return noisy
 
 
-def noise_parameters(draws: xr.Dataset, quantity: str, *, extra: int) -> dict[str, np.ndarray]:
-    """Draws of the noise of a quantity, with axes appended for what comes after chain and draw."""
-    names = [f"noise_{quantity}", f"noise_{quantity}_degrees_of_freedom"]
-    return {
-        name: draws[name].to_numpy().reshape(*draws[name].shape, *([1] * extra))
-        for name in names
-        if name in draws
-    }
+def noise_parameters(
+    draws: xr.Dataset, quantity: str, noise: Noise, *, wide: bool
+) -> dict[str, Any]:
+    """
+    Draws of the noise of a quantity, with an axis for the readings appended where ``wide``.
+
+    Errors that readings share stay DataArrays, whose last dimension says which they belong to.
+    """
+    found: dict[str, Any] = {}
+    for name in noise.names(quantity):
+        if name in draws:
+            values = draws[name]
+            plain = values.to_numpy()
+            found[name] = values if values.ndim > 2 else plain[..., None] if wide else plain
+    return found

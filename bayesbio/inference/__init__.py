@@ -5,12 +5,23 @@ from bayesbio.inference.density import LogDensity
 from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.levels import nesting, varying
 from bayesbio.inference.noise import Noise
+from bayesbio.inference.noise_assay import assay
+from bayesbio.inference.noise_counts import counts
 from bayesbio.inference.noise_kinds import (
+    combined,
     default_noise,
     lognormal,
     normal,
     proportional,
     student_t,
+)
+from bayesbio.inference.noise_shared import (
+    autocorrelated,
+    draw_shared,
+    register_shared,
+    replicated,
+    shared,
+    shared_by,
 )
 from bayesbio.inference.priors import (
     between,
@@ -19,6 +30,7 @@ from bayesbio.inference.priors import (
     prior_draws,
     prior_quantiles,
     register,
+    registered,
     require_distribution,
 )
 from bayesbio.inference.sampling import Progress, sample
@@ -45,12 +57,17 @@ __all__ = [
     "TableFold",
     "Verdict",
     "VerdictItem",
+    "assay",
+    "autocorrelated",
     "between",
+    "combined",
+    "counts",
     "coverage",
     "crps",
     "default_noise",
     "describe",
     "dispersed_starts",
+    "draw_shared",
     "find_mode",
     "folds",
     "interval_score",
@@ -65,9 +82,14 @@ __all__ = [
     "proportional",
     "read_archive",
     "register",
+    "register_shared",
+    "registered",
+    "replicated",
     "require_distribution",
     "sample",
     "score_table",
+    "shared",
+    "shared_by",
     "student_t",
     "table_folds",
     "varying",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, override
 
 import numpy as np
 import pandas as pd
 import pymc as pm
-import pytensor.tensor as pt
 from scipy import special, stats
 
 from bayesbio.errors import CalibrationError, DataError
-from bayesbio.inference.noise import Noise
+from bayesbio.inference.noise import Noise, prior_or_none
+from bayesbio.inference.noise_scatter import SHARE_OF_SPREAD, Scatter
 from bayesbio.inference.readings import Readings, place_of, read_rows
 from bayesbio.inference.tails import student_t_log_cdf
 
 RELATIVE_NOISE = 0.2  # scale of the default prior of a relative error
+CONSTANT_SHARE = 0.1  # scale of the default prior of the constant part, in sd of the readings
 SHARE_OF_LARGEST = 1e-3  # smallest sd of a proportional error, in largest readings
 LOGNORMAL_FLOOR = 1e-9  # means below it are bent towards zero from above [unit of the quantity]
 WIDE_RANGE = 3.0  # readings that span more than this factor have an error that grows with them
@@ -27,33 +28,34 @@ SMALLEST_VALUE = 1e-300  # stands for a lower band limit of zero where a logarit
 
 
 @dataclasses.dataclass(frozen=True)
-class Normal(Noise):
+class Normal(Scatter):
     """Additive normal noise; see `normal`."""
 
     kind: ClassVar[str] = "normal"
 
 
 @dataclasses.dataclass(frozen=True)
-class Proportional(Noise):
+class Proportional(Scatter):
     """Normal noise that grows with the mean; see `proportional`."""
 
     floor: float | None = None
 
     kind: ClassVar[str] = "proportional"
+    relative: ClassVar[bool] = True
 
-    def _spread(self, mean: Any, scale: Any, library: Any) -> Any:
+    def _spread(self, mean: Any, own: Mapping[str, Any], library: Any) -> Any:
         if self.floor is None:
             raise CalibrationError(
                 "Proportional noise needs its floor, the standard deviation left at a mean of "
                 "zero. Give proportional(floor=...) in the unit of the quantity, or take it from "
                 "the data: noise = noise.scaled_to(quantity, rows)."
             )
-        return library.sqrt((scale * mean) ** 2 + self.floor**2)
+        return library.sqrt((own["scale"] * mean) ** 2 + self.floor**2)
 
     def _default_size(self, quantified: np.ndarray) -> float:
         return RELATIVE_NOISE
 
-    def _settled(self, readings: Readings) -> Noise:
+    def _settled(self, readings: Readings) -> Scatter:
         if self.floor is not None:
             return self
         largest = float(np.max(np.abs(readings.value))) or 1.0
@@ -61,10 +63,45 @@ class Proportional(Noise):
 
 
 @dataclasses.dataclass(frozen=True)
-class LogNormal(Noise):
+class Combined(Scatter):
+    """Normal noise with a constant and a proportional part; see `combined`."""
+
+    fraction: Any = None
+
+    kind: ClassVar[str] = "combined"
+    parts: ClassVar[tuple[str, ...]] = ("fraction",)
+
+    def _spread(self, mean: Any, own: Mapping[str, Any], library: Any) -> Any:
+        if "fraction" not in own:
+            raise CalibrationError(
+                "Combined noise needs its fraction; parameters has none. Pass "
+                "{'noise_<quantity>_fraction': value} too, as the posterior names it."
+            )
+        return library.sqrt(own["scale"] ** 2 + (own["fraction"] * mean) ** 2)
+
+    def _priors(self, name: str) -> dict[str, Any]:
+        priors = super()._priors(name)
+        fraction = self.fraction
+        priors[f"{name}_fraction"] = (
+            pm.HalfNormal.dist(RELATIVE_NOISE) if fraction is None else fraction
+        )
+        return priors
+
+    def _default_size(self, quantified: np.ndarray) -> float:
+        return CONSTANT_SHARE * super()._default_size(quantified) / SHARE_OF_SPREAD
+
+    @override
+    def typical_sd(self, quantity: str, mean: np.ndarray, estimates: Mapping[str, Any]) -> Any:
+        fraction = float(estimates.get(f"noise_{quantity}_fraction", RELATIVE_NOISE / 2.0))
+        return np.hypot(super().typical_sd(quantity, mean, estimates), fraction * mean)
+
+
+@dataclasses.dataclass(frozen=True)
+class LogNormal(Scatter):
     """Normal noise on the log scale; see `lognormal`."""
 
     kind: ClassVar[str] = "lognormal"
+    relative: ClassVar[bool] = True
     _logarithmic: ClassVar[bool] = True
 
     def _location(self, mean: Any, library: Any) -> Any:
@@ -102,12 +139,13 @@ class LogNormal(Noise):
 
 
 @dataclasses.dataclass(frozen=True)
-class StudentT(Noise):
+class StudentT(Scatter):
     """Additive noise with heavy tails; see `student_t`."""
 
     degrees_of_freedom: Any = None
 
     kind: ClassVar[str] = "student_t"
+    parts: ClassVar[tuple[str, ...]] = ("degrees_of_freedom",)
 
     def _priors(self, name: str) -> dict[str, Any]:
         priors = super()._priors(name)
@@ -117,17 +155,17 @@ class StudentT(Noise):
             priors[f"{name}_degrees_of_freedom"] = self.degrees_of_freedom
         return priors
 
-    def _scale_and_shape(self, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
-        scale, shape = super()._scale_and_shape(parameters)
-        if shape is None and isinstance(self.degrees_of_freedom, float | int):
-            shape = float(self.degrees_of_freedom)
-        if shape is None:
+    def _own(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        found = super()._own(parameters)
+        if isinstance(self.degrees_of_freedom, float | int):
+            found.setdefault("degrees_of_freedom", float(self.degrees_of_freedom))
+        if "degrees_of_freedom" not in found:
             raise CalibrationError(
                 "Student t noise needs its degrees of freedom; parameters has none. Pass "
                 "{'noise_<quantity>_degrees_of_freedom': value} too, or fix them with "
                 "student_t(degrees_of_freedom=4.0)."
             )
-        return scale, shape
+        return found
 
     def _log_cdf(self, z: Any, shape: Any) -> Any:
         return student_t_log_cdf(z, shape)
@@ -171,7 +209,7 @@ def normal(scale: Any = None) -> Noise:
     >>> round(float(normal().frozen(4.0, {"noise_glucose": 0.5}).ppf(0.975)), 6)
     4.979982
     """
-    return Normal(_prior("normal", scale))
+    return Normal(prior_or_none("normal", scale))
 
 
 def proportional(scale: Any = None, *, floor: float | None = None) -> Noise:
@@ -207,7 +245,38 @@ def proportional(scale: Any = None, *, floor: float | None = None) -> Noise:
             f"The floor of proportional noise is {floor:g}; expected more than zero, in the unit "
             "of the quantity. Half the detection limit is a good choice."
         )
-    return Proportional(_prior("proportional", scale), floor=floor)
+    return Proportional(prior_or_none("proportional", scale), floor=floor)
+
+
+def combined(scale: Any = None, *, fraction: Any = None) -> Noise:
+    """
+    Noise with a constant and a proportional part, both estimated.
+
+    Parameters
+    ----------
+    scale : unnamed PyMC distribution, optional [unit of the quantity]
+        Prior of the standard deviation at a mean of zero; default HalfNormal(0.1 x standard
+        deviation of the quantified values).
+    fraction : unnamed PyMC distribution, optional [1]
+        Prior of the proportional part; default HalfNormal(0.2).
+
+    Returns
+    -------
+    Noise
+        Its unknowns are ``noise_<quantity>`` and ``noise_<quantity>_fraction``.
+
+    Notes
+    -----
+    value ~ Normal(mean, sqrt(scale^2 + (fraction x mean)^2)), Rocke and Lorenzato (1995),
+    doi:10.1080/00401706.1995.10484302
+
+    Examples
+    --------
+    >>> parameters = {"noise_titer": 0.03, "noise_titer_fraction": 0.1}
+    >>> round(float(combined().frozen(0.4, parameters).std()), 6)
+    0.05
+    """
+    return Combined(prior_or_none("combined", scale), fraction=prior_or_none("combined", fraction))
 
 
 def lognormal(scale: Any = None) -> Noise:
@@ -236,7 +305,7 @@ def lognormal(scale: Any = None) -> Noise:
     >>> float(lognormal().draw(2.0, {"noise_titer": 0.0}, np.random.default_rng(1)).round(9))
     2.0
     """
-    return LogNormal(_prior("lognormal", scale))
+    return LogNormal(prior_or_none("lognormal", scale))
 
 
 def student_t(scale: Any = None, *, degrees_of_freedom: Any = None) -> Noise:
@@ -271,8 +340,8 @@ def student_t(scale: Any = None, *, degrees_of_freedom: Any = None) -> Noise:
             f"Student t noise came with {degrees_of_freedom:g} degrees of freedom; expected more "
             "than zero. Four is a usual choice, thirty is almost normal."
         )
-    degrees = degrees_of_freedom if fixed else _prior("student_t", degrees_of_freedom)
-    return StudentT(_prior("student_t", scale), degrees_of_freedom=degrees)
+    degrees = degrees_of_freedom if fixed else prior_or_none("student_t", degrees_of_freedom)
+    return StudentT(prior_or_none("student_t", scale), degrees_of_freedom=degrees)
 
 
 def default_noise(rows: pd.DataFrame) -> Noise:
@@ -322,13 +391,3 @@ def _is_used_up(rows: pd.DataFrame) -> bool:
         if values[values.argmax() :].min() < USED_UP * values.max():
             return True
     return False
-
-
-def _prior(kind: str, prior: Any) -> Any:
-    """Accept an unnamed PyMC distribution or nothing."""
-    if prior is None or (isinstance(prior, pt.Variable) and prior.owner is not None):
-        return prior
-    raise CalibrationError(
-        f"{kind}({prior!r}): expected an unnamed PyMC distribution as prior, such as "
-        "pm.HalfNormal.dist(0.1). A known standard deviation belongs in the data's sd column."
-    )

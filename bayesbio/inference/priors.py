@@ -121,6 +121,35 @@ def register(
     return model.register_rv(copy, name, dims=names or None)
 
 
+def registered(name: str, distribution: TensorVariable) -> TensorVariable:
+    """
+    Variable of the current model with this name, registered from the distribution if there is none.
+
+    A posterior that serves as a prior brings its variables along before the model is built.
+
+    Parameters
+    ----------
+    name : str
+        Name of the variable in the model.
+    distribution : TensorVariable
+        As for `register`.
+
+    Returns
+    -------
+    TensorVariable
+
+    Examples
+    --------
+    >>> with pm.Model() as model:
+    ...     rate = registered("rate", between(0.02, 0.06))
+    ...     same = registered("rate", between(0.02, 0.06))
+    >>> rate is same
+    True
+    """
+    known = pm.modelcontext(None).named_vars
+    return known[name] if name in known else register(name, distribution)
+
+
 def prior_draws(
     distribution: TensorVariable, number: int = 1000, *, random_seed: int
 ) -> np.ndarray:

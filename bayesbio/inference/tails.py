@@ -11,6 +11,7 @@ from scipy import special
 TINY = 1e-300  # the narrowest band whose probability has a logarithm
 UNDERFLOW = 1e-290  # below it, the leading term of the series replaces the incomplete beta function
 ONE_HALF = np.float64(0.5)  # PyTensor would take a plain 0.5 in single precision
+TERMS = 600  # of the series that stand in for an incomplete gamma function that underflows
 SHIFT = 1e-100  # moves an exact zero, where the incomplete beta function has no slope
 
 
@@ -95,6 +96,89 @@ def student_t_log_cdf(z: Any, degrees_of_freedom: Any) -> Any:
     lower = library.where(kept, library.log(library.where(kept, half, 1.0)), leading)
     upper = library.log1p(-library.where(outside > 0, half, 0.0))
     return library.where(middle, centre, library.where(outside > 0, upper, lower))
+
+
+def poisson_log_survival(count: np.ndarray, rate: Any) -> Any:
+    """
+    Log probability that a Poisson number is larger than a count.
+
+    Parameters
+    ----------
+    count : array of whole numbers, any shape
+        From -1 on.
+    rate : array or PyTensor variable, broadcastable
+        Its mean, above zero.
+
+    Returns
+    -------
+    array or PyTensor variable, broadcast shape
+
+    Notes
+    -----
+    The regularised incomplete gamma function P(count + 1, rate), https://dlmf.nist.gov/8.2; where
+    that underflows, rate^n exp(-rate) / n! x sum_j rate^j n! / (n + j)! with n = count + 1,
+    https://dlmf.nist.gov/8.11
+
+    Examples
+    --------
+    >>> float(np.exp(poisson_log_survival(np.array(0.0), np.log(4.0))).round(12))
+    0.75
+    """
+    symbolic = is_symbolic(rate)
+    library: Any = pt if symbolic else np
+    first = np.maximum(count + 1.0, 1.0)
+    lower = (pt.gammainc if symbolic else special.gammainc)(first, rate)
+    kept = lower > UNDERFLOW
+    smaller = library.minimum(rate, 0.99 * first)  # where the series is taken, it is the rate
+    orders = np.arange(1, TERMS + 1)
+    steps = first[..., None] + orders
+    terms = orders * library.log(smaller)[..., None] - np.cumsum(np.log(steps), axis=-1)
+    series = library.log1p(library.exp(terms).sum(-1))
+    leading = first * library.log(smaller) - smaller - special.gammaln(first + 1.0) + series
+    found = library.where(kept, library.log(library.where(kept, lower, 1.0)), leading)
+    return library.where(count < 0, 0.0, found)
+
+
+def poisson_log_cdf(count: np.ndarray, rate: Any) -> Any:
+    """
+    Log probability that a Poisson number is a count or smaller.
+
+    Parameters
+    ----------
+    count : array of whole numbers, any shape
+        From -1 on, where the probability is zero.
+    rate : array or PyTensor variable, broadcastable
+        Its mean, above zero.
+
+    Returns
+    -------
+    array or PyTensor variable, broadcast shape
+
+    Notes
+    -----
+    Q(count + 1, rate), https://dlmf.nist.gov/8.2; where that underflows, the sum of the
+    probabilities themselves from the largest down: exp(-rate) rate^n / n! x sum_j n! / ((n - j)!
+    rate^j).
+
+    Examples
+    --------
+    >>> float(np.exp(poisson_log_cdf(np.array(0.0), np.log(4.0))).round(12))
+    0.25
+    """
+    symbolic = is_symbolic(rate)
+    library: Any = pt if symbolic else np
+    last = np.maximum(count, 0.0)
+    upper = (pt.gammaincc if symbolic else special.gammaincc)(last + 1.0, rate)
+    kept = upper > UNDERFLOW
+    larger = library.maximum(rate, 1.01 * last + 1.0)
+    orders = np.arange(1, TERMS + 1)
+    steps = last[..., None] - orders + 1.0
+    logs = np.where(steps > 0, np.cumsum(np.log(np.maximum(steps, 1.0)), axis=-1), -np.inf)
+    terms = logs - orders * library.log(larger)[..., None]
+    series = library.log1p(library.exp(terms).sum(-1))
+    leading = last * library.log(larger) - larger - special.gammaln(last + 1.0) + series
+    found = library.where(kept, library.log(library.where(kept, upper, 1.0)), leading)
+    return library.where(count < 0, -np.inf, found)
 
 
 def log_probability_between(log_upper: Any, log_lower: Any) -> Any:

@@ -143,6 +143,7 @@ def trajectories(
     campaign: Campaign,
     parameters: Mapping[str, Any] | tuple,
     *,
+    aliases: Mapping[str, str] | None = None,
     rtol: float = 1e-6,
     atol: float = 1e-9,
     method: str = "auto",
@@ -159,6 +160,8 @@ def trajectories(
     parameters : mapping or ``model.Parameters``
         PyTensor variables or numbers: scalars, or vectors with one entry a run. Settings and
         ``initial_<state>`` may stand here too; the rest comes from the runs.
+    aliases : mapping of measured quantity to the model's, optional
+        Quantities that are signals of a state or output: their rows get its trajectory.
     rtol, atol : float
         Tolerances of a step, relative and in house units.
     method : {"auto", "explicit", "implicit"}
@@ -190,7 +193,8 @@ def trajectories(
     compiled = kernels(model)
     values = parameters._asdict() if hasattr(parameters, "_asdict") else dict(parameters)
     frame = campaign.to_frame()
-    known = [name for name in compiled.trace.observed_names if (frame["quantity"] == name).any()]
+    sources = {name: name for name in compiled.trace.observed_names} | dict(aliases or {})
+    known = [name for name in sources if (frame["quantity"] == name).any()]
     if not known:
         raise ModelError(
             f"Nothing that was measured ({', '.join(campaign.quantities)}) is a state or output of "
@@ -218,7 +222,7 @@ def trajectories(
                 for run, time in zip(part["run"], part["time_h"], strict=True)
             ]
         )
-        found[name] = stored[where, compiled.trace.place(name).start]
+        found[name] = stored[where, compiled.trace.place(sources[name]).start]
     return found
 
 
