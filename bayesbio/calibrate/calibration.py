@@ -16,7 +16,8 @@ import xarray as xr
 
 from bayesbio.calibrate.prediction import noise_parameters, predict_runs
 from bayesbio.data import Campaign, Event
-from bayesbio.errors import BayesbioError, CalibrationError
+from bayesbio.data import quantity as known_quantity
+from bayesbio.errors import BayesbioError, CalibrationError, DataError
 from bayesbio.inference import Noise, Verdict, draw_shared, verdict_of, write_archive
 from bayesbio.mechanistic import ProcessModel, describe_model, rebuild_model
 from bayesbio.ode import simulate
@@ -129,7 +130,10 @@ class Calibration:
         high = next(column for column in table.columns if column.endswith("_ub"))
         found = pd.DataFrame(
             {
-                "unit": [self.unit(str(name).split("[")[0]) for name in table.index],
+                "unit": [
+                    self.unit(str(name) if "_slope[" in str(name) else str(name).split("[")[0])
+                    for name in table.index
+                ],
                 "mean": table["mean"],
                 "sd": table["sd"],
                 "eti_5": table[low],
@@ -164,17 +168,34 @@ class Calibration:
         relative), noise that of its quantity or none where it is relative.
         """
         units = self.model.units
-        for quantity, noise in self.noise.items():
-            unit = units.get(quantity, self.campaign.units.get(quantity, "1"))
-            own = noise.units(quantity, unit)
-            if name in own:
-                source = noise.source or quantity
-                return own[name].replace(f"unit of {source}", units.get(source, "1"))
+        for measured, noise in self.noise.items():
+            unit = units.get(measured, self.campaign.units.get(measured, "1"))
+            found = noise.units(measured, unit)
+            if name in found:
+                source = noise.source or measured
+                return found[name].replace(f"unit of {source}", units.get(source, "1"))
+        base, _, term = name.partition("_slope")
+        if base in self.options.get("covariates", {}):
+            own = "1" if self.options["positive"][base] else units.get(base, "1")
+            per = self._unit_of_term(term.strip("[]"))
+            return own if per == "1" else f"{own}/({per})" if "/" in per else f"{own}/{per}"
+        if name.startswith("correlation_"):
+            return "1"
         if "_sd_" in name:
             base = name.split("_sd_")[0]
             return "1" if self.options["positive"].get(base, True) else units.get(base, "1")
         base = name.split("_by_")[0]
         return units.get(base, units.get(base.removeprefix("initial_"), "1"))
+
+    def _unit_of_term(self, term: str) -> str:
+        """Find the unit of a column of covariates: none unless a setting stands there as it is."""
+        known = {**self.campaign.units, **self.model.units}
+        if term in known:
+            return known[term]
+        try:
+            return known_quantity(term).unit
+        except DataError:
+            return "1"
 
     def predict(
         self,
@@ -225,6 +246,8 @@ class Calibration:
             levels=self.groups,
             positive=self.options["positive"],
             noise=self.noise,
+            covariates=self.options.get("covariates", {}),
+            together=self.options.get("together", {}),
             runs=runs,
             times=times,
             until=until,

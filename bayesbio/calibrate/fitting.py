@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import xarray as xr
 from bayesbio.calibrate.calibration import Calibration, predictive_groups
 from bayesbio.calibrate.centring import informative_levels
 from bayesbio.calibrate.failed_start import explain_failed_start
-from bayesbio.calibrate.formulation import Formulation, formulate
+from bayesbio.calibrate.formulation import Formulation, Vary, formulate
 from bayesbio.calibrate.model import is_coordinate, model_of
 from bayesbio.calibrate.prediction import run_parameters
 from bayesbio.data import Campaign
@@ -27,8 +27,9 @@ def fit(
     model: ProcessModel,
     *,
     priors: Mapping[str, Any] | None = None,
-    vary: Mapping[str, str | Iterable[str]] | None = None,
+    vary: Vary | None = None,
     noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    covariates: Mapping[str, str] | None = None,
     draws: int = 1000,
     tune: int = 1000,
     chains: int = 4,
@@ -48,14 +49,25 @@ def fit(
     model : ProcessModel
         The mechanism.
     priors : mapping of name to distribution or number
-        For parameters, settings and ``initial_<state>``; a number fixes the value. Parameters that
+        For parameters, settings and ``initial_<state>``; a number fixes the value. Also for
+        spreads (``<parameter>_sd_<level>``) and slopes (``<parameter>_slope``). Parameters that
         are left out take the model's default interval. An initial state that no run states is
         estimated run by run around its first readings.
-    vary : mapping of parameter to level
-        Partial pooling over ``"run"`` or a column of the table of runs; whether effects are
-        sampled centred is decided from how much the readings say.
+    vary : mapping of parameter to level or levels
+        Partial pooling over ``"run"`` or columns of the table of runs, in any number:
+        ``("site", "scale", "campaign", "run")``. Levels are nested where every group has one
+        parent, else crossed; ``"batch:cask"`` joins two columns where the names of the second
+        count anew within the first. Effects of several parameters on one level are correlated
+        where they stand together: ``{("maximum_growth_rate", "cell_yield"): "run"}``. Whether
+        effects are sampled centred is decided from how much the readings say.
     noise : mapping of quantity to Noise or its name
         By default chosen from the data (`default_noise`); censoring follows the flags.
+    covariates : mapping of parameter to formula
+        What a parameter depends on, as a formula in the settings of the runs (house units):
+        ``{"specific_productivity": "log(temperature_shift) + clone"}``. It acts on the logarithm of
+        a positive parameter; ``<parameter>`` is then its value at average covariates, and
+        ``<parameter>_slope`` what one unit of each term changes. Their default prior: one standard
+        deviation of a term over the runs changes the logarithm by Normal(0, 0.5).
     draws, tune, chains : int
         Draws kept and tuning draws a chain, and chains.
     random_seed : int
@@ -90,7 +102,9 @@ def fit(
     >>> calibration.check().passed  # doctest: +SKIP
     True
     """
-    formulation = formulate(campaign, model, priors=priors, vary=vary, noise=noise)
+    formulation = formulate(
+        campaign, model, priors=priors, vary=vary, noise=noise, covariates=covariates
+    )
     model = formulation.kernels.trace.model
     density, mode = density_and_mode(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
     tree = sample(
@@ -116,6 +130,8 @@ def fit(
         {name: tuple(levels) for name, levels in options["vary"].items()},
         options["positive"],
         np.random.default_rng(random_seed),
+        covariates=options["covariates"],
+        together=options["together"],
     )
     groups = predictive_groups(
         model,
@@ -186,6 +202,13 @@ def options_of(
         "sources": {unknown.name: unknown.source for unknown in unknowns},
         "given": {name: float(value) for name, value in formulation.given.items()},
         "vary": {unknown.name: list(unknown.levels) for unknown in unknowns if unknown.levels},
+        "covariates": {
+            unknown.name: unknown.design.formula for unknown in unknowns if unknown.design
+        },
+        "together": {
+            level: [list(block) for block in blocks]
+            for level, blocks in formulation.together.items()
+        },
         "positive": {unknown.name: unknown.positive for unknown in unknowns},
         "noise": {name: noise.describe() for name, noise in formulation.noise.items()},
         "findings": [str(finding) for finding in formulation.findings],

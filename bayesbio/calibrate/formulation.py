@@ -13,15 +13,17 @@ import pandas as pd
 import pymc as pm
 from scipy.stats import norm
 
-from bayesbio.data import Campaign, Finding, check
+from bayesbio.data import Campaign, Finding, Run, check
 from bayesbio.errors import CalibrationError, DataError, ModelError
 from bayesbio.inference import (
+    Design,
     Noise,
     autocorrelated,
     between,
     combined,
     counts,
     default_noise,
+    design,
     is_positive,
     lognormal,
     normal,
@@ -30,6 +32,8 @@ from bayesbio.inference import (
     require_distribution,
     shared,
     student_t,
+    told_apart,
+    widest_first,
 )
 from bayesbio.mechanistic import Parameter, ProcessModel
 from bayesbio.ode.cache import Kernels, kernels
@@ -46,6 +50,7 @@ NOISES: dict[str, Callable[[], Noise]] = {
     "autocorrelated": autocorrelated,
     "shared": shared,
 }
+Vary = Mapping[str | tuple[str, ...], str | Iterable[str]]
 CLEAR = 0.02  # a reading at the start above this share of the largest one is not nothing
 EARLY = 0.05  # a first reading within this share of a run says what the run started from
 START_SPREAD = 0.5  # sd of the logarithm of an unknown start around the first readings
@@ -67,6 +72,8 @@ class Unknown:
         What it varies over (partial pooling); empty for one value.
     each_run : bool
         One independent value a run, without pooling (unknown starts).
+    design : Design, optional
+        Its covariates.
     """
 
     name: str
@@ -74,6 +81,7 @@ class Unknown:
     source: str
     levels: tuple[str, ...] = ()
     each_run: bool = False
+    design: Design | None = None
 
     @property
     def positive(self) -> bool:
@@ -101,6 +109,9 @@ class Formulation:
         Which rows of ``campaign.to_frame()`` of that quantity these are.
     findings : tuple of Finding
         Warnings that go into the report.
+    together : mapping of level to sets of parameters whose effects are correlated
+    beside : mapping of name to distribution
+        Priors given for spreads (``<parameter>_sd_<level>``) and slopes (``<parameter>_slope``).
     """
 
     campaign: Campaign
@@ -112,6 +123,8 @@ class Formulation:
     rows: Mapping[str, pd.DataFrame]
     kept: Mapping[str, np.ndarray]
     findings: tuple[Finding, ...]
+    together: Mapping[str, tuple[tuple[str, ...], ...]] = dataclasses.field(default_factory=dict)
+    beside: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def formulate(
@@ -119,8 +132,9 @@ def formulate(
     model: ProcessModel,
     *,
     priors: Mapping[str, Any] | None = None,
-    vary: Mapping[str, str | Iterable[str]] | None = None,
+    vary: Vary | None = None,
     noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    covariates: Mapping[str, str] | None = None,
 ) -> Formulation:
     """
     Decide what is estimated, from which prior, and how each quantity scatters.
@@ -143,9 +157,16 @@ def formulate(
     findings.require()
     compiled = kernels(model)
     traced = compiled.trace
-    priors, vary = dict(priors or {}), _levels(vary)
+    asked, together = _levels(vary)
+    covariates = dict(covariates or {})
+    for what, names in (("vary", asked), ("covariates", covariates)):
+        _check_names(names, traced.names, what, type(model).__name__)
+    varied = {
+        name: widest_first({level: groups_of(campaign, level, name)[0] for level in levels})
+        for name, levels in asked.items()
+    }
+    priors, beside = _split_priors(dict(priors or {}), varied, covariates)
     _check_names(priors, traced.names, "prior", type(model).__name__)
-    _check_names(vary, traced.names, "vary", type(model).__name__)
 
     frame = campaign.to_frame(details=True)
     aliases = _aliases(noise, campaign, traced.observed_names)
@@ -182,17 +203,25 @@ def formulate(
             continue
         if prior is not None:
             require_distribution(prior, name)
-        found = _unknown(name, prior, compiled, campaign, rows, vary.get(name, ()))
+        found = _unknown(name, prior, compiled, campaign, rows, varied.get(name, ()))
         if found is not None:
+            if name in covariates:
+                found = _with_covariates(found, covariates[name], campaign)
             unknowns.append(found)
-        elif name in vary:
+            continue
+        what = "vary" if name in varied else "covariates"
+        if name in varied or name in covariates:
             raise ModelError(
-                f"vary={{{name!r}: ...}}: {name} is given by the runs, not estimated. Give it a "
-                f"prior, priors={{{name!r}: between(low, high)}}, or leave it out of vary."
+                f"{what}={{{name!r}: ...}}: {name} is given by the runs, not estimated. Give it a "
+                f"prior, priors={{{name!r}: between(low, high)}}, or leave it out of {what}."
             )
-    for name, levels in vary.items():
-        for level in levels:
-            groups_of(campaign, level, name)
+    for name in given:
+        if name in varied or name in covariates:
+            what = "vary" if name in varied else "covariates"
+            raise ModelError(
+                f"{what}={{{name!r}: ...}}: priors fixes {name} at {given[name]:g}. Give it a "
+                f"distribution, priors={{{name!r}: between(low, high)}}, or leave it out of {what}."
+            )
     count, size = len(unknowns), sum(len(part) for part in rows.values())
     extra = []
     if size < count:
@@ -215,6 +244,8 @@ def formulate(
         rows=rows,
         kept={name: kept[name] for name in rows},
         findings=(*findings.warnings.merged(), *extra),
+        together=together,
+        beside=beside,
     )
 
 
@@ -222,20 +253,32 @@ def groups_of(campaign: Campaign, level: str, parameter: str) -> tuple[np.ndarra
     """Index of the group of each run at a level, and the names of the groups."""
     if level == "run":
         return np.arange(len(campaign)), tuple(campaign.names)
-    columns = sorted({name for run in campaign for name in run.settings})
     labels = []
     for run in campaign:
-        label = run.settings.get(level)
+        label = label_of(run, level)
         if label is None:
-            near = difflib.get_close_matches(level, ["run", *columns], n=1)
+            columns = sorted({name for each in campaign for name in each.settings})
+            missing = next(part for part in level.split(":") if part not in run.settings)
+            near = difflib.get_close_matches(missing, ["run", *columns], n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise DataError(
-                f"vary={{{parameter!r}: {level!r}}}: run {run.name!r} has no {level!r}.{hint} "
-                f"Levels are 'run' or a column of the table of runs ({', '.join(columns) or '-'})."
+                f"vary={{{parameter!r}: {level!r}}}: run {run.name!r} has no {missing!r}.{hint} "
+                f"Levels are 'run' or a column of the table of runs ({', '.join(columns) or '-'}); "
+                "two columns whose names count anew within the first join as 'batch:cask'."
             )
-        labels.append(str(label))
+        labels.append(label)
     groups = tuple(dict.fromkeys(labels))
     return np.array([groups.index(label) for label in labels]), groups
+
+
+def label_of(run: Run, level: str) -> str | None:
+    """
+    Name of the group of a run at a level, None where the run does not say.
+
+    A level ``batch:cask`` is a cask of a batch: both names together.
+    """
+    parts = [run.name if part == "run" else run.settings.get(part) for part in level.split(":")]
+    return None if any(part is None for part in parts) else ":".join(str(part) for part in parts)
 
 
 def _check_kinds(campaign: Any, model: Any, vary: Any) -> None:
@@ -250,6 +293,11 @@ def _check_kinds(campaign: Any, model: Any, vary: Any) -> None:
     if vary is None:
         return
     whole = isinstance(vary, Mapping) and all(
+        isinstance(name, str)
+        or (isinstance(name, tuple) and all(isinstance(part, str) for part in name))
+        for name in vary
+    )
+    whole = whole and all(
         isinstance(level, str)
         or (isinstance(level, Iterable) and all(isinstance(part, str) for part in level))
         for level in vary.values()
@@ -257,15 +305,54 @@ def _check_kinds(campaign: Any, model: Any, vary: Any) -> None:
     if not whole:
         raise ModelError(
             f"vary={vary!r} was not understood; name each parameter and what it varies over, "
-            "such as vary={'maximum_growth_rate': 'run'}."
+            "such as vary={'maximum_growth_rate': 'run'}; parameters whose effects are correlated "
+            "as vary={('maximum_growth_rate', 'cell_yield'): 'run'}."
         )
 
 
-def _levels(vary: Mapping[str, str | Iterable[str]] | None) -> dict[str, tuple[str, ...]]:
-    return {
-        name: (levels,) if isinstance(levels, str) else tuple(levels)
-        for name, levels in (vary or {}).items()
-    }
+def _levels(vary: Vary | None) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
+    """Levels of each parameter, and at each level the sets of parameters that go together."""
+    found: dict[str, tuple[str, ...]] = {}
+    together: dict[str, Any] = {}
+    for names, asked in (vary or {}).items():
+        levels = (asked,) if isinstance(asked, str) else tuple(asked)
+        block = (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
+        for name in block:
+            twice = sorted(set(levels) & set(found.get(name, ())))
+            if twice:
+                raise ModelError(
+                    f"vary lets {name} vary by {twice[0]} twice; name it once at each level."
+                )
+            found[name] = (*found.get(name, ()), *levels)
+        if len(block) > 1:
+            for level in levels:
+                together[level] = (*together.get(level, ()), block)
+    return found, together
+
+
+def _split_priors(
+    priors: dict[str, Any], vary: Mapping[str, tuple[str, ...]], covariates: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Priors of names of the model, and those of spreads and slopes."""
+    own = {f"{name}_sd_{level}" for name, levels in vary.items() for level in levels}
+    own |= {f"{name}_slope" for name in covariates}
+    beside = {name: prior for name, prior in priors.items() if name in own}
+    for name, prior in beside.items():
+        require_distribution(prior, name)
+    return {name: prior for name, prior in priors.items() if name not in own}, beside
+
+
+def _with_covariates(unknown: Unknown, formula: str, campaign: Campaign) -> Unknown:
+    """Add covariates to an unknown, unless they already say what a level would."""
+    found = design(unknown.name, formula, campaign.settings_frame())
+    for level in unknown.levels:
+        if not told_apart(found.columns, groups_of(campaign, level, unknown.name)[0].tolist()):
+            raise CalibrationError(
+                f"{unknown.name} cannot vary by {level} beside its covariates {formula!r}: they "
+                f"already give every {level} a value of its own, so the two are confounded. Leave "
+                f"{level} out of vary, or a covariate out of the formula."
+            )
+    return dataclasses.replace(unknown, design=found, each_run=False)
 
 
 def _check_names(names: Iterable[str], known: tuple[str, ...], what: str, model: str) -> None:

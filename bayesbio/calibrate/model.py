@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesbio.calibrate.centring import informative_levels
-from bayesbio.calibrate.formulation import Formulation, Unknown, formulate, groups_of
+from bayesbio.calibrate.formulation import Formulation, Unknown, Vary, formulate, groups_of
 from bayesbio.calibrate.reference import (
     RateForm,
     TotalAndSplit,
@@ -18,9 +18,11 @@ from bayesbio.calibrate.reference import (
     rate_forms,
 )
 from bayesbio.data import Campaign
-from bayesbio.inference import Noise, prior_quantiles, register, register_shared, varying
+from bayesbio.inference import Noise, correlate, prior_quantiles, register, register_shared, varying
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.trajectory import trajectories
+
+USUAL_SLOPE = 0.5  # sd of the change that one sd of a covariate makes, of the logarithm or in sd
 
 
 def build_model(
@@ -28,8 +30,9 @@ def build_model(
     model: ProcessModel,
     *,
     priors: Mapping[str, Any] | None = None,
-    vary: Mapping[str, str | Iterable[str]] | None = None,
+    vary: Vary | None = None,
     noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    covariates: Mapping[str, str] | None = None,
     rtol: float = 1e-6,
     atol: float = 1e-9,
 ) -> pm.Model:
@@ -46,9 +49,11 @@ def build_model(
         For parameters, settings and ``initial_<state>``; a number fixes the value. Parameters that
         are left out take the model's default interval.
     vary : mapping of parameter to level
-        Partial pooling over ``"run"`` or a column of the table of runs.
+        Partial pooling over ``"run"`` or a column of the table of runs; see `fit`.
     noise : mapping of quantity to Noise or its name
         By default chosen from the data (`default_noise`).
+    covariates : mapping of parameter to formula
+        See `fit`.
     rtol, atol : float
         Tolerances of the solver.
 
@@ -71,7 +76,9 @@ def build_model(
     >>> "maximum_growth_rate" in made.named_vars
     True
     """
-    formulation = formulate(campaign, model, priors=priors, vary=vary, noise=noise)
+    formulation = formulate(
+        campaign, model, priors=priors, vary=vary, noise=noise, covariates=covariates
+    )
     return model_of(formulation, rtol=rtol, atol=atol)
 
 
@@ -94,11 +101,18 @@ def model_of(
     for unknown in formulation.unknowns:
         for level in unknown.levels:
             coords[level] = groups_of(campaign, level, unknown.name)[1]
+        if unknown.design is not None:
+            coords[f"{unknown.name}_term"] = unknown.design.terms
     centred = informative_levels(formulation) if centred is None else centred
     forms = {form.leading: form for form in rate_forms(formulation)} if reference else {}
     led = [unknown for unknown in formulation.unknowns if unknown.name in forms]
     plain = [unknown for unknown in formulation.unknowns if unknown.name not in forms]
+    order = [unknown.name for unknown in (*plain, *led)]
     with pm.Model(coords=coords) as made:
+        partners = {
+            level: correlate(level, [sorted(block, key=order.index) for block in blocks])
+            for level, blocks in formulation.together.items()
+        }
         values: dict[str, Any] = dict(formulation.given)
         for form in forms.values():
             values |= _split_inhibitions(form, plain)
@@ -111,6 +125,7 @@ def model_of(
                 dims = "run" if unknown.each_run else None
                 values[unknown.name] = register(unknown.name, unknown.prior, dims=dims)
             population = values[unknown.name]
+            moved = _covariates(unknown, formulation)
             if unknown.levels:
                 found = {
                     level: groups_of(campaign, level, unknown.name) for level in unknown.levels
@@ -123,8 +138,22 @@ def model_of(
                     groups={level: groups for level, (_, groups) in found.items()},
                     positive=unknown.positive,
                     centred=centred[unknown.name],
-                    scale_prior=None if unknown.positive else _spread(unknown),
+                    scale_prior={
+                        level: _spread_prior(unknown, level, formulation)
+                        for level in unknown.levels
+                    },
                     offset=offset,
+                    covariates=moved,
+                    together={
+                        level: blocks[unknown.name]
+                        for level, blocks in partners.items()
+                        if unknown.name in blocks and level in unknown.levels
+                    },
+                )
+            elif moved is not None:
+                shift = moved[0] @ moved[1]
+                values[unknown.name] = (
+                    population * pt.exp(shift) if unknown.positive else population + shift
                 )
         course = trajectories(
             formulation.kernels.trace.model,
@@ -147,7 +176,12 @@ def model_of(
 
 def is_coordinate(name: str) -> bool:
     """Whether a variable only serves the sampler: a coordinate, not a parameter."""
-    return "_at_reference" in name or name.endswith("_split") or "_effect_" in name
+    return (
+        "_at_reference" in name
+        or "_effect_" in name
+        or name.endswith("_split")
+        or (name.startswith("correlation_") and name.endswith("_partial"))
+    )
 
 
 def _split_inhibitions(form: RateForm, unknowns: list[Unknown]) -> dict[str, Any]:
@@ -175,7 +209,32 @@ def _at_reference(unknown: Unknown, offset: Any) -> Any:
     return pm.Deterministic(unknown.name, pt.exp(reference - offset))
 
 
-def _spread(unknown: Unknown) -> Any:
-    """Prior of the spread of a parameter that may be negative: up to half its own uncertainty."""
+def _spread_prior(unknown: Unknown, level: str, formulation: Formulation) -> Any:
+    """
+    Prior of the spread between groups: as given, else the default of `varying`.
+
+    For a parameter that may be negative up to half its own uncertainty.
+    """
+    given = formulation.beside.get(f"{unknown.name}_sd_{level}")
+    if given is not None or unknown.positive:
+        return given
+    return pm.HalfNormal.dist(0.5 * _sd(unknown))
+
+
+def _covariates(unknown: Unknown, formulation: Formulation) -> tuple[np.ndarray, Any] | None:
+    """Columns of the covariates of a parameter, and their slopes as registered."""
+    if unknown.design is None:
+        return None
+    name, dims = f"{unknown.name}_slope", f"{unknown.name}_term"
+    given = formulation.beside.get(name)
+    if given is not None:
+        return unknown.design.columns, register(name, given, dims=dims)
+    size = USUAL_SLOPE if unknown.positive else USUAL_SLOPE * _sd(unknown)
+    slopes = pm.Normal(name, 0.0, size / unknown.design.scales, dims=dims)
+    return unknown.design.columns, slopes
+
+
+def _sd(unknown: Unknown) -> float:
+    """Estimate the standard deviation of a prior from its central 90 % interval."""
     low, high = prior_quantiles(unknown.prior, [0.05, 0.95])
-    return pm.HalfNormal.dist(0.5 * (high - low) / 3.29)
+    return float(high - low) / 3.29

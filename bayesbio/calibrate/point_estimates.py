@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.calibrate.fitting import density_and_mode, options_of
-from bayesbio.calibrate.formulation import formulate
+from bayesbio.calibrate.formulation import Vary, formulate
 from bayesbio.calibrate.model import is_coordinate
 from bayesbio.calibrate.prediction import predict_runs
 from bayesbio.data import Campaign, Event
@@ -91,6 +91,8 @@ class QuickLook:
             levels={name: tuple(levels) for name, levels in self.options["vary"].items()},
             positive=self.options["positive"],
             noise=self.noise,
+            covariates=self.options.get("covariates", {}),
+            together=self.options.get("together", {}),
             runs=runs,
             times=times,
             until=until,
@@ -109,8 +111,9 @@ def quick_look(
     model: ProcessModel,
     *,
     priors: Mapping[str, Any] | None = None,
-    vary: Mapping[str, str | Iterable[str]] | None = None,
+    vary: Vary | None = None,
     noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    covariates: Mapping[str, str] | None = None,
     random_seed: int,
     rtol: float = 1e-6,
     atol: float = 1e-9,
@@ -120,7 +123,7 @@ def quick_look(
 
     Parameters
     ----------
-    campaign, model, priors, vary, noise, random_seed, rtol, atol
+    campaign, model, priors, vary, noise, covariates, random_seed, rtol, atol
         As for `fit`. Standard deviations between groups are held at their prior medians, because
         a hierarchical density has no finite mode.
 
@@ -140,7 +143,9 @@ def quick_look(
     >>> campaign = read_campaign("runs.csv")  # doctest: +SKIP
     >>> quick_look(campaign, BatchCulture(), random_seed=1).summary()  # doctest: +SKIP
     """
-    formulation = formulate(campaign, model, priors=priors, vary=vary, noise=noise)
+    formulation = formulate(
+        campaign, model, priors=priors, vary=vary, noise=noise, covariates=covariates
+    )
     density, mode = density_and_mode(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
     coords: dict[str, Any] = {"chain": [0], "draw": [0]}
     variables = {}

@@ -9,10 +9,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.formulation import groups_of
+from bayesbio.calibrate.formulation import groups_of, label_of
 from bayesbio.data import Campaign, Event, Profile, Run
 from bayesbio.errors import ModelError
-from bayesbio.inference import Noise, draw_shared, nesting
+from bayesbio.inference import (
+    Noise,
+    correlation_matrix,
+    design,
+    draw_shared,
+    moved_at,
+    nesting,
+    pairs,
+)
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode import simulate
 from bayesbio.ode.cache import kernels
@@ -30,6 +38,8 @@ def predict_runs(
     levels: Mapping[str, tuple[str, ...]],
     positive: Mapping[str, bool],
     noise: Mapping[str, Noise],
+    covariates: Mapping[str, str],
+    together: Mapping[str, Sequence[Sequence[str]]],
     runs: Any = None,
     times: Any = None,
     until: float | None = None,
@@ -45,7 +55,17 @@ def predict_runs(
     chosen = chosen_runs(campaign, runs, settings, profiles, events)
     rng = np.random.default_rng(random_seed)
     values = run_parameters(
-        kernels(model).trace.names, draws, chosen, campaign, given, levels, positive, rng, noise
+        kernels(model).trace.names,
+        draws,
+        chosen,
+        campaign,
+        given,
+        levels,
+        positive,
+        rng,
+        noise,
+        covariates=covariates,
+        together=together,
     )
     if times is None and until is not None:
         times = np.linspace(0.0, float(until), POINTS)
@@ -116,6 +136,9 @@ def run_parameters(
     positive: Mapping[str, bool],
     rng: np.random.Generator,
     noise: Mapping[str, Noise] | None = None,
+    *,
+    covariates: Mapping[str, str] | None = None,
+    together: Mapping[str, Sequence[Sequence[str]]] | None = None,
 ) -> dict[str, Any]:
     """
     Value of each unknown for each run, dims (chain, draw[, run]).
@@ -126,6 +149,7 @@ def run_parameters(
     """
     values: dict[str, Any] = dict(given)
     coords = {"run": [run.name for run in runs]}
+    fresh = _FreshEffects(draws, together or {}, rng)
     for name in names:
         if name not in draws:
             continue
@@ -142,9 +166,16 @@ def run_parameters(
             values[name] = xr.concat(
                 parts, dim="run", coords="minimal", compat="override", join="exact"
             ).assign_coords(coords)
-        elif levels.get(name):
+        elif levels.get(name) or name in (covariates or {}):
             values[name] = _varied(
-                name, draws, runs, campaign, levels[name], positive[name], rng
+                name,
+                draws,
+                runs,
+                campaign,
+                levels.get(name, ()),
+                positive[name],
+                fresh,
+                None if covariates is None else covariates.get(name),
             ).assign_coords(coords)
         else:
             values[name] = draws[name]
@@ -181,9 +212,10 @@ def _varied(
     campaign: Campaign,
     levels: tuple[str, ...],
     positive: bool,
-    rng: np.random.Generator,
+    fresh: _FreshEffects,
+    formula: str | None,
 ) -> xr.DataArray:
-    """Add the effect of each level to the population value, on the scale where effects add."""
+    """Add covariates and the effect of each level to the population value, where effects add."""
 
     def forward(value: xr.DataArray) -> xr.DataArray:
         return value.copy(data=np.log(value.to_numpy())) if positive else value
@@ -195,12 +227,16 @@ def _varied(
     groups = {level: groups_of(campaign, level, name)[1] for level in levels}
     holders = nesting(name, levels, numbers)
     origin = forward(draws[name])
-    fresh: dict[tuple[str, str], xr.DataArray] = {}
+    found = None if formula is None else design(name, formula, campaign.settings_frame())
+    moving = moved_at(None if found is None else (found.columns, None), levels, numbers)
+    asked = None if found is None else found.of(_settings_of(runs, campaign))
     parts: list[xr.DataArray] = []
-    for run in runs:
+    for place, run in enumerate(runs):
         total = origin
+        if asked is not None:
+            total = total + _shift(draws, name, asked[place], range(asked.shape[1]))
         for level in levels:
-            label = run.name if level == "run" else str(run.settings.get(level))
+            label = label_of(run, level) or NEW_RUN
             if label in groups[level] and (level != "run" or is_known(run, campaign)):
                 by_level = forward(draws[f"{name}_by_{level}"].sel({level: label}, drop=True))
                 holder = holders[level]
@@ -211,13 +247,63 @@ def _varied(
                     parent = groups[holder][numbers[holder][member]]
                     centre = forward(draws[f"{name}_by_{holder}"].sel({holder: parent}, drop=True))
                 total = total + (by_level - centre)
+                if found is not None and level in moving:
+                    own = found.columns[numbers[level] == groups[level].index(label)][0]
+                    total = total - _shift(draws, name, own, moving[level])
             else:
-                if (level, label) not in fresh:
-                    spread = draws[f"{name}_sd_{level}"]
-                    fresh[level, label] = spread * rng.standard_normal(spread.shape)
-                total = total + fresh[level, label]
+                total = total + fresh.effect(name, level, label)
         parts.append(backward(total))
     return xr.concat(parts, dim="run", coords="minimal", compat="override", join="exact")
+
+
+def _settings_of(runs: Sequence[Run], campaign: Campaign) -> pd.DataFrame:
+    """Put the settings of runs in a table with the columns of the campaign."""
+    frame = pd.DataFrame([dict(run.settings) for run in runs], index=[run.name for run in runs])
+    return frame.reindex(columns=list(dict.fromkeys([*frame, *campaign.settings_frame()])))
+
+
+def _shift(draws: xr.Dataset, name: str, columns: np.ndarray, places: Iterable[int]) -> Any:
+    """Find what covariates move a run or group by, where effects add."""
+    slopes, chosen = draws[f"{name}_slope"], list(places)
+    moved = slopes.to_numpy()[..., chosen] @ columns[chosen]
+    return slopes.isel({f"{name}_term": 0}, drop=True).copy(data=moved)
+
+
+class _FreshEffects:
+    """Effects of groups that were not calibrated on, drawn once each; some go together."""
+
+    def __init__(
+        self,
+        draws: xr.Dataset,
+        together: Mapping[str, Sequence[Sequence[str]]],
+        rng: np.random.Generator,
+    ) -> None:
+        self.draws, self.together, self.rng = draws, together, rng
+        self.drawn: dict[tuple[str, str, tuple[str, ...]], np.ndarray] = {}
+
+    def effect(self, name: str, level: str, label: str) -> xr.DataArray:
+        """Effect of a new group on a parameter, dims (chain, draw)."""
+        spread = self.draws[f"{name}_sd_{level}"]
+        blocks = self.together.get(level, ())
+        block = next((tuple(block) for block in blocks if name in block), (name,))
+        key = (level, label, block)
+        if key not in self.drawn:
+            standard = self.rng.standard_normal((*spread.shape, len(block)))
+            if len(block) > 1:
+                root = np.linalg.cholesky(self._correlation(level, block))
+                standard = np.einsum("...ij,...j->...i", root, standard)
+            self.drawn[key] = standard
+        return spread * self.drawn[key][..., block.index(name)]
+
+    def _correlation(self, level: str, block: tuple[str, ...]) -> np.ndarray:
+        """Correlation matrices of a set of parameters, (chain, draw, size, size)."""
+        values = self.draws[f"correlation_{level}"]
+        known = values[f"pair_{level}"].to_numpy().tolist()
+        places = [
+            known.index(pair) if pair in known else known.index(", ".join(pair.split(", ")[::-1]))
+            for pair in pairs(block)
+        ]
+        return correlation_matrix(values.to_numpy()[..., places], len(block))
 
 
 def add_noise(

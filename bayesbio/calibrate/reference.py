@@ -75,7 +75,11 @@ def rate_forms(formulation: Formulation) -> tuple[RateForm, ...]:
         for unknown in formulation.unknowns
         if unknown.name in traced.parameters and is_lognormal(unknown.prior)
     }
-    pooled = {unknown.name for unknown in formulation.unknowns if unknown.levels}
+    pooled = {
+        unknown.name
+        for unknown in formulation.unknowns
+        if unknown.levels or unknown.design is not None
+    }
     visited = _visited(formulation)
     if visited is None:
         return ()

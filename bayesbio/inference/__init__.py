@@ -1,9 +1,11 @@
 """Draws from a posterior, and whether to believe them; knows nothing of process models."""
 
 from bayesbio.inference.archive import read_archive, write_archive
+from bayesbio.inference.correlations import correlate, correlation_matrix, pairs
+from bayesbio.inference.covariates import Design, design, told_apart
 from bayesbio.inference.density import LogDensity
 from bayesbio.inference.judging import verdict_of
-from bayesbio.inference.levels import nesting, varying
+from bayesbio.inference.levels import moved_at, nesting, varying, widest_first
 from bayesbio.inference.noise import Noise
 from bayesbio.inference.noise_assay import assay
 from bayesbio.inference.noise_counts import counts
@@ -48,6 +50,7 @@ from bayesbio.inference.starting import Mode, dispersed_starts, find_mode
 from bayesbio.inference.verdict import Gate, Verdict, VerdictItem
 
 __all__ = [
+    "Design",
     "Fold",
     "Gate",
     "LogDensity",
@@ -62,10 +65,13 @@ __all__ = [
     "between",
     "combined",
     "counts",
+    "correlate",
+    "correlation_matrix",
     "coverage",
     "crps",
     "default_noise",
     "describe",
+    "design",
     "dispersed_starts",
     "draw_shared",
     "find_mode",
@@ -74,8 +80,10 @@ __all__ = [
     "is_positive",
     "log_score",
     "lognormal",
+    "moved_at",
     "nesting",
     "normal",
+    "pairs",
     "pool_scores",
     "prior_draws",
     "prior_quantiles",
@@ -92,8 +100,10 @@ __all__ = [
     "shared_by",
     "student_t",
     "table_folds",
+    "told_apart",
     "varying",
     "verdict_of",
+    "widest_first",
     "width",
     "write_archive",
 ]

@@ -9,6 +9,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.variable import TensorVariable
 
 from bayesbio.errors import CalibrationError
+from bayesbio.inference.correlations import Correlated
 from bayesbio.inference.priors import register
 
 
@@ -23,6 +24,8 @@ def varying(
     centred: bool | Mapping[str, bool] = True,
     scale_prior: TensorVariable | Mapping[str, TensorVariable] | None = None,
     offset: TensorVariable | None = None,
+    covariates: tuple[np.ndarray, TensorVariable] | None = None,
+    together: Mapping[str, Correlated] | None = None,
 ) -> TensorVariable:
     """
     Let a parameter vary between the groups of one or several levels.
@@ -59,6 +62,12 @@ def varying(
         Added to the coordinate in which centred values of a positive parameter are sampled,
         `<name>_at_reference_by_<level>` = log(value) + offset: where the data know a rate at some
         state better than its maximum. It changes the road, not the posterior.
+    covariates : (array (members, terms), TensorVariable (terms,)), optional
+        Columns and slopes: what each member's value is expected to differ by (of the logarithm
+        when positive). A column that is the same for all members of each group of a level moves
+        the groups of the widest such level.
+    together : mapping level -> Correlated, optional
+        Effects of other parameters that those of this one go with.
 
     Returns
     -------
@@ -70,6 +79,10 @@ def varying(
     CalibrationError
         When a level has fewer than two groups, an index does not fit the groups, two levels are
         the same grouping, or a scale prior is missing.
+
+    See Also
+    --------
+    widest_first : the order of levels in which holders come before what they hold.
 
     Notes
     -----
@@ -85,8 +98,9 @@ def varying(
     >>> [variable.name for variable in model.free_RVs]
     ['growth_rate', 'growth_rate_sd_run', 'growth_rate_by_run']
     """
-    levels = (level,) if isinstance(level, str) else tuple(level)
-    numbers = {key: np.asarray(_of(index, key), dtype=int) for key in levels}
+    asked = (level,) if isinstance(level, str) else tuple(level)
+    numbers = {key: np.asarray(_of(index, key), dtype=int) for key in asked}
+    levels = widest_first(numbers)
     names = {key: list(_of(groups, key)) for key in levels}
     model = pm.modelcontext(None)
 
@@ -95,29 +109,106 @@ def varying(
     by_level: dict[str, TensorVariable] = {}
     total: Any = origin
     holders = nesting(name, levels, numbers)
+    moving = moved_at(covariates, levels, numbers)
     for key in levels:
         _check_level(name, key, numbers[key], names[key])
         if key not in model.coords:
             model.add_coord(key, names[key])
-        spread = register(f"{name}_sd_{key}", _scale(name, key, scale_prior, positive))
+        sd = f"{name}_sd_{key}"
+        known = model.named_vars.get(sd)
+        spread = register(sd, _scale(name, key, scale_prior, positive)) if known is None else known
         holder = holders[key]
         if holder is None:
             centre = origin
         else:
             parents = _parents(numbers[key], numbers[holder])
             centre = by_level[holder][parents]
+        mean = centre
+        if covariates is not None and key in moving:
+            first = np.unique(numbers[key], return_index=True)[1]
+            columns, slopes = covariates[0][first], covariates[1]
+            mean = centre + columns[:, moving[key]] @ slopes[moving[key]]
+        factor: Any = 1.0
+        partner = None if together is None else together.get(key)
+        if partner is not None:
+            expected, factor = partner.conditional(name)
+            mean = mean + spread * expected
         by_level[key] = _group_values(
             f"{name}_by_{key}",
             f"{name}_effect_{key}",
             key,
-            centre,
-            spread,
+            mean,
+            spread * factor,
             positive,
             _of(centred, key),
             offset,
         )
+        if partner is not None:
+            partner.add((by_level[key] - mean) / (spread * factor))
         total = total + (by_level[key] - centre)[numbers[key]]
+    if covariates is not None and None in moving:
+        total = total + covariates[0][:, moving[None]] @ covariates[1][moving[None]]
     return pt.exp(total) if positive else total
+
+
+def widest_first(numbers: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """
+    Order levels from the fewest groups to the most, so that a level stands behind its holder.
+
+    Parameters
+    ----------
+    numbers : mapping level -> array of int, (members,)
+        The group of each member.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> widest_first({"run": np.array([0, 1, 2, 3]), "clone": np.array([0, 0, 1, 1])})
+    ('clone', 'run')
+    """
+    return tuple(sorted(numbers, key=lambda level: len(np.unique(numbers[level]))))
+
+
+def moved_at(
+    covariates: tuple[np.ndarray, Any] | None,
+    levels: Sequence[str],
+    numbers: Mapping[str, np.ndarray],
+) -> dict[str | None, list[int]]:
+    """
+    Find which columns move the groups of which level: the widest that each is constant within.
+
+    Parameters
+    ----------
+    covariates : (array (members, terms), slopes), optional
+    levels : sequence of str, the widest first
+    numbers : mapping level -> array of int, (members,)
+
+    Returns
+    -------
+    dict of level to places of columns
+        Those that move single members stand under None.
+
+    Examples
+    --------
+    >>> groups = {"clone": np.array([0, 0, 1])}
+    >>> moved_at((np.array([[1.0, 5.0], [1.0, 6.0], [2.0, 7.0]]), None), ["clone"], groups)
+    {'clone': [0], None: [1]}
+    """
+    found: dict[str | None, list[int]] = {}
+    columns = np.empty((0, 0)) if covariates is None else covariates[0]
+    for place, column in enumerate(columns.T):
+        holding = (key for key in levels if _constant_within(column, numbers[key]))
+        found.setdefault(next(holding, None), []).append(place)
+    return found
+
+
+def _constant_within(column: np.ndarray, groups: np.ndarray) -> bool:
+    """Whether all members of each group have the same value."""
+    _, first = np.unique(groups, return_index=True)
+    return bool(np.all(column == column[first][groups]))
 
 
 def nesting(

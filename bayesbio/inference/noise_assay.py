@@ -213,6 +213,8 @@ class Assay(Noise):
         own = self._own({n: value for n, value in parameters.items() if n.startswith("curve_")})
         if self.bottom is not None:
             own["bottom"] = self.bottom
+        # PyTensor takes the logarithm of a plain 3.0 in single precision
+        own = {part: v if is_symbolic(v) else np.asarray(v, float) for part, v in own.items()}
         missing = [part for part in CURVES[self.curve] if part not in own]
         if missing:
             raise CalibrationError(

@@ -2,11 +2,22 @@
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import beta, kstest, multivariate_normal
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import between, register, sample, varying
+from bayesbio.inference import (
+    between,
+    correlate,
+    correlation_matrix,
+    moved_at,
+    register,
+    sample,
+    varying,
+    widest_first,
+)
 
 # Yield of dyestuff [g], six batches of five: Davies (1949), as in Box and Tiao (1973), table 5.1.1.
 DYESTUFF = np.array(
@@ -166,3 +177,112 @@ def test_a_level_that_teaches_nothing_says_why(changes, sentence):
     options = {"level": "run", "index": [0, 1], "groups": ["R1", "R2"], "positive": True}
     with pm.Model(), pytest.raises(CalibrationError, match=sentence):
         varying("growth", register("growth", between(0.02, 0.06)), **(options | changes))
+
+
+def test_levels_stand_in_the_order_in_which_they_hold_each_other():
+    numbers = {
+        "run": np.arange(8),
+        "site": np.array([0] * 4 + [1] * 4),
+        "campaign": np.arange(8) // 2,
+    }
+    assert widest_first(numbers) == ("site", "campaign", "run")
+
+
+def test_covariates_move_the_groups_they_are_constant_within():
+    columns = np.array([[1.0, 0.3], [1.0, 0.5], [-1.0, 0.1], [-1.0, 0.9]])
+    clone = np.array([0, 0, 1, 1])
+    assert moved_at((columns, None), ["clone"], {"clone": clone}) == {"clone": [0], None: [1]}
+    with pm.Model() as model:
+        slopes = pm.Normal("slopes", shape=2)
+        value = varying(
+            "rate",
+            pm.Normal("rate"),
+            level="clone",
+            index=clone.tolist(),
+            groups=["A", "B"],
+            positive=False,
+            scale_prior=pm.HalfNormal.dist(1.0),
+            centred=False,
+            covariates=(columns, slopes),
+        )
+    names = ["rate", "slopes", "rate_sd_clone", "rate_effect_clone"]
+    compute = pytensor.function(
+        [model[name] for name in names], [value, model["rate_by_clone"]], mode="FAST_COMPILE"
+    )
+    members, groups = compute(2.0, [0.5, 10.0], 0.1, [1.0, -2.0])
+    assert_allclose(groups, [2.0 + 0.5 + 0.1, 2.0 - 0.5 - 0.2])
+    assert_allclose(members, groups[clone] + 10.0 * columns[:, 1])
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_correlated_effects_have_the_density_of_their_normal_distribution(centred):
+    index, groups, sizes = [0, 1, 2], ["R1", "R2", "R3"], np.array([0.3, 0.2, 0.5])
+    names = ["a", "b", "c"]
+    with pm.Model() as model:
+        together = correlate("run", [names])
+        for name in names:
+            varying(
+                name,
+                pm.Normal(name),
+                level="run",
+                index=index,
+                groups=groups,
+                positive=False,
+                scale_prior=pm.HalfNormal.dist(1.0),
+                centred=centred,
+                together={"run": together[name]},
+            )
+    correlation = np.array([0.6, -0.2, 0.3])
+    matrix = correlation_matrix(correlation, 3)
+    root = np.linalg.cholesky(matrix)
+    partial = [root[1, 0], root[2, 0], root[2, 1] / np.sqrt(1 - root[2, 0] ** 2)]
+    values = np.array([[1.1, 0.8, 1.3], [2.3, 1.9, 2.0], [0.2, 0.1, 0.9]])
+    means = np.array([1.0, 2.0, 0.5])
+    standard = np.linalg.solve(root, (values - means[:, None]) / sizes[:, None])
+    effect = "by" if centred else "effect"
+    given = {"correlation_run_partial": (np.array(partial) + 1.0) / 2.0}
+    for place, name in enumerate(names):
+        given[name], given[f"{name}_sd_run"] = means[place], sizes[place]
+        given[f"{name}_{effect}_run"] = values[place] if centred else standard[place]
+    variables = [model[name] for name in given]
+    found = pytensor.function(
+        variables,
+        [model["correlation_run"], *[model[f"{name}_by_run"] for name in names]],
+        mode="FAST_COMPILE",
+        on_unused_input="ignore",
+    )(*given.values())
+    assert_allclose(found[0], correlation, rtol=1e-12)
+    assert_allclose(np.stack(found[1:]), values, rtol=1e-10)
+    if centred:
+        effects = [model[f"{name}_by_run"] for name in names]
+        log_densities = model.logp(vars=effects, sum=False, jacobian=False)
+        replaced = {model.rvs_to_values[effect]: given[effect.name] for effect in effects}
+        others = {
+            model.rvs_to_values[model[name]]: value
+            for name, value in {
+                **{name: means[i] for i, name in enumerate(names)},
+                **{f"{name}_sd_run": np.log(sizes[i]) for i, name in enumerate(names)},
+                "correlation_run_partial": np.log(
+                    given["correlation_run_partial"] / (1 - given["correlation_run_partial"])
+                ),
+            }.items()
+        }
+        at = {**replaced, **others}
+        total = sum(
+            each.sum()
+            for each in pytensor.function(
+                list(at), log_densities, mode="FAST_COMPILE", on_unused_input="ignore"
+            )(*at.values())
+        )
+        covariance = matrix * np.outer(sizes, sizes)
+        wanted = multivariate_normal(means, covariance).logpdf(values.T).sum()
+        assert_allclose(total, wanted, rtol=1e-10)
+
+
+def test_correlations_have_the_prior_of_lewandowski_kurowicka_and_joe():
+    with pm.Model() as model:
+        correlate("run", [["a", "b", "c"]])
+    drawn = pm.draw(model["correlation_run"], 2000, random_seed=4, mode="FAST_COMPILE")
+    marginal = beta(2.5, 2.5, loc=-1.0, scale=2.0)  # of each of three correlations at eta = 2
+    for values in drawn.T:
+        assert kstest(values, marginal.cdf).pvalue > 0.01

@@ -1,0 +1,169 @@
+"""Levels, covariates and correlated effects in formulations and predictions, without sampling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+from bayesbio.calibrate.formulation import formulate, groups_of
+from bayesbio.calibrate.prediction import run_parameters
+from bayesbio.data import Campaign, Run
+from bayesbio.errors import BayesbioError
+from bayesbio.inference import between, design
+from bayesbio.mechanistic import BatchCulture
+
+CLONES, SITES, TEMPERATURES = "AABB", "XYXY", (303.0, 305.0, 306.0, 310.0)
+GROWTH = "maximum_growth_rate"
+YIELD = "cell_yield"
+
+
+def run(name, clone="A", site="X", temperature=305.0, **settings):
+    """A small run of a culture."""
+    frame = pd.DataFrame({"time_h": [0.0, 4.0, 8.0], "quantity": "biomass", "value": [0.3, 0.9, 2]})
+    given = {"clone": clone, "site": site, "temperature": temperature, "initial_substrate": 20.0}
+    return Run(name, frame, {**given, **settings})
+
+
+@pytest.fixture(scope="module")
+def campaign():
+    """Two clones at two sites, four runs."""
+    rows = zip(CLONES, SITES, TEMPERATURES, strict=True)
+    return Campaign([run(f"R{place + 1}", *row) for place, row in enumerate(rows)])
+
+
+@pytest.fixture(scope="module")
+def draws(campaign):
+    """Made-up draws of a growth rate by clone and run, with a covariate, and a yield beside it."""
+    rng = np.random.default_rng(1)
+    shape, dims = (2, 3000), ("chain", "draw")
+    found = xr.Dataset(
+        {
+            GROWTH: (dims, np.exp(rng.normal(-1.0, 0.1, shape))),
+            YIELD: (dims, np.exp(rng.normal(-0.7, 0.1, shape))),
+            f"{GROWTH}_slope": ((*dims, f"{GROWTH}_term"), rng.normal(0.05, 0.01, (*shape, 1))),
+            f"{GROWTH}_sd_clone": (dims, np.full(shape, 0.3)),
+            f"{GROWTH}_sd_run": (dims, np.full(shape, 0.2)),
+            f"{YIELD}_sd_run": (dims, np.full(shape, 0.1)),
+            "correlation_run": ((*dims, "pair_run"), np.full((*shape, 1), 0.8)),
+        },
+        {
+            f"{GROWTH}_term": ["temperature"],
+            "pair_run": [f"{YIELD}, {GROWTH}"],
+            "run": list(campaign.names),
+            "clone": ["A", "B"],
+        },
+    )
+    columns = design(GROWTH, "temperature", campaign.settings_frame()).columns[:, 0]
+    shift = found[f"{GROWTH}_slope"].to_numpy() * columns
+    by_clone = np.log(found[GROWTH].to_numpy())[..., None] + rng.normal(0, 0.3, (*shape, 2))
+    by_run = by_clone[..., [0, 0, 1, 1]] + shift + rng.normal(0, 0.2, (*shape, 4))
+    found[f"{GROWTH}_by_clone"] = ((*dims, "clone"), np.exp(by_clone))
+    found[f"{GROWTH}_by_run"] = ((*dims, "run"), np.exp(by_run))
+    by_run = np.log(found[YIELD].to_numpy())[..., None] + rng.normal(0, 0.1, (*shape, 4))
+    found[f"{YIELD}_by_run"] = ((*dims, "run"), np.exp(by_run))
+    return found
+
+
+def predicted(campaign, draws, runs, seed=3):
+    """Parameters of runs."""
+    return run_parameters(
+        (GROWTH, YIELD),
+        draws,
+        runs,
+        campaign,
+        {},
+        {GROWTH: ("clone", "run"), YIELD: ("run",)},
+        {GROWTH: True, YIELD: True},
+        np.random.default_rng(seed),
+        covariates={GROWTH: "temperature"},
+        together={"run": [[GROWTH, YIELD]]},
+    )
+
+
+def test_a_run_of_the_campaign_has_the_value_that_was_drawn_for_it(campaign, draws):
+    found = predicted(campaign, draws, list(campaign))
+    for name in (GROWTH, YIELD):
+        drawn = draws[f"{name}_by_run"].to_numpy()
+        assert_allclose(found[name].to_numpy(), np.moveaxis(drawn, -1, 0), rtol=1e-12)
+
+
+def test_a_run_at_another_temperature_keeps_its_effects_and_follows_the_covariate(campaign, draws):
+    known = campaign["R1"]
+    warmer = known.replace(settings={**known.settings, "temperature": 308.0})
+    found = predicted(campaign, draws, [warmer])[GROWTH].isel(run=0)
+    moved = np.exp(draws[f"{GROWTH}_slope"].isel({f"{GROWTH}_term": 0}) * (308.0 - 303.0))
+    assert_allclose(found, draws[f"{GROWTH}_by_run"].sel(run="R1") * moved, rtol=1e-12)
+
+
+def test_a_new_run_of_a_known_clone_draws_its_own_effect_around_the_clone(campaign, draws):
+    found = np.log(predicted(campaign, draws, [run("N", "B", temperature=306.0)])[GROWTH])
+    apart = found.isel(run=0) - np.log(draws[f"{GROWTH}_by_clone"].sel(clone="B"))
+    assert_allclose(apart.mean(), 0.0, atol=4 * 0.2 / np.sqrt(6000))
+    assert_allclose(apart.std(), 0.2, rtol=0.05)
+
+
+def test_a_new_clone_is_drawn_once_for_all_its_runs(campaign, draws):
+    runs = [run("N1", "C", temperature=306.0), run("N2", "C", temperature=306.0)]
+    found = np.log(predicted(campaign, draws, runs)[GROWTH]) - np.log(draws[GROWTH])
+    covariance = np.cov(found.to_numpy().reshape(2, -1))
+    assert_allclose(covariance, [[0.13, 0.09], [0.09, 0.13]], atol=0.01)
+
+
+def test_effects_that_go_together_do_so_in_new_runs(campaign, draws):
+    found = predicted(campaign, draws, [run("N", "B", temperature=306.0)])
+    growth = np.log(found[GROWTH].isel(run=0) / draws[f"{GROWTH}_by_clone"].sel(clone="B"))
+    other = np.log(found[YIELD].isel(run=0) / draws[YIELD])
+    assert_allclose(
+        np.corrcoef(growth.to_numpy().ravel(), other.to_numpy().ravel())[0, 1], 0.8, atol=0.02
+    )
+
+
+def test_levels_are_ordered_from_the_widest_and_joined_where_names_count_anew(campaign):
+    found = formulate(campaign, BatchCulture(), vary={GROWTH: ("run", "clone:site", "clone")})
+    levels = {unknown.name: unknown.levels for unknown in found.unknowns}[GROWTH]
+    assert levels[0] == "clone" and set(levels[1:]) == {"run", "clone:site"}
+    assert groups_of(campaign, "clone:site", GROWTH)[1] == ("A:X", "A:Y", "B:X", "B:Y")
+
+
+def test_parameters_that_stand_together_are_correlated(campaign):
+    found = formulate(campaign, BatchCulture(), vary={(GROWTH, YIELD): "run", GROWTH: "clone"})
+    assert found.together == {"run": ((GROWTH, YIELD),)}
+    levels = {unknown.name: unknown.levels for unknown in found.unknowns}
+    assert levels[GROWTH] == ("clone", "run") and levels[YIELD] == ("run",)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"covariates": {GROWTH: "temprature"}},
+            "Did you mean 'temperature'",
+        ),
+        ({"covariates": {"growth": "clone"}}, "covariates for 'growth'"),
+        (
+            {"covariates": {GROWTH: "clone"}, "vary": {GROWTH: "clone"}},
+            "cannot vary by clone beside",
+        ),
+        ({"covariates": {GROWTH: "initial_substrate"}}, "initial_substrate is 20.0 in all 4 runs"),
+        ({"covariates": {"initial_substrate": "clone"}}, "is given by the runs"),
+        ({"covariates": {GROWTH: "clone"}, "priors": {GROWTH: 0.3}}, "priors fixes maximum_growth"),
+        ({"vary": {(GROWTH, YIELD): "run", GROWTH: "run"}}, "by run twice"),
+        ({"vary": {GROWTH: "clone:cask"}}, "has no 'cask'"),
+        ({"vary": {3: "run"}}, "was not understood"),
+        ({"vary": {GROWTH: "run"}, "priors": {f"{GROWTH}_sd_run": 0.2}}, "PyMC distribution"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_words(campaign, options, sentence):
+    with pytest.raises(BayesbioError, match=sentence):
+        formulate(campaign, BatchCulture(), **options)
+
+
+def test_spreads_and_slopes_take_priors_of_their_own(campaign):
+    prior = between(0.05, 0.5)
+    found = formulate(
+        campaign, BatchCulture(), vary={GROWTH: "run"}, priors={f"{GROWTH}_sd_run": prior}
+    )
+    assert found.beside == {f"{GROWTH}_sd_run": prior}
