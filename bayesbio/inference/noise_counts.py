@@ -213,7 +213,7 @@ def counts(per_unit: float = 1.0) -> Noise:
 
     Examples
     --------
-    >>> counts().frozen(4.0, {}).std()
+    >>> round(float(counts().frozen(4.0, {}).std()), 6)
     2.0
     """
     if not (np.isfinite(per_unit) and per_unit > 0):

@@ -234,6 +234,16 @@ def register_shared(noise: Mapping[str, Noise], rows: Mapping[str, pd.DataFrame]
     ------
     CalibrationError
         When one quantity alone has such an error, or two ask for different priors of it.
+
+    Examples
+    --------
+    >>> import pymc as pm
+    >>> rows = pd.DataFrame({"run": ["R1"], "time_h": [24.0], "value": [1.0], "flag": [""]})
+    >>> noise = {name: shared().scaled_to(name, rows) for name in ("glucose", "ethanol")}
+    >>> with pm.Model() as model:
+    ...     register_shared(noise, {"glucose": rows, "ethanol": rows})
+    >>> model.coords["sample"]
+    ('R1 at 24.0 h',)
     """
     sharing = shared_by(noise)
     if not sharing:
@@ -296,6 +306,14 @@ def draw_shared(
     dict
         ``noise_shared_by_sample``, a DataArray over chain, draw and sample; empty where nothing is
         shared.
+
+    Examples
+    --------
+    >>> draws = xr.Dataset({"noise_shared": (("chain", "draw"), [[0.1, 0.2]])})
+    >>> rows = pd.DataFrame({"run": ["R1"], "time_h": [24.0]})
+    >>> found = draw_shared({"titer": shared()}, draws, rows, np.random.default_rng(1))
+    >>> dict(found["noise_shared_by_sample"].sizes)
+    {'chain': 1, 'draw': 2, 'sample': 1}
     """
     if not shared_by(noise):
         return {}
