@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -165,11 +166,19 @@ class Run:
         return dataclasses.replace(self, **changes)
 
 
+@functools.cache
+def _nothing() -> pd.DataFrame:
+    """Give the measurements of a run without any: thousands of planned runs share their making."""
+    return _completed(pd.DataFrame({name: [] for name in ("time_h", "quantity", "value")}), "")
+
+
 def _complete(measurements: pd.DataFrame, name: str) -> pd.DataFrame:
     """Give a measurement table every column, in order, sorted by time, quantity and replicate."""
+    return _nothing().copy() if measurements.empty else _completed(measurements, name)
+
+
+def _completed(measurements: pd.DataFrame, name: str) -> pd.DataFrame:
     frame = measurements.copy()
-    if frame.empty:
-        frame = frame.reindex(columns=["time_h", "quantity", "value"])
     for column in ("time_h", "quantity", "value"):
         if column not in frame:
             raise DataError(

@@ -12,6 +12,7 @@ from bayesbio.network.challenge import challenge_structure
 from bayesbio.network.conjugate import NodePrior
 from bayesbio.network.discrete import DiscreteNetwork, discretise
 from bayesbio.network.fitting import edge_support, fit_network, log_likelihood
+from bayesbio.network.forward import ForwardNetwork, with_process_model
 from bayesbio.network.graph_tools import (
     adjustment_set,
     separated,
@@ -36,6 +37,7 @@ from bayesbio.network.value import (
 __all__ = [
     "Criticality",
     "DiscreteNetwork",
+    "ForwardNetwork",
     "InformationValue",
     "NetworkPosterior",
     "Node",
@@ -69,4 +71,5 @@ __all__ = [
     "to_linear_gaussian",
     "under",
     "value_of_information",
+    "with_process_model",
 ]

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import DataError, ModelError
+from bayesbio.network.building import profiles_of
 from bayesbio.network.conjugate import NodePrior
 from bayesbio.network.nodes import Node
 from bayesbio.network.structure import ProcessNetwork
@@ -17,7 +18,8 @@ from bayesbio.network.structure import ProcessNetwork
 REMEDIES = (
     "put the node or its parents on another scale (log, logit)",
     "add what else feeds it: a further parent, or a slice in between",
-    "leave it out of nodes= and ask the process model itself (calibration.predict) for it",
+    "leave it out of nodes= and let the process model itself be the node "
+    "(posterior.with_process_model)",
 )
 
 
@@ -43,7 +45,7 @@ def add_mechanistic_prior(
     network : ProcessNetwork
     calibration : Calibration
         Its runs are predicted at the times of the nodes; settings of the runs serve nodes without
-        a time.
+        a time, profiles that drive the model those of their name.
     nodes : sequence of str, optional
         By default every node that the process model describes together with its parents, and for
         which a straight line is good enough.
@@ -89,6 +91,7 @@ def add_mechanistic_prior(
     chosen = [name for name in checked.index if name not in poor]
     columns = _columns(network, calibration, chosen, draws=draws, noise=random_seed)
     priors = dict(network.priors)
+    doubt = "" if calibration.check().passed else ", whose checks failed"
     for name in chosen:
         parents = network.parents(name)
         rows, values = _regression(columns, name, parents)
@@ -100,7 +103,7 @@ def add_mechanistic_prior(
             scatter,
             strength,
             discounts,
-            f"{len(rows)} pseudo-batches of {_called(calibration)}",
+            f"{len(rows)} pseudo-batches of {_called(calibration)}{doubt}",
         )
     return network.replace(priors=priors)
 
@@ -138,9 +141,12 @@ def check_linearity(
     --------
     ``check_linearity(network, calibration)`` comes before `add_mechanistic_prior`.
     """
-    described = set(calibration.model.State._fields) | set(
-        getattr(calibration.model, "output_names", ())
-    )
+    driving = set(profiles_of(calibration.campaign)) & set(calibration.model.inputs)
+    described = {
+        *calibration.model.State._fields,
+        *getattr(calibration.model, "output_names", ()),
+        *driving,
+    }
     settings = set(map(str, calibration.campaign.settings_frame().columns))
 
     def known(node: Node) -> bool:
@@ -151,6 +157,7 @@ def check_linearity(
         for name in network.order
         if network.parents(name)
         and network[name].time is not None
+        and network[name].quantity not in driving
         and all(known(network[other]) for other in (name, *network.parents(name)))
     ]
     for name in nodes or ():
@@ -198,6 +205,10 @@ def _columns(
         if node.time is None:
             held = settings.loc[[str(run) for run in told["run"].to_numpy()], name]
             values = np.broadcast_to(held.to_numpy(float), shape)
+        elif node.quantity not in told:
+            runs = [calibration.campaign[str(run)] for run in told["run"].to_numpy()]
+            held = np.array([run.profiles[node.quantity].at(node.time) for run in runs], float)
+            values = np.broadcast_to(held, shape)
         else:
             course = told[node.quantity].sel(time=node.time, method="nearest")
             values = course.transpose("chain", "draw", "run").to_numpy()

@@ -416,6 +416,12 @@ class NetworkPosterior:
 
         return value_of_information(self, actions, **options)
 
+    def with_process_model(self, calibration: Any, nodes: Any, *, run: str | None = None) -> Any:
+        """Let a process model be some nodes; see `bayesbio.network.with_process_model`."""
+        from bayesbio.network.forward import with_process_model
+
+        return with_process_model(self, calibration, nodes, run=run)
+
     def to_pgmpy(self) -> Any:
         """Give the posterior-mean network to pgmpy, standardised; see `to_linear_gaussian`."""
         from bayesbio.network.graph_tools import to_linear_gaussian

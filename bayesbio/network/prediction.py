@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,8 @@ def leave_one_out(
     targets: Sequence[str] | str,
     *,
     until: Sequence[float | None] = (None,),
+    runs: Sequence[int] | None = None,
+    through: Callable[[NetworkPosterior], Any] | None = None,
     draws: int = 250,
     random_seed: int = 0,
     **options: Any,
@@ -120,6 +122,11 @@ def leave_one_out(
         What is predicted; never used as evidence.
     until : sequence of float or None [h]
         Readings up to then are known; None for every node that feeds a target.
+    runs : sequence of int, optional
+        Rows to leave out, one after the other; all by default.
+    through : function of a NetworkPosterior, optional
+        Gives what predicts, such as ``lambda fitted: fitted.with_process_model(...)``; by default
+        the fitted network itself.
     draws : int
         Per chain.
     random_seed : int
@@ -138,19 +145,20 @@ def leave_one_out(
     """
     wanted = [targets] if isinstance(targets, str) else list(targets)
     rows = []
-    for run in range(len(table)):
+    for run in range(len(table)) if runs is None else runs:
         rest = np.array([k for k in range(len(table)) if k != run])
         if isinstance(table, Table):
             seen, own = table.select(rest), table.select(np.array([run]))
         else:
             seen, own = table.iloc[rest], table.iloc[[run]]
         fitted = fit_network(network, seen, draws=draws, random_seed=random_seed, **options)
+        process = fitted if through is None else through(fitted)
         known = own.to_frame() if isinstance(own, Table) else own
         read = [str(name) for name in known.columns if name not in wanted]
         given = own.select(columns=read) if isinstance(own, Table) else own[read]
         label = _runs_of(known, run)
         for time in until:
-            told = predict(fitted, given, targets=wanted, until=time, random_seed=random_seed + 1)
+            told = process.predict(given, targets=wanted, until=time, random_seed=random_seed + 1)
             for name in wanted:
                 observed = float(known[name].iloc[0])
                 flagged = isinstance(own, Table) and own.flag(name)[0] != ""

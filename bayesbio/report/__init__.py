@@ -9,6 +9,12 @@ from bayesbio.report.figures import (
     house_style,
 )
 from bayesbio.report.index import write_index
+from bayesbio.report.network_figures import (
+    draw_criticality,
+    draw_forecasts,
+    draw_network,
+    draw_risk,
+)
 from bayesbio.report.section import Section
 from bayesbio.report.writing import sentence, write_quick_look, write_report
 
@@ -16,8 +22,12 @@ __all__ = [
     "Section",
     "draw_correction",
     "draw_courses",
+    "draw_criticality",
     "draw_effects",
+    "draw_forecasts",
+    "draw_network",
     "draw_predictive",
+    "draw_risk",
     "draw_stopping",
     "house_style",
     "sentence",

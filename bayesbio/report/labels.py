@@ -148,8 +148,8 @@ def title(name: str) -> str:
     'Measurement noise of glucose'
     >>> title("glucose_monod_constant")
     'Glucose Monod constant'
-    >>> title("pH")
-    'pH'
+    >>> title("pH"), title("seed_ph")
+    ('pH', 'Seed pH')
     """
     if found := re.fullmatch(r"(\w+)_sd_(\w+)", name):
         return f"{title(found[1])}, sd between {_plural(found[2])}"
@@ -162,6 +162,7 @@ def title(name: str) -> str:
     words = re.sub(
         r"\b(monod|haldane|contois|langmuir)\b", _capital, name.replace("_", " ").strip()
     )
+    words = re.sub(r"\bph\b", "pH", words)
     return words if words[:2] == "pH" else words[:1].upper() + words[1:]
 
 

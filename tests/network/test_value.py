@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from bayesbio.data import Specification
+from bayesbio.data import Campaign, Run, Specification
 from bayesbio.errors import ModelError
 from bayesbio.network import (
     Node,
@@ -105,9 +105,10 @@ def calibration(power):
             coords={"time": times, "run": names},
         )
 
-    campaign = SimpleNamespace(settings_frame=lambda: pd.DataFrame(index=names))
-    model = SimpleNamespace(State=SimpleNamespace(_fields=("biomass",)))
-    return SimpleNamespace(model=model, campaign=campaign, predict=predict)
+    campaign = Campaign([Run(name) for name in names])
+    model = SimpleNamespace(State=SimpleNamespace(_fields=("biomass",)), inputs=())
+    passed = SimpleNamespace(passed=True)
+    return SimpleNamespace(model=model, campaign=campaign, predict=predict, check=lambda: passed)
 
 
 def pair(scale):
