@@ -142,8 +142,7 @@ class ForwardNetwork:
             sizes.append(1.0 / float((weights**2).sum()))
             ladder = (rng.uniform() + np.arange(samples)) / samples
             kept = np.searchsorted(np.cumsum(weights), ladder).clip(max=samples - 1)
-            drawn.append(rng.permuted(values[wanted][:, kept], axis=1)
-                         if not np.isfinite(row).any() else values[wanted][:, kept])  # fmt: skip
+            drawn.append(values[wanted][:, kept])
         variables = {}
         for place, k in enumerate(wanted):
             node = self.posterior.network[self.posterior.names[k]]

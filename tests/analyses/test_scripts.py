@@ -51,6 +51,17 @@ def test_an_analysis_writes_its_report_with_verdict_and_scores(name, tiny, tmp_p
     assert all(not isinstance(value, dict | list) for value in numbers.values())
 
 
+@pytest.mark.slow
+def test_the_networks_find_the_truth_and_answer_for_the_real_runs(tiny, tmp_path, monkeypatch):
+    page, numbers = run("process_network", tmp_path, monkeypatch)
+    assert len(page.encode()) <= 2_000_000
+    assert numbers["passed"] is True  # of the virtual process: its draws do not depend on `tiny`
+    assert numbers["covered_true_effects"] >= 0.8
+    assert numbers["yarrowia_calibration_passed"] is False  # so few draws must not pass
+    assert "whose checks failed" in page
+    assert 0.0 < numbers["yarrowia_probability_out_of_specification"] < 1.0
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_an_analysis_opens_with_its_question_and_reads_as_a_notebook(path):
     text = path.read_text(encoding="utf-8")

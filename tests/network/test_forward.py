@@ -1,0 +1,160 @@
+"""A process model as nodes: sampled forward, it agrees with closed forms where there are some."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+from scipy.stats import norm
+
+from bayesbio.calibrate import Calibration
+from bayesbio.data import Campaign, Run, Specification
+from bayesbio.errors import ModelError
+from bayesbio.inference import lognormal
+from bayesbio.mechanistic import BatchCulture
+from bayesbio.network import NetworkPosterior, Node, ProcessNetwork
+
+RATE, RATE_SD, NOISE = 0.10, 0.01, 0.2
+
+
+class Filling:
+    """A vessel that fills as the feed says."""
+
+    class State(NamedTuple):
+        volume: Any
+
+    class Parameters(NamedTuple):
+        leak: Any
+
+    units = {"volume": "L", "leak": "L/h", "feed_rate": "L/h"}
+    inputs = ("feed_rate",)
+    settings = ()
+    defaults: dict = {}
+
+    def rates(self, time, state, parameters, inputs, settings):
+        return {}
+
+    def derivatives(self, time, state, parameters, inputs, settings, rates):
+        return self.State(volume=inputs.feed_rate - parameters.leak)
+
+
+def calibrated(model, draws, noise):
+    """Stand in for a fit: draws that are known."""
+    posterior = xr.Dataset({name: (("chain", "draw"), values) for name, values in draws.items()})
+    options = dict(given={}, vary={}, positive={}, rtol=1e-8, atol=1e-10, random_seed=0)
+    tree = xr.DataTree.from_dict({"posterior": posterior})
+    return Calibration(model, Campaign([Run("A")]), tree, noise, options)
+
+
+@pytest.fixture(scope="module")
+def growth():
+    """Biomass after a day is log-linear in what was inoculated: a line in every draw."""
+    rate = norm(RATE, RATE_SD).ppf((np.arange(1000) + 0.5) / 1000)
+    draws = dict(
+        maximum_growth_rate=np.random.default_rng(1).permutation(rate).reshape(2, 500),
+        substrate_monod_constant=np.full((2, 500), 0.1),
+        cell_yield=np.full((2, 500), 0.5),
+        noise_biomass=np.full((2, 500), NOISE),
+    )
+    nodes = [
+        Node("initial_biomass", role="CPP", scale="log"),
+        Node("initial_substrate", role="CPP"),
+        Node("biomass@24", scale="log"),
+        Node("titer", role="CQA", specification=Specification("titer", lower=2.0)),
+    ]
+    edges = [
+        ("initial_biomass", "biomass@24"), ("initial_substrate", "biomass@24"),
+        ("biomass@24", "titer"),
+    ]  # fmt: skip
+    known = NetworkPosterior.from_parameters(
+        ProcessNetwork(nodes, edges),
+        intercept={
+            "initial_biomass": np.log(0.2), "initial_substrate": 1e7, "biomass@24": 0.0,
+            "titer": 1.0,
+        },
+        coefficients=dict(zip(edges, (1.0, 0.0, 2.0), strict=True)),
+        variance={
+            "initial_biomass": 0.09, "initial_substrate": 1.0, "biomass@24": 1.0, "titer": 0.25,
+        },
+    )  # fmt: skip
+    calibration = calibrated(BatchCulture(), draws, {"biomass": lognormal()})
+    return known.with_process_model(calibration, "biomass@24")
+
+
+BIOMASS = np.log(0.2) + 24 * RATE, 0.09 + (24 * RATE_SD) ** 2 + NOISE**2
+
+
+def test_a_trajectory_carries_its_parameters_and_its_noise_downstream(growth):
+    told = growth.predict(samples=8000, random_seed=1)
+    biomass = np.log(told["biomass@24"].to_numpy().ravel())
+    assert_allclose(biomass.mean(), BIOMASS[0], atol=0.015)
+    assert_allclose(biomass.var(), BIOMASS[1], rtol=0.05)
+    titer = told["titer"].to_numpy().ravel()
+    assert_allclose(titer.mean(), 1.0 + 2.0 * BIOMASS[0], atol=0.04)
+    assert_allclose(titer.var(), 4.0 * BIOMASS[1] + 0.25, rtol=0.05)
+    both = np.cov(biomass, titer)[0, 1]  # samples of different nodes belong together
+    assert_allclose(both, 2.0 * BIOMASS[1], rtol=0.06)
+    assert told["titer"].dims == ("chain", "draw", "run")
+
+
+def test_readings_downstream_weigh_the_trajectories(growth):
+    told = growth.predict({"titer": 4.0}, samples=20_000, random_seed=2)
+    gain = 2.0 * BIOMASS[1] / (4.0 * BIOMASS[1] + 0.25)
+    mean = BIOMASS[0] + gain * (4.0 - 1.0 - 2.0 * BIOMASS[0])
+    biomass = np.log(told["biomass@24"].to_numpy().ravel())
+    assert_allclose(biomass.mean(), mean, atol=0.02)
+    assert_allclose(biomass.var(), BIOMASS[1] * (1.0 - 2.0 * gain), rtol=0.12)
+    assert 100 < told.attrs["effective_samples"] < 20_000
+
+
+def test_a_reading_of_the_trajectory_itself_is_evidence(growth):
+    told = growth.predict({"biomass@24": 3.0}, samples=20_000, random_seed=3)
+    start = np.log(told["initial_biomass"].to_numpy().ravel())
+    mean = np.log(0.2) + 0.09 / BIOMASS[1] * (np.log(3.0) - BIOMASS[0])
+    assert_allclose(start.mean(), mean, atol=0.02)
+    assert_allclose(told["titer"].mean(), 1.0 + 2.0 * np.log(3.0), atol=0.02)
+
+
+def test_holding_what_drives_the_model_moves_the_risk_by_the_closed_form(growth):
+    told = growth.probability_out_of_specification(do={"initial_biomass": 0.1}, random_seed=4)
+    mean = 1.0 + 2.0 * (np.log(0.1) + 24 * RATE)
+    sd = np.sqrt(4.0 * (BIOMASS[1] - 0.09) + 0.25)
+    row = told.loc[("titer", "new")]
+    assert abs(row["probability"] - norm.cdf(2.0, mean, sd)) < 4.0 * row["error"] + 0.002
+    held = growth.intervene({"biomass@24": 2.0}, samples=4000)["titer"]
+    assert_allclose(held.mean(), 1.0 + 2.0 * np.log(2.0), atol=0.04)
+    assert_allclose(held.std(), 0.5, rtol=0.05)
+
+
+def test_an_input_goes_through_its_slices_and_then_holds():
+    nodes = [Node("feed_rate@0", role="CPP"), Node("feed_rate@10", role="CPP"), "volume@20"]
+    edges = [("feed_rate@0", "volume@20"), ("feed_rate@10", "volume@20")]
+    known = NetworkPosterior.from_parameters(
+        ProcessNetwork(nodes, edges),
+        intercept={"feed_rate@0": 2.0, "feed_rate@10": 3.0, "volume@20": 0.0},
+        coefficients=dict.fromkeys(edges, 1.0),
+        variance={"feed_rate@0": 0.1, "feed_rate@10": 0.2, "volume@20": 1.0},
+    )
+    draws = dict(leak=np.full((1, 50), 0.5), initial_volume=np.full((1, 50), 7.0))
+    forward = known.with_process_model(calibrated(Filling(), draws, {}), ["volume@20"])
+    told = forward.predict(samples=50, random_seed=5)
+    first, second = (told[name].to_numpy() for name in ("feed_rate@0", "feed_rate@10"))
+    expected = 7.0 - 10.0 + 5.0 * (first + second) + 10.0 * second
+    assert_allclose(told["volume@20"], expected, rtol=1e-6)
+    with pytest.raises(ModelError, match="never measured in the calibration"):
+        forward.predict(pd.DataFrame({"volume@20": [30.0]}))
+
+
+def test_what_a_process_model_cannot_stand_for_is_said(growth):
+    calibration, posterior = growth.calibration, growth.posterior
+    with pytest.raises(ModelError, match="'titer' is no trajectory of BatchCulture"):
+        posterior.with_process_model(calibration, ["titer"])
+    turned = ProcessNetwork(["biomass@24", "initial_biomass"], [("biomass@24", "initial_biomass")])
+    known = NetworkPosterior.from_parameters(
+        turned, intercept=dict.fromkeys(turned.names, 0.0), variance=dict.fromkeys(turned.names, 1),
+        coefficients={turned.edges[0]: 1.0},
+    )  # fmt: skip
+    with pytest.raises(ModelError, match="'initial_biomass' drives the process model, but stands"):
+        known.with_process_model(calibration, ["biomass@24"])
