@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.prediction import noise_parameters, run_parameters
-from bayesbio.data.campaign import Campaign
-from bayesbio.data.run import Profile, Run
+from bayesbio.calibrate.prediction import noise_parameters
 from bayesbio.errors import ModelError
 from bayesbio.network.evidence import outside_observed_range, scored
 from bayesbio.network.intervention import under
+from bayesbio.network.nodes import Node
 from bayesbio.network.posterior import NetworkPosterior
-from bayesbio.ode import simulate
+from bayesbio.network.trajectories import picked_draws, trajectories
 from bayesbio.ode.cache import kernels
 
 # With fewer effective samples than this an answer is rough.
@@ -57,7 +56,7 @@ class ForwardNetwork:
     run: str | None = None
 
     def __post_init__(self) -> None:
-        network, names = self.posterior.network, kernels(self.calibration.model).trace.names
+        network = self.posterior.network
         states = set(self.calibration.model.State._fields) | set(
             getattr(self.calibration.model, "output_names", ())
         )
@@ -77,8 +76,6 @@ class ForwardNetwork:
                 f"the model is to compute ({', '.join(self.nodes)}). Name fewer nodes, or drop "
                 "that edge."
             )
-        if not (self.settings or self.inputs or self.run or names):
-            raise ModelError("Nothing drives the process model; give run=.")
 
     @property
     def settings(self) -> dict[str, str]:
@@ -263,7 +260,7 @@ class ForwardNetwork:
         below = {posterior.place(name) for name in posterior.network.descendants(*self.nodes)}
         first = [k for k in range(len(row)) if k not in below and k not in places]
         last = [k for k in range(len(row)) if k in below and k not in places]
-        picked = _picked(posterior.draws, count, rng)
+        picked = picked_draws(posterior.draws, count, rng)
         values, weight = np.empty((len(row), count)), np.zeros(count)
 
         def follow(k: int) -> None:
@@ -298,115 +295,52 @@ class ForwardNetwork:
     ) -> np.ndarray:
         """Fill in the nodes that are trajectories, and weigh samples by their readings."""
         posterior, calibration = self.posterior, self.calibration
-        count = values.shape[1]
+        network = posterior.network
         read = {
-            name: posterior.values(name, values[posterior.place(name)])
+            network[name]: posterior.values(name, values[posterior.place(name)])
             for name in (*self.settings, *self.inputs)
         }
-        course, draws = self._simulated(read, count, rng)
-        weight = np.zeros(count)
-        for name, k in zip(self.nodes, places, strict=True):
-            node = posterior.network[name]
-            mean = course[node.quantity].sel(time=node.time, method="nearest").to_numpy().ravel()
-            noise = calibration.noise.get(node.quantity)
-            parameters = noise_parameters(draws, node.quantity, extra=0)
+        times = [float(network[name].time or 0.0) for name in self.nodes]
+        course, noisy, draws = trajectories(
+            calibration, read, times, run=self.run, count=values.shape[1], rng=rng
+        )
+        weight = np.zeros(values.shape[1])
+        for name, time, k in zip(self.nodes, times, places, strict=True):
+            node = network[name]
             if np.isfinite(row[k]):
+                mean = course[node.quantity].sel(time=time).to_numpy()[0]  # (sample, run)
+                reading = float(posterior.values(name, row[k]))
+                weight += _log_density(calibration, node, mean, reading, draws)
                 values[k] = row[k]
-                if noise is None:
-                    raise ModelError(
-                        f"{name!r} was never measured in the calibration, so a reading of it has "
-                        "no noise to be weighed with. Leave it out of the evidence."
-                    )
-                reading = pd.DataFrame({"value": posterior.values(name, row[k : k + 1])})
-                reading = reading.assign(flag="")
-                weight += noise.log_likelihood(mean[:, None], reading, parameters)[:, 0]
                 continue
-            drawn = mean if noise is None else noise.draw(mean, parameters, rng)
+            drawn = noisy[node.quantity].sel(time=time).to_numpy().ravel()
             if node.scale != "identity":  # noise may carry a reading off the scale
+                floor = 1e-3 * course[node.quantity].sel(time=time).to_numpy().ravel()
                 ceiling = np.inf if node.scale == "log" else 1.0 - 1e-6
-                drawn = np.clip(drawn, np.maximum(1e-3 * mean, 1e-9), ceiling)
+                drawn = np.clip(drawn, np.maximum(floor, 1e-9), ceiling)
             values[k] = posterior.scores(name, drawn)
         return weight
 
-    def _simulated(
-        self, read: Mapping[str, np.ndarray], count: int, rng: np.random.Generator
-    ) -> tuple[xr.Dataset, xr.Dataset]:
-        """Compute one trajectory a sample; give courses and the draws behind them, (draw,)."""
-        calibration, network = self.calibration, self.posterior.network
-        template = Run("new") if self.run is None else calibration.campaign[self.run]
-        settings = dict.fromkeys(self.settings, 0.0)  # replaced sample by sample below
-        fresh = Run(
-            "new",
-            settings={**template.settings, **settings},
-            profiles=template.profiles,
-            events=template.events,
-        )
-        found = run_parameters(
-            kernels(calibration.model).trace.names,
-            calibration.draws,
-            [fresh],
-            calibration.campaign,
-            calibration.options["given"],
-            calibration.groups,
-            calibration.options["positive"],
-            rng,
-            calibration.noise,
-        )
-        total = calibration.draws.sizes["chain"] * calibration.draws.sizes["draw"]
-        picked = _picked(total, count, rng)
-        flat = calibration.draws.stack(sample=("chain", "draw")).isel(sample=picked)
-        names = [f"sample {k}" for k in range(count)] if self.inputs else ["new"]
-        shape = (count,) if self.inputs else (1, count)  # one value a run, or (chain, draw)
-        theta: dict[str, Any] = {}
-        for name, value in found.items():
-            theta[name] = value
-            if isinstance(value, xr.DataArray):
-                column = value.squeeze("run", drop=True) if "run" in value.dims else value
-                column = column.transpose("chain", "draw", ...).to_numpy()
-                theta[name] = column.reshape(total)[picked].reshape(shape)
-        for node, name in self.settings.items():
-            theta[name] = read[node].reshape(shape)
-        runs = [fresh]
-        if self.inputs:
-            profiles = self._profiles(read, template)
-            runs = [
-                fresh.replace(name=name, profiles={**template.profiles, **profiles[k]})
-                for k, name in enumerate(names)
-            ]
-        times = sorted({float(network[name].time or 0.0) for name in self.nodes})
-        course = simulate(
-            calibration.model,
-            parameters=theta,
-            campaign=Campaign(runs, units=calibration.campaign.units),
-            times=times,
-            rtol=calibration.options["rtol"],
-            atol=calibration.options["atol"],
-        )
-        return course, flat.reset_index("sample", drop=True)
 
-    def _profiles(self, read: Mapping[str, np.ndarray], template: Run) -> list[dict[str, Profile]]:
-        """Lead each input through its slices, then hold it, sample by sample."""
-        network = self.posterior.network
-        points: dict[str, list[tuple[float, np.ndarray]]] = {}
-        for node, name in self.inputs.items():
-            time = network[node].time
-            points.setdefault(name, []).append((0.0 if time is None else time, read[node]))
-        count = len(next(iter(read.values())))
-        told: list[dict[str, Profile]] = [{} for _ in range(count)]
-        for name, slices in points.items():
-            slices.sort(key=lambda point: point[0])
-            times = [time for time, _ in slices]
-            courses = np.stack([value for _, value in slices], axis=1)
-            end = max(float(network[node].time or 0.0) for node in self.nodes)
-            if end > times[-1]:  # the last slice holds
-                times, courses = [*times, end], np.column_stack([courses, courses[:, -1]])
-            # Before the first slice the run's own profile holds, where it has one.
-            early = template.profiles.get(name)
-            start = [(t, v) for t, v in early.points if t < times[0]] if early else []
-            kind = early.interpolation if early else "linear"
-            for place, course in enumerate(courses.tolist()):
-                told[place][name] = Profile([*start, *zip(times, course, strict=True)], kind)
-        return told
+def _log_density(
+    calibration: Any, node: Node, mean: np.ndarray, reading: float, draws: xr.Dataset
+) -> np.ndarray:
+    """Log density of a reading of a trajectory, sample by sample."""
+    noise = calibration.noise.get(node.quantity)
+    if noise is None:
+        raise ModelError(
+            f"{node.name!r} was never measured in the calibration, so a reading of it has no "
+            "noise to be weighed with. Leave it out of the evidence."
+        )
+    parameters = noise_parameters(draws, node.quantity, noise, wide=False)
+    if any(isinstance(value, xr.DataArray) for value in parameters.values()):
+        raise ModelError(
+            f"Readings of {node.quantity} share errors, so one of them alone cannot weigh "
+            f"samples. Leave {node.name!r} out of the evidence."
+        )
+    row = pd.DataFrame({"value": [reading], "flag": [""], "run": ["new"], "time_h": [node.time]})
+    told: np.ndarray = noise.log_likelihood(mean[None], row, parameters)[0, :, 0]
+    return told
 
 
 def with_process_model(
@@ -445,9 +379,3 @@ def with_process_model(
     """
     names = (nodes,) if isinstance(nodes, str) else tuple(nodes)
     return ForwardNetwork(posterior, calibration, names, run)
-
-
-def _picked(total: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Pick draws, each as often as the others."""
-    rounds = [rng.permutation(total) for _ in range(-(-count // total))]
-    return np.concatenate(rounds)[:count]
