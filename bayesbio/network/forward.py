@@ -16,7 +16,7 @@ from bayesbio.network.evidence import outside_observed_range, scored
 from bayesbio.network.intervention import under
 from bayesbio.network.nodes import Node
 from bayesbio.network.posterior import NetworkPosterior
-from bayesbio.network.trajectories import picked_draws, trajectories
+from bayesbio.network.trajectory_samples import picked_draws, trajectories
 from bayesbio.ode.cache import kernels
 
 # With fewer effective samples than this an answer is rough.
