@@ -37,6 +37,7 @@ ROOMS = (
 REBUILDERS = {
     "calibration": ("bayesbio.calibrate", "calibration_from_archive"),
     "network": ("bayesbio.network", "network_from_archive"),
+    "monitor": ("bayesbio.titer", "monitor_from_archive"),
 }
 
 __all__ = ["__version__", "load", *ROOMS]

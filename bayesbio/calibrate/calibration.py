@@ -260,6 +260,16 @@ class Calibration:
             atol=self.options["atol"],
         )
 
+    def archive_content(self) -> dict[str, Any]:
+        """Give what `calibration_from_archive` needs beside the posterior: plain data."""
+        return {
+            "model": describe_model(self.model),
+            "fingerprint": kernels(self.model).trace.fingerprint,
+            "campaign": self.campaign.to_dict(),
+            "noise": {name: noise.to_dict() for name, noise in self.noise.items()},
+            "options": dict(self.options),
+        }
+
     def save(self, path: str | Path) -> Path:
         """
         Save as one ``.nc`` file that `bayesbio.load` reads.
@@ -272,14 +282,7 @@ class Calibration:
         -------
         Path
         """
-        content = {
-            "model": describe_model(self.model),
-            "fingerprint": kernels(self.model).trace.fingerprint,
-            "campaign": self.campaign.to_dict(),
-            "noise": {name: noise.to_dict() for name, noise in self.noise.items()},
-            "options": dict(self.options),
-        }
-        write_archive(path, self.posterior, kind=KIND, content=content)
+        write_archive(path, self.posterior, kind=KIND, content=self.archive_content())
         return Path(path)
 
 

@@ -1,5 +1,6 @@
 """Models learned from data alone."""
 
+from bayesbio.surrogate.alignment import Alignment
 from bayesbio.surrogate.baselines import (
     BASELINES,
     Baseline,
@@ -11,6 +12,7 @@ from bayesbio.surrogate.baselines import (
     Ridge,
     baseline_scores,
 )
+from bayesbio.surrogate.fault_baselines import FAULT_BASELINES, FaultBaseline, FaultScore
 from bayesbio.surrogate.features import RunFeatures
 from bayesbio.surrogate.polynomial_chaos import PolynomialChaos
 from bayesbio.surrogate.sensitivity import global_sensitivity
@@ -26,7 +28,11 @@ from bayesbio.surrogate.tabular import (
 __all__ = [
     "BASELINES",
     "TABULAR_BASELINES",
+    "FAULT_BASELINES",
+    "Alignment",
     "Baseline",
+    "FaultBaseline",
+    "FaultScore",
     "FittedBaseline",
     "FittedTabular",
     "GaussianProcess",

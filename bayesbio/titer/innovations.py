@@ -1,0 +1,242 @@
+"""Surprises of a run, hour by hour, and whether they add up to more than chance."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy import linalg, special
+
+LEAST_TAIL = 1e-290  # probability below which tails are continued by their leading term
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Expected:
+    """
+    Joint predictive of the readings of one run, on the scale of the model, in time order.
+
+    Parameters
+    ----------
+    times : array, shape (readings,) [h]
+    places : array of int, shape (readings,)
+        Which quantity each is.
+    reading, mean : array, shape (readings,)
+        What was read, and what the predictive expects before any reading.
+    covariance : array, shape (readings, readings)
+    freedom : float
+        Degrees of freedom of the multivariate t whose scale matrix that is.
+    """
+
+    times: np.ndarray
+    places: np.ndarray
+    reading: np.ndarray
+    mean: np.ndarray
+    covariance: np.ndarray
+    freedom: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Surprise:
+    """
+    What the readings of one moment add to all before them.
+
+    Parameters
+    ----------
+    time : float [h]
+    places : array of int, shape (n,)
+        Which quantities were read.
+    size : array, shape (n,)
+        Standard normal each, if the predictive holds, and independent of every earlier moment.
+    correlation : array, shape (n, n)
+        Of `size`.
+    reading, expected, spread : array, shape (n,)
+        What was read, its conditional mean and standard deviation, on the scale of the model.
+    """
+
+    time: float
+    places: np.ndarray
+    size: np.ndarray
+    correlation: np.ndarray
+    reading: np.ndarray
+    expected: np.ndarray
+    spread: np.ndarray
+
+
+def surprises(run: Expected) -> list[Surprise]:
+    """
+    Give one-step-ahead innovations of a run, moment by moment.
+
+    Parameters
+    ----------
+    run : Expected
+
+    Returns
+    -------
+    list of Surprise
+        One for each time at which something was read.
+
+    Notes
+    -----
+    Readings of a moment given all before are a multivariate t; its radius is mapped to that of a
+    normal by probability, so that sizes are exactly normal and independent when the predictive
+    holds (Rosenblatt 1952, Annals of Mathematical Statistics 23, 470-472).
+
+    Examples
+    --------
+    >>> run = Expected(np.array([0.0, 24.0]), np.zeros(2, int), np.ones(2), np.zeros(2),
+    ...                np.array([[1.0, 0.8], [0.8, 1.0]]), 1e9)
+    >>> [round(float(each.size[0]), 3) for each in surprises(run)]
+    [1.0, 0.333]
+    """
+    if not len(run.reading):
+        return []
+    factor = np.linalg.cholesky(run.covariance)
+    white = linalg.solve_triangular(factor, run.reading - run.mean, lower=True)
+    edges = np.flatnonzero(np.diff(run.times, prepend=run.times[0] - 1.0))
+    found, distance = [], 0.0
+    for first, end in zip(edges, [*edges[1:], len(run.times)], strict=True):
+        part = slice(first, end)
+        lower, own = factor[part, part], white[part]
+        innovation, covariance = lower @ own, lower @ lower.T
+        scale = np.sqrt(np.diag(covariance))
+        square = float(own @ own)
+        inflation = (run.freedom + distance) / (run.freedom + first)
+        radius = _radius(square / inflation, end - first, run.freedom + first)
+        stretch = np.sqrt(radius / square) if square > 0.0 else 0.0
+        found.append(
+            Surprise(
+                float(run.times[first]),
+                run.places[part],
+                stretch * innovation / scale,
+                covariance / np.outer(scale, scale),
+                run.reading[part],
+                run.reading[part] - innovation,
+                np.sqrt(inflation) * scale,
+            )
+        )
+        distance += square
+    return found
+
+
+def _radius(square: float, size: int, freedom: float) -> float:
+    """Squared radius of a normal that is exceeded as often as this one of a multivariate t."""
+    tail = special.fdtrc(size, freedom, square / size)
+    return float(special.chdtri(size, tail)) if tail > LEAST_TAIL else square
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Accumulated:
+    """
+    Exponentially weighted surprises of one moment.
+
+    Parameters
+    ----------
+    time : float [h]
+    average : array, shape (quantities,)
+        Weighted surprises, in standard deviations of their own; NaN before the first reading.
+    contribution : array, shape (quantities,)
+        Shares of the squared distance: they add up to it.
+    score : float
+        -log10 of the probability that chance brings so large a distance.
+    """
+
+    time: float
+    average: np.ndarray
+    contribution: np.ndarray
+    score: float
+
+
+def accumulate(found: Sequence[Surprise], width: int, smoothing: float) -> list[Accumulated]:
+    """
+    Add surprises up by a multivariate exponentially weighted moving average.
+
+    Parameters
+    ----------
+    found : sequence of Surprise
+    width : int
+        How many quantities there are.
+    smoothing : float
+        Weight of the newest surprise, between 0 and 1.
+
+    Returns
+    -------
+    list of Accumulated
+
+    Notes
+    -----
+    z <- (1 - lambda) z + lambda u for the quantities that were read; distance z' S^-1 z with the
+    exact covariance S of z, chi-squared with as many degrees of freedom as quantities have been
+    read. Lowry, Woodall, Champ and Rigdon (1992), Technometrics 34, 46-53.
+
+    Examples
+    --------
+    >>> one = Surprise(0.0, np.array([0]), np.array([2.0]), np.eye(1), *np.ones((3, 1)))
+    >>> accumulate([one], 1, 0.3)[0].average.tolist()
+    [2.0]
+    """
+    total, kept = np.zeros(width), []
+    for each, (read, covariance) in zip(found, _covariances(found, width, smoothing), strict=True):
+        total[each.places] = (1.0 - smoothing) * total[each.places] + smoothing * each.size
+        inner = covariance[np.ix_(read, read)]
+        share = np.zeros(width)
+        share[read] = total[read] * np.linalg.solve(inner, total[read])
+        average = np.full(width, np.nan)
+        average[read] = total[read] / np.sqrt(np.diag(inner))
+        kept.append(
+            Accumulated(each.time, average, share, float(_surprisal(share.sum(), read.sum())))
+        )
+    return kept
+
+
+def highest_by_chance(
+    found: Sequence[Surprise],
+    width: int,
+    smoothing: float,
+    *,
+    draws: int,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """
+    Draw the highest score that a good run reaches when read at these moments, shape (draws,).
+
+    Examples
+    --------
+    >>> one = Surprise(0.0, np.array([0]), np.array([2.0]), np.eye(1), *np.ones((3, 1)))
+    >>> chance = highest_by_chance([one], 1, 0.3, draws=4000, rng=np.random.default_rng(1))
+    >>> bool(abs(np.mean(chance > 1.0) - 0.1) < 0.02)
+    True
+    """
+    total, highest = np.zeros((draws, width)), np.zeros(draws)
+    for each, (read, covariance) in zip(found, _covariances(found, width, smoothing), strict=True):
+        size = rng.normal(size=(draws, len(each.places))) @ np.linalg.cholesky(each.correlation).T
+        total[:, each.places] *= 1.0 - smoothing
+        total[:, each.places] += smoothing * size
+        inner = np.linalg.cholesky(covariance[np.ix_(read, read)])
+        white = linalg.solve_triangular(inner, total[:, read].T, lower=True)
+        highest = np.maximum(highest, _surprisal(np.square(white).sum(axis=0), read.sum()))
+    return highest
+
+
+def _covariances(
+    found: Sequence[Surprise], width: int, smoothing: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Covariance of the weighted surprises after each moment, and which have been read."""
+    covariance = np.zeros((width, width))
+    for each in found:
+        keep = np.ones(width)
+        keep[each.places] = 1.0 - smoothing
+        covariance = keep[:, None] * covariance * keep
+        covariance[np.ix_(each.places, each.places)] += smoothing**2 * each.correlation
+        yield np.diag(covariance) > 0.0, covariance
+
+
+def _surprisal(square: np.ndarray | float, size: int) -> np.ndarray:
+    """-log10 of the tail probability of chi-squared, also where that is too small to be held."""
+    half = 0.5 * np.asarray(square, float)
+    tail = special.gammaincc(0.5 * size, half)
+    far = tail < LEAST_TAIL
+    if not far.any():
+        return -np.log10(tail)
+    beyond = half - (0.5 * size - 1.0) * np.log(np.maximum(half, 1.0)) + special.gammaln(0.5 * size)
+    return np.where(far, beyond / np.log(10.0), -np.log10(np.where(far, 1.0, tail)))

@@ -1,0 +1,188 @@
+"""What a calibrated process model says of a run yet to come, and how its readings go together."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesbio.calibrate import Calibration, calibration_from_archive
+from bayesbio.data import Run
+from bayesbio.errors import DataError
+from bayesbio.surrogate.alignment import readings
+from bayesbio.titer.courses import backward, forward
+from bayesbio.titer.innovations import Expected
+
+RELATIVE = ("lognormal", "proportional")  # noise that is normal on the scale of the logarithm
+MOST_DRAWS = 1000
+SMALLEST_SHARE = 1e-6  # of a variance, for the noise
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MechanisticPredictive:
+    """
+    Predictive of a run from the posterior of a process model.
+
+    Draws of parameters, effects of a new run and starting values give the joint spread of all
+    readings of a run under its own settings, feeds and events; the noise of the assays is added.
+    The draws are described by their mean and covariance, on the scale of the logarithm where the
+    noise is relative, so that the next reading given the earlier ones has a closed form.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    quantities : tuple of str
+        Measured quantities that the model predicts with a noise.
+
+    Examples
+    --------
+    ``MechanisticPredictive.of(calibration)[0].expected(run).reading``
+    """
+
+    calibration: Calibration
+    quantities: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, calibration: Calibration, quantities: Iterable[str] | None = None
+    ) -> tuple[MechanisticPredictive, list[Expected]]:
+        """
+        Take what the calibration was fitted to, or some of it.
+
+        Returns
+        -------
+        usual : MechanisticPredictive
+        held_out : list of Expected
+            Each calibrated run, beside what the model says of a new run that is treated the same.
+
+        Raises
+        ------
+        DataError
+            If a quantity was not fitted.
+        """
+        known = tuple(sorted(calibration.noise))
+        chosen = known if quantities is None else tuple(dict.fromkeys(map(str, quantities)))
+        for name in chosen:
+            if name not in known:
+                raise DataError(
+                    f"The calibration has no readings of {name!r}; it was fitted to "
+                    f"{', '.join(known)}. Monitor those, or learn from a table of good runs."
+                )
+        usual = cls(calibration, chosen)
+        return usual, [usual.expected(run) for run in calibration.campaign]
+
+    def expected(self, run: Run, *, until: float | None = None) -> Expected:
+        """Compare a run with what the model says of a new run that is treated the same."""
+        found = readings(run)
+        places = np.array(
+            [
+                self.quantities.index(name) if name in self.quantities else -1
+                for name in found.names
+            ],
+            int,
+        )
+        kept = (places >= 0) & (found.times <= (np.inf if until is None else until))
+        order = np.flatnonzero(kept)
+        order = order[np.lexsort((places[order], found.times[order]))]
+        times, places = found.times[order], places[order]
+        if not len(times):
+            return Expected(times, places, np.zeros(0), np.zeros(0), np.zeros((0, 0)), np.inf)
+        exact, noisy = self._draws(run, times, places)
+        values = self._scaled(found.values[order], places)
+        centre = exact.mean(axis=0)
+        noise = np.square(noisy - exact).mean(axis=0)
+        noise = np.maximum(noise, SMALLEST_SHARE * noisy.var(axis=0)) + 1e-300
+        covariance = np.cov(exact.T, ddof=1).reshape(len(times), len(times)) + np.diag(noise)
+        kept = ~self._start_was_read(run, times, places)
+        return Expected(
+            times[kept],
+            places[kept],
+            values[kept],
+            centre[kept],
+            covariance[np.ix_(kept, kept)],
+            float(len(exact)),
+        )
+
+    def value(self, place: int, times: np.ndarray, scaled: np.ndarray) -> np.ndarray:
+        """Give readings of a quantity in its unit from their scaled values."""
+        return backward(scaled, self._power(place))
+
+    def _power(self, place: int) -> float:
+        return 0.0 if self.calibration.noise[self.quantities[place]].kind in RELATIVE else 1.0
+
+    def _scaled(self, values: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Values on the scale where their noise is normal, shape (..., readings)."""
+        scaled = np.array(values, float)
+        for place in np.unique(places):
+            own = places == place
+            if self._power(place) == 0.0:
+                part = scaled[..., own]
+                least = part[part > 0.0].min(initial=np.inf)
+                scaled[..., own] = forward(np.maximum(part, min(least, 1e300)), 0.0)
+        return scaled
+
+    def _draws(
+        self, run: Run, times: np.ndarray, places: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws of every reading without and with noise, shape (draws, readings), scaled."""
+        new = run.replace(name=f"{run.name} (as a new run)")
+        moments = np.unique(times)
+        where = np.searchsorted(moments, times)
+        found = []
+        for noise in (False, True):
+            course = self.thinned.predict([new], times=moments, noise=noise, random_seed=0)
+            stacked = [
+                course[name].isel(run=0).stack(sample=("chain", "draw")).to_numpy()
+                for name in self.quantities
+            ]
+            values = np.array([stacked[place][at] for place, at in zip(places, where, strict=True)])
+            found.append(values.T)
+        solved = np.isfinite(found[0]).all(axis=1) & np.isfinite(found[1]).all(axis=1)
+        exact, noisy = (self._scaled(values[solved], places) for values in found)
+        return exact, noisy
+
+    @functools.cached_property
+    def thinned(self) -> Calibration:
+        """The calibration with no more draws than the covariance of readings needs."""
+        posterior = self.calibration.posterior["posterior"].to_dataset()
+        total = posterior.sizes["chain"] * posterior.sizes["draw"]
+        step = max(1, total // MOST_DRAWS)
+        kept = posterior.isel(draw=slice(None, None, step))
+        return dataclasses.replace(
+            self.calibration, posterior=xr.DataTree.from_dict({"posterior": kept})
+        )
+
+    def _start_was_read(self, run: Run, times: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Tell which readings the model starts a new run from: they cannot surprise it."""
+        draws = self.calibration.draws
+        started = [
+            f"initial_{name}" in draws
+            and "run" in draws[f"initial_{name}"].dims
+            and run.settings.get(f"initial_{name}") is None
+            for name in self.quantities
+        ]
+        return (times <= 0.0) & np.array(started, bool)[places]
+
+    def to_archive(self) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
+        """Give arrays and plain content that `from_archive` rebuilds it from."""
+        groups = {
+            f"calibration/{name}": node.to_dataset(inherit=False)
+            for name, node in self.calibration.posterior.children.items()
+        }
+        content = {"quantities": list(self.quantities)}
+        return groups, content | {"calibration": self.calibration.archive_content()}
+
+    @classmethod
+    def from_archive(
+        cls, tree: xr.DataTree, content: Mapping[str, Any], model: Any = None
+    ) -> MechanisticPredictive:
+        """Rebuild what `to_archive` gave."""
+        kept = {name: node.to_dataset() for name, node in tree["calibration"].children.items()}
+        calibration = calibration_from_archive(
+            xr.DataTree.from_dict(kept), content["calibration"], model
+        )
+        return cls(calibration, tuple(content["quantities"]))

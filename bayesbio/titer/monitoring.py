@@ -1,0 +1,493 @@
+"""Is this run unusual, since when, and in what? Learned from good runs or a calibrated model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from bayesbio.calibrate import Calibration
+from bayesbio.data import Campaign, Run
+from bayesbio.errors import DataError
+from bayesbio.inference import Verdict, VerdictItem, write_archive
+from bayesbio.titer.chance import Chance
+from bayesbio.titer.day_predictive import DayPredictive
+from bayesbio.titer.innovations import (
+    Accumulated,
+    Expected,
+    Surprise,
+    accumulate,
+    highest_by_chance,
+    surprises,
+)
+from bayesbio.titer.mechanistic_predictive import MechanisticPredictive
+from bayesbio.titer.run_score import RunScore
+from bayesbio.titer.runs_given import campaign_from
+
+KIND = "monitor"
+CHANCE_DRAWS = 8000  # runs drawn from the predictive, in all
+FEW_RUNS = 10
+CONTRADICTED = 0.01  # probability below which held-out alarms contradict the stated rate
+
+
+class Monitor:
+    """
+    Tell unusual runs from usual ones, as their readings arrive.
+
+    One-step-ahead surprises (what a reading adds to everything read before it, under the
+    predictive of a new run) are summed by a multivariate exponentially weighted moving average. The
+    limit is passed by the stated share of good runs at any time of a whole run: it comes from runs
+    drawn from the predictive, corrected by how good runs fared that were left out.
+
+    Parameters
+    ----------
+    reference : Campaign, Table, DataFrame, runs or Calibration
+        Good runs (three at least; missing readings and times of their own are welcome), or a
+        calibrated process model, whose predictive of a new run takes their place.
+    quantities : iterable of str, optional
+        What to watch. By default everything measured or controlled that differs between readings,
+        or everything that the calibration was fitted to.
+    false_alarm_rate : float
+        Share of good runs that may alarm, per run.
+    smoothing : float
+        Weight of the newest surprise: 1 sees sudden faults only, 0.1 slow drifts best.
+    random_seed : int
+        Of the runs drawn for the limit.
+
+    Raises
+    ------
+    DataError
+        Too few runs, a quantity that nobody read, a rate that is no probability.
+
+    Notes
+    -----
+    From good runs: matrix-t predictive of days by quantities, see `DayPredictive`. From a
+    calibration: draws of a new run with its own effects, see `MechanisticPredictive`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> times = np.arange(0.0, 96.0, 12.0)
+    >>> def run(name, growth=0.04):
+    ...     cells = np.exp(rng.normal(growth, 0.001) * times + rng.normal(0.0, 0.03, 8))
+    ...     return Run(name, pd.DataFrame({"time_h": times, "quantity": "biomass", "value": cells}))
+    >>> monitor = Monitor([run(f"good {n}") for n in range(12)])
+    >>> print(monitor.score(run("slow", growth=0.03)).sentence.split(" h,")[0])
+    Run slow: alarm at 12
+    """
+
+    def __init__(
+        self,
+        reference: Any,
+        *,
+        quantities: Iterable[str] | None = None,
+        false_alarm_rate: float = 0.05,
+        smoothing: float = 0.3,
+        random_seed: int = 0,
+    ) -> None:
+        if not 0.0 < false_alarm_rate < 1.0:
+            raise DataError(
+                f"false_alarm_rate is {false_alarm_rate!r}; expected a share of good runs between "
+                "0 and 1, such as 0.05."
+            )
+        if not 0.0 < smoothing <= 1.0:
+            raise DataError(f"smoothing is {smoothing!r}; expected a weight above 0, up to 1.")
+        if isinstance(quantities, str):
+            quantities = [quantities]
+        usual: DayPredictive | MechanisticPredictive
+        if isinstance(reference, Calibration):
+            campaign = reference.campaign
+            usual, held_out = MechanisticPredictive.of(reference, quantities)
+        else:
+            campaign = campaign_from(reference)
+            usual, held_out = DayPredictive.of(campaign, quantities)
+        self.usual = usual
+        self.false_alarm_rate, self.smoothing = float(false_alarm_rate), float(smoothing)
+        self.random_seed = int(random_seed)
+        self.data_hash = campaign.hash
+        self.units = {name: campaign.units.get(name, "1") for name in usual.quantities}
+        self._judge(campaign, held_out)
+
+    def _judge(self, campaign: Campaign, held: Sequence[Expected]) -> None:
+        """Score good runs as if they were new, and find the limit."""
+        rng = np.random.default_rng(self.random_seed)
+        width = len(self.usual.quantities)
+        each = -(-CHANCE_DRAWS // max(len(held), 1))
+        highest, by_chance = [], []
+        for expected in held:
+            found = surprises(expected)
+            scores = [step.score for step in accumulate(found, width, self.smoothing)]
+            highest.append(max(scores, default=0.0))
+            by_chance.append(highest_by_chance(found, width, self.smoothing, draws=each, rng=rng))
+        read = [run.name for run in campaign if set(run.quantities) | set(run.profiles)]
+        self.held_out = pd.Series(highest, index=pd.Index(read[: len(highest)], name="run"))
+        self.chance = Chance.of(
+            np.concatenate(by_chance), self.held_out.to_numpy(float), own=self.is_learned
+        )
+        self.noticed = self._noticed(campaign)
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether it learned from good runs, rather than from a calibrated model."""
+        return isinstance(self.usual, DayPredictive)
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What is watched."""
+        return self.usual.quantities
+
+    @property
+    def limit(self) -> float:
+        """Score that the stated share of good runs passes at any time of a whole run."""
+        return self.chance.score(self.false_alarm_rate)
+
+    def score(self, run: Any, *, until: float | None = None) -> RunScore:
+        """
+        Compare a run with good ones, moment by moment.
+
+        Parameters
+        ----------
+        run : Run, or a table, sheet or campaign with one run
+            Finished or not: every moment is judged by what was read until then.
+        until : float, optional [h]
+            Judge only what was read until then.
+
+        Returns
+        -------
+        RunScore
+
+        Raises
+        ------
+        DataError
+            If it has no reading that can be compared.
+        """
+        given = campaign_from(run)
+        if len(given) != 1:
+            raise DataError(
+                f"{len(given)} runs came ({', '.join(given.names[:4])}); score takes one. Use "
+                "screen(...) for several."
+            )
+        (one,) = given
+        expected = self.usual.expected(one, until=until)
+        self._require_readings(one, len(expected.reading), until)
+        found = surprises(expected)
+        steps = accumulate(found, len(self.quantities), self.smoothing)
+        limit = self.limit
+        names = np.array(self.quantities)
+        course = pd.DataFrame(
+            {
+                "time_h": [step.time for step in steps],
+                "score": [step.score for step in steps],
+                "limit": limit,
+                "alarm": [step.score > limit for step in steps],
+                "quantity": [str(names[np.argmax(step.contribution)]) for step in steps],
+            }
+        )
+        contributions = pd.DataFrame(
+            [step.contribution for step in steps],
+            index=pd.Index(course["time_h"], name="time_h"),
+            columns=list(names),
+        )
+        since = None
+        if course["alarm"].any():
+            first = int(course["alarm"].to_numpy().argmax())
+            place = self.quantities.index(course["quantity"].iloc[first])
+            since = _drift_began(steps[: first + 1], place)
+        return RunScore(
+            one.name,
+            course,
+            contributions,
+            self._readings(found),
+            limit,
+            self.false_alarm_rate,
+            self.chance.probability(float(course["score"].max())),
+            since,
+            self._noticed_in(one),
+        )
+
+    def screen(self, runs: Any) -> pd.DataFrame:
+        """
+        Score several runs.
+
+        Parameters
+        ----------
+        runs : Campaign, Table, DataFrame or runs
+
+        Returns
+        -------
+        DataFrame
+            Index run; columns score (of the batch), limit, p_value, alarm, alarm_time_h, since_h,
+            quantity; the most unusual first.
+        """
+        found = [self.score(run) for run in campaign_from(runs)]
+        table = pd.DataFrame(
+            {
+                "score": [each.score for each in found],
+                "limit": [each.limit for each in found],
+                "p_value": [each.p_value for each in found],
+                "alarm": [each.alarm for each in found],
+                "alarm_time_h": [each.alarm_time for each in found],
+                "since_h": [each.since for each in found],
+                "quantity": [each.quantity for each in found],
+            },
+            index=pd.Index([each.run for each in found], name="run"),
+        ).astype({"alarm_time_h": float, "since_h": float})
+        return table.sort_values("score", ascending=False, kind="stable")
+
+    def _require_readings(self, run: Run, number: int, until: float | None) -> None:
+        if number:
+            return
+        times = run.times()
+        theirs = set(run.quantities) | set(run.profiles)
+        if not theirs & set(self.quantities):
+            raise DataError(
+                f"Run {run.name!r} has readings of {', '.join(sorted(theirs)) or 'nothing'}; "
+                f"watched are {', '.join(self.quantities)}. Check the names of its columns."
+            )
+        first = f"{times[0]:g} h" if len(times) else "never"
+        raise DataError(
+            f"Run {run.name!r} was first read at {first}, and nothing that can be compared came "
+            f"until {'its end' if until is None else f'{until:g} h'}. Score it once its first "
+            "sample is there."
+        )
+
+    def _readings(self, found: Sequence[Surprise]) -> pd.DataFrame:
+        """Put what was read beside what was expected of it, in house units."""
+        time = np.concatenate([np.full(len(each.places), each.time) for each in found])
+        place, read, expected, spread, size = (
+            np.concatenate([getattr(each, name) for each in found])
+            for name in ("places", "reading", "expected", "spread", "size")
+        )
+        reach = stats.norm.isf(0.05) * spread
+        columns: dict[str, Any] = {"time_h": time, "quantity": np.array(self.quantities)[place]}
+        for name, scaled in (
+            ("value", read),
+            ("expected", expected),
+            ("lower", expected - reach),
+            ("upper", expected + reach),
+        ):
+            values = np.empty(len(time))
+            for one in np.unique(place):
+                own = place == one
+                values[own] = self.usual.value(int(one), time[own], scaled[own])
+            columns[name] = values
+        return pd.DataFrame({**columns, "surprise": size})
+
+    def _noticed(self, campaign: Campaign) -> tuple[str, ...]:
+        """Tell what a reader should know of the good runs."""
+        said = []
+        count = len(self.held_out)
+        if self.is_learned and count < FEW_RUNS:
+            said.append(
+                f"Only {count} good runs: limits allow for that, and small faults stay hidden. "
+                "Fifteen or more tell them apart."
+            )
+        theirs = {name for run in campaign for name in (*run.quantities, *run.profiles)}
+        left = sorted(theirs - set(self.quantities))
+        if left:
+            said.append(
+                f"Not watched, as it never differs or was not asked for: {', '.join(left)}."
+            )
+        odd = self.held_out[self.held_out > self.limit]
+        said += [
+            f"Good run {name} would have alarmed, had it been left out: look whether it was good."
+            for name in odd.index
+        ]
+        return tuple(said)
+
+    def _noticed_in(self, run: Run) -> tuple[str, ...]:
+        """Tell what of a run was not judged."""
+        theirs = {*run.quantities, *run.profiles}
+        said = []
+        missing = sorted(set(self.quantities) - theirs)
+        if missing:
+            said.append(f"Never read in run {run.name}: {', '.join(missing)}.")
+        unknown = sorted(theirs - set(self.quantities))
+        if unknown:
+            said.append(f"Not watched: {', '.join(unknown)}.")
+        if isinstance(self.usual, DayPredictive):
+            last, end = self.usual.alignment.last, max(run.times(), default=0.0)
+            if end > last:
+                said.append(f"After {last:g} h there is nothing to compare run {run.name} with.")
+        return tuple(said)
+
+    def check(self) -> Verdict:
+        """
+        Whether good runs that were left out alarm as seldom as stated.
+
+        Returns
+        -------
+        Verdict
+        """
+        count = len(self.held_out)
+        alarms = int((self.held_out > self.limit).sum())
+        low, high = stats.beta(alarms + 0.5, count - alarms + 0.5).ppf([0.05, 0.95])
+        chance = float(stats.binom.sf(alarms - 1, count, self.false_alarm_rate))
+        how = "left out of what they are compared with" if self.is_learned else "taken as new runs"
+        fair = VerdictItem(
+            "false alarms",
+            alarms / max(count, 1),
+            f"about {self.false_alarm_rate:g}",
+            chance > CONTRADICTED,
+            f"{alarms} of {count} good runs alarm when {how} (90 % interval of the rate "
+            f"{low:.3f} to {high:.3f}; stated {self.false_alarm_rate:g}).",
+            "Look at the good runs that alarm (monitor.held_out): a bad run among them, or two "
+            "kinds of runs that want a monitor each.",
+        )
+        enough = VerdictItem(
+            "good runs",
+            float(count),
+            f">= {FEW_RUNS}",
+            count >= FEW_RUNS or not self.is_learned,
+            f"It rests on {count} runs.",
+            "Add good runs.",
+            advisory=True,
+        )
+        items = [fair, enough]
+        if isinstance(self.usual, MechanisticPredictive):
+            items += self.usual.calibration.check().items
+        return Verdict(tuple(items))
+
+    def summary(self) -> pd.DataFrame:
+        """
+        Tell what good runs read, by quantity and day.
+
+        Returns
+        -------
+        DataFrame
+            Index parameter ("glucose at 48 h"); columns unit, eti_5, eti_50, eti_95.
+        """
+        if not isinstance(self.usual, DayPredictive):
+            return self.usual.calibration.summary().rename_axis("parameter")
+        days, width = self.usual.alignment.days, len(self.quantities)
+        given = self.usual.learned.predictive
+        spread = np.sqrt(np.diag(given.covariance)).reshape(-1, width)
+        mean = given.mean.reshape(-1, width)
+        reach = stats.t(given.freedom).isf(0.05)
+        rows = {}
+        for place, name in enumerate(self.quantities):
+            for number, day in enumerate(days):
+                low, middle, high = (
+                    float(self.usual.value(place, np.array([day]), np.array([at]))[0])
+                    for at in mean[number, place] + reach * spread[number, place] * np.r_[-1, 0, 1]
+                )
+                rows[f"{name} at {day:g} h"] = (self.units[name], low, middle, high)
+        table = pd.DataFrame.from_dict(
+            rows, orient="index", columns=["unit", "eti_5", "eti_50", "eti_95"]
+        )
+        return table.rename_axis("parameter")
+
+    @property
+    def posterior(self) -> xr.DataTree:
+        """
+        Draws of a good run, for ArviZ: dims chain, draw, time, by quantity.
+
+        Of the parameters of the model, where it watches by a calibration.
+        """
+        if not isinstance(self.usual, DayPredictive):
+            return self.usual.calibration.posterior
+        rng = np.random.default_rng(self.random_seed)
+        given, days = self.usual.learned.predictive, self.usual.alignment.days
+        normal = rng.multivariate_normal(
+            np.zeros(len(given.mean)), given.covariance, size=1000, method="cholesky"
+        )
+        scale = np.sqrt(rng.chisquare(given.freedom, size=(1000, 1)) / given.freedom)
+        cells = (given.mean + normal / scale).reshape(1000, len(days), -1)
+        made = {
+            name: (
+                ("chain", "draw", "time"),
+                np.array([self.usual.value(place, days, one[:, place]) for one in cells])[None],
+                {"units": self.units[name]},
+            )
+            for place, name in enumerate(self.quantities)
+        }
+        coords = {"chain": [0], "draw": np.arange(1000), "time": days}
+        return xr.DataTree.from_dict({"posterior": xr.Dataset(made, coords)})
+
+    @property
+    def hash(self) -> str:
+        """Hash of what it was learned from, and how."""
+        told = [self.data_hash, self.quantities, self.false_alarm_rate, self.smoothing]
+        found = hashlib.sha256(repr([*told, self.random_seed]).encode())
+        found.update(np.ascontiguousarray(self.chance.highest).tobytes())
+        return found.hexdigest()
+
+    def save(self, path: str | Path) -> Path:
+        """
+        Save as one ``.nc`` file that `bayesbio.load` reads.
+
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        Path
+        """
+        groups, usual = self.usual.to_archive()
+        groups["chance"] = xr.Dataset(
+            {
+                "highest": ("chance_draw", self.chance.highest),
+                "held_out": ("good_run", self.held_out.to_numpy(float)),
+            }
+        )
+        content = {
+            "learned": self.is_learned,
+            "usual": usual,
+            "runs": list(self.held_out.index),
+            "units": self.units,
+            "false_alarm_rate": self.false_alarm_rate,
+            "smoothing": self.smoothing,
+            "random_seed": self.random_seed,
+            "data_hash": self.data_hash,
+            "noticed": list(self.noticed),
+        }
+        write_archive(path, xr.DataTree.from_dict(groups), kind=KIND, content=content)
+        return Path(path)
+
+
+def monitor_from_archive(
+    tree: xr.DataTree, content: Mapping[str, Any], model: Any = None
+) -> Monitor:
+    """
+    Rebuild a monitor from an archive; executes nothing from the file.
+
+    Parameters
+    ----------
+    tree : DataTree
+    content : mapping
+    model : ProcessModel, optional
+        Needed where it watches by a model that is not one of the library's.
+
+    Examples
+    --------
+    ``bayesbio.load("monitor.nc").score(run)``
+    """
+    made = Monitor.__new__(Monitor)
+    kept = DayPredictive if content["learned"] else MechanisticPredictive
+    made.usual = kept.from_archive(tree, content["usual"], model)
+    made.false_alarm_rate, made.smoothing = content["false_alarm_rate"], content["smoothing"]
+    made.random_seed, made.data_hash = content["random_seed"], content["data_hash"]
+    made.units, made.noticed = content["units"], tuple(content["noticed"])
+    chance = tree["chance"].to_dataset()
+    made.held_out = pd.Series(
+        chance["held_out"].to_numpy(), index=pd.Index(content["runs"], name="run")
+    )
+    made.chance = Chance.of(
+        chance["highest"].to_numpy(), made.held_out.to_numpy(float), own=content["learned"]
+    )
+    return made
+
+
+def _drift_began(steps: Sequence[Accumulated], place: int) -> float | None:
+    """First reading after the weighted surprise of a quantity last changed its sign."""
+    averages = np.array([step.average[place] for step in steps])
+    opposed = np.flatnonzero(~(averages * averages[-1] > 0.0))
+    first = int(opposed[-1]) + 1 if len(opposed) else 0
+    return steps[first].time if first < len(steps) else None

@@ -1,0 +1,90 @@
+"""How unusual a run is: its score hour by hour, what stands out, and from when."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RunScore:
+    """
+    How a run compares with good ones.
+
+    Attributes
+    ----------
+    run : str
+    course : DataFrame
+        One row a time: time_h, score, limit, alarm (of that moment), quantity (that contributes
+        most). The score is -log10 of the probability that chance alone brings so large a weighted
+        sum of surprises at that moment; it depends only on readings up to then.
+    contributions : DataFrame
+        Index time_h, one column a quantity: shares of the squared distance, which add up to it.
+    readings : DataFrame
+        One row a reading: time_h, quantity, value, expected, lower, upper (central 90 % of what
+        good runs would read there given everything before), surprise (standard normal when good).
+    limit : float
+        A good run stays below it, but for the false-alarm rate.
+    false_alarm_rate : float
+        Share of good runs that alarm at any time.
+    p_value : float
+        Probability that a good run is as unusual at any time, by the end of a whole run.
+    since : float [h], optional
+        When the quantity that raised the alarm began to drift.
+    noticed : tuple of str
+        What was left out or cannot be judged.
+    """
+
+    run: str
+    course: pd.DataFrame
+    contributions: pd.DataFrame
+    readings: pd.DataFrame
+    limit: float
+    false_alarm_rate: float
+    p_value: float
+    since: float | None = None
+    noticed: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """Batch score: the highest so far; at the end of a run, the score of the batch."""
+        return float(self.course["score"].max())
+
+    @property
+    def alarm(self) -> bool:
+        """Whether the limit was passed at any time."""
+        return bool(self.course["alarm"].any())
+
+    @property
+    def alarm_time(self) -> float | None:
+        """When the limit was first passed [h]; None without an alarm."""
+        return (
+            float(self.course.loc[self.course["alarm"], "time_h"].iloc[0]) if self.alarm else None
+        )
+
+    @property
+    def quantity(self) -> str | None:
+        """What contributed most when the limit was first passed; None without an alarm."""
+        return (
+            str(self.course.loc[self.course["alarm"], "quantity"].iloc[0]) if self.alarm else None
+        )
+
+    @property
+    def sentence(self) -> str:
+        """Say which run, from which hour, in which quantity."""
+        if not self.alarm:
+            return (
+                f"Run {self.run}: no alarm until {self.course['time_h'].iloc[-1]:g} h; the highest "
+                f"score is {self.score:.1f}, the limit {self.limit:.1f}."
+            )
+        began = "" if self.since is None else f", drifting since about {self.since:g} h"
+        return (
+            f"Run {self.run}: alarm at {self.alarm_time:g} h, mostly in "
+            f"{str(self.quantity).replace('_', ' ')}{began}. One good run in "
+            f"{1.0 / max(self.p_value, 1e-9):,.0f} looks as unusual."
+        )
+
+    def __str__(self) -> str:
+        """Sentence, then what was noticed."""
+        return "\n".join([self.sentence, *self.noticed])
