@@ -10,10 +10,13 @@ from bayesbio.calibrate.identifiability import (
 from bayesbio.calibrate.information import Information, expected_information, learned
 from bayesbio.calibrate.model import build_model
 from bayesbio.calibrate.point_estimates import QuickLook, quick_look
+from bayesbio.calibrate.prior_predictive import PriorCheck, prior_check
+from bayesbio.calibrate.updating import update
 
 __all__ = [
     "Calibration",
     "Information",
+    "PriorCheck",
     "QuickLook",
     "StructuralIdentifiability",
     "build_model",
@@ -22,6 +25,8 @@ __all__ = [
     "fit",
     "held_out_scores",
     "learned",
+    "prior_check",
     "quick_look",
     "structural_identifiability",
+    "update",
 ]

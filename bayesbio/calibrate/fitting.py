@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pymc as pm
+import pytensor
 import xarray as xr
 
 from bayesbio.calibrate.calibration import Calibration, predictive_groups
 from bayesbio.calibrate.centring import informative_levels
 from bayesbio.calibrate.failed_start import explain_failed_start
-from bayesbio.calibrate.formulation import Formulation, Vary, formulate
-from bayesbio.calibrate.model import is_coordinate, model_of
+from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
+from bayesbio.calibrate.model import is_coordinate, model_of, spread_prior
 from bayesbio.calibrate.prediction import run_parameters
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError
@@ -26,7 +28,7 @@ def fit(
     campaign: Campaign,
     model: ProcessModel,
     *,
-    priors: Mapping[str, Any] | None = None,
+    priors: Priors | None = None,
     vary: Vary | None = None,
     noise: Mapping[str, Noise | str] | Noise | str | None = None,
     covariates: Mapping[str, str] | None = None,
@@ -48,9 +50,10 @@ def fit(
         Runs with measurements, settings, profiles and events; ragged and incomplete as they are.
     model : ProcessModel
         The mechanism.
-    priors : mapping of name to distribution or number
+    priors : mapping of name to distribution or number, or a Calibration
         For parameters, settings and ``initial_<state>``; a number fixes the value. Also for
-        spreads (``<parameter>_sd_<level>``) and slopes (``<parameter>_slope``). Parameters that
+        spreads (``<parameter>_sd_<level>``) and slopes (``<parameter>_slope``). The calibration of
+        an earlier campaign stands for its posterior, see `update`. Parameters that
         are left out take the model's default interval. An initial state that no run states is
         estimated run by run around its first readings.
     vary : mapping of parameter to level or levels
@@ -145,6 +148,9 @@ def fit(
         atol=atol,
     )
     tree["prior"] = xr.DataTree(prior_of(density, posterior, random_seed))
+    densities = log_prior_of(formulation, posterior)
+    if densities:
+        tree["log_prior"] = xr.DataTree(densities)
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
     return Calibration(
@@ -193,13 +199,18 @@ def options_of(
     formulation: Formulation, *, random_seed: int, rtol: float, atol: float
 ) -> dict[str, Any]:
     """Describe what was asked for as plain text and numbers, for reports and archives."""
-    unknowns = formulation.unknowns
+    unknowns, spread_priors = formulation.unknowns, _spread_priors(formulation)
     return {
         "random_seed": int(random_seed),
         "rtol": float(rtol),
         "atol": float(atol),
-        "priors": {unknown.name: describe(unknown.prior) for unknown in unknowns},
-        "sources": {unknown.name: unknown.source for unknown in unknowns},
+        "priors": {unknown.name: describe(unknown.prior) for unknown in unknowns}
+        | {name: describe(prior) for name, prior in spread_priors.items()},
+        "sources": {unknown.name: unknown.source for unknown in unknowns}
+        | {
+            name: "given by the user" if name in formulation.beside else "default of spreads"
+            for name in spread_priors
+        },
         "given": {name: float(value) for name, value in formulation.given.items()},
         "vary": {unknown.name: list(unknown.levels) for unknown in unknowns if unknown.levels},
         "covariates": {
@@ -212,6 +223,46 @@ def options_of(
         "positive": {unknown.name: unknown.positive for unknown in unknowns},
         "noise": {name: noise.describe() for name, noise in formulation.noise.items()},
         "findings": [str(finding) for finding in formulation.findings],
+    }
+
+
+def log_prior_of(formulation: Formulation, posterior: xr.Dataset) -> xr.Dataset:
+    """
+    Log density of the prior of every single unknown at the draws, dims (chain, draw).
+
+    What power scaling asks for; effects of groups follow from their spread and have none.
+    """
+    priors: dict[str, Any] = {unknown.name: unknown.prior for unknown in formulation.unknowns}
+    priors |= {**_spread_priors(formulation), **formulation.beside}
+    for quantity, noise in formulation.noise.items():
+        priors |= noise.priors(quantity)
+    carried = () if formulation.carried is None else formulation.carried.names
+    wanted = {
+        name: prior
+        for name, prior in priors.items()
+        if name not in carried and name in posterior and posterior[name].dims == ("chain", "draw")
+    }
+    values = {name: posterior[name].to_numpy() for name in wanted}
+    compute = pytensor.function(
+        [],
+        [pm.logp(prior, values[name].ravel()) for name, prior in wanted.items()],
+        mode="FAST_COMPILE",
+    )
+    return xr.Dataset(
+        {
+            name: (("chain", "draw"), np.reshape(found, values[name].shape))
+            for name, found in zip(wanted, compute(), strict=True)
+        },
+        {name: posterior[name] for name in ("chain", "draw")},
+    )
+
+
+def _spread_priors(formulation: Formulation) -> dict[str, Any]:
+    """Priors of the spreads between groups, by name."""
+    return {
+        f"{unknown.name}_sd_{level}": spread_prior(unknown, level, formulation)
+        for unknown in formulation.unknowns
+        for level in unknown.levels
     }
 
 

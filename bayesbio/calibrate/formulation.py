@@ -6,13 +6,14 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 from scipy.stats import norm
 
+from bayesbio.calibrate.updating import Carried, carried_names, carry, marginal, split
 from bayesbio.data import Campaign, Finding, Run, check
 from bayesbio.errors import CalibrationError, DataError, ModelError
 from bayesbio.inference import (
@@ -31,6 +32,7 @@ from bayesbio.inference import (
     replicated,
     require_distribution,
     shared,
+    source_of,
     student_t,
     told_apart,
     widest_first,
@@ -38,6 +40,9 @@ from bayesbio.inference import (
 from bayesbio.mechanistic import Parameter, ProcessModel
 from bayesbio.ode.cache import Kernels, kernels
 from bayesbio.ode.simulation import stated
+
+if TYPE_CHECKING:
+    from bayesbio.calibrate.calibration import Calibration
 
 NOISES: dict[str, Callable[[], Noise]] = {
     "normal": normal,
@@ -50,6 +55,7 @@ NOISES: dict[str, Callable[[], Noise]] = {
     "autocorrelated": autocorrelated,
     "shared": shared,
 }
+type Priors = Mapping[str, Any] | Calibration
 Vary = Mapping[str | tuple[str, ...], str | Iterable[str]]
 CLEAR = 0.02  # a reading at the start above this share of the largest one is not nothing
 EARLY = 0.05  # a first reading within this share of a run says what the run started from
@@ -109,6 +115,8 @@ class Formulation:
         Which rows of ``campaign.to_frame()`` of that quantity these are.
     findings : tuple of Finding
         Warnings that go into the report.
+    carried : Carried, optional
+        Posterior of an earlier campaign that takes the place of priors.
     together : mapping of level to sets of parameters whose effects are correlated
     beside : mapping of name to distribution
         Priors given for spreads (``<parameter>_sd_<level>``) and slopes (``<parameter>_slope``).
@@ -123,6 +131,7 @@ class Formulation:
     rows: Mapping[str, pd.DataFrame]
     kept: Mapping[str, np.ndarray]
     findings: tuple[Finding, ...]
+    carried: Carried | None = None
     together: Mapping[str, tuple[tuple[str, ...], ...]] = dataclasses.field(default_factory=dict)
     beside: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -131,7 +140,7 @@ def formulate(
     campaign: Campaign,
     model: ProcessModel,
     *,
-    priors: Mapping[str, Any] | None = None,
+    priors: Priors | None = None,
     vary: Vary | None = None,
     noise: Mapping[str, Noise | str] | Noise | str | None = None,
     covariates: Mapping[str, str] | None = None,
@@ -165,7 +174,12 @@ def formulate(
         name: widest_first({level: groups_of(campaign, level, name)[0] for level in levels})
         for name, levels in asked.items()
     }
-    priors, beside = _split_priors(dict(priors or {}), varied, covariates)
+    by_name, before = split(priors)
+    priors, beside = _split_priors(dict(by_name), varied, covariates)
+    if before is not None:
+        _check_before(before, campaign, covariates)
+        if noise is None:
+            noise = dict(before.noise)
     _check_names(priors, traced.names, "prior", type(model).__name__)
 
     frame = campaign.to_frame(details=True)
@@ -183,7 +197,11 @@ def formulate(
     kept = {name: (part["flag"] != "excluded").to_numpy(copy=True) for name, part in parts.items()}
     rows = {name: part[kept[name]].reset_index(drop=True) for name, part in parts.items()}
     rows = {name: part for name, part in rows.items() if len(part)}
+    if before is not None and isinstance(noise, Mapping):
+        noise = {name: each for name, each in noise.items() if name in rows}
     chosen = _noises(noise, rows)
+    carried = None if before is None else _carried(before, traced.names, varied, chosen)
+    known = {} if carried is None else dict.fromkeys(carried.names)
 
     unknowns, given = [], {}
     for name in traced.names:
@@ -203,7 +221,13 @@ def formulate(
             continue
         if prior is not None:
             require_distribution(prior, name)
-        found = _unknown(name, prior, compiled, campaign, rows, varied.get(name, ()))
+        if carried is not None and name in known:
+            low, high = marginal(carried, name)
+            found: Unknown | None = Unknown(
+                name, between(low, high), carried.source, varied.get(name, ())
+            )
+        else:
+            found = _unknown(name, prior, compiled, campaign, rows, varied.get(name, ()))
         if found is not None:
             if name in covariates:
                 found = _with_covariates(found, covariates[name], campaign)
@@ -244,6 +268,7 @@ def formulate(
         rows=rows,
         kept={name: kept[name] for name in rows},
         findings=(*findings.warnings.merged(), *extra),
+        carried=carried,
         together=together,
         beside=beside,
     )
@@ -342,6 +367,40 @@ def _split_priors(
     return {name: prior for name, prior in priors.items() if name not in own}, beside
 
 
+def _check_before(before: Any, campaign: Campaign, covariates: Mapping[str, str]) -> None:
+    """Refuse data that count twice, and averages that are not those of before."""
+    again = [run.name for run in campaign if run.name in before.campaign.names]
+    same = [
+        name
+        for name in again
+        if campaign[name].measurements.equals(before.campaign[name].measurements)
+    ]
+    if same:
+        raise CalibrationError(
+            f"Run {same[0]!r} was calibrated on already; as data for its own posterior it would "
+            f"count twice. Leave it out: campaign.without({same!r})."
+        )
+    used = {**before.options.get("covariates", {}), **covariates}
+    if used:
+        raise ModelError(
+            f"{next(iter(used))} has covariates ({next(iter(used.values()))!r}), and its value at "
+            "the average run is another in each campaign. Fit both campaigns together instead."
+        )
+
+
+def _carried(
+    before: Any,
+    names: tuple[str, ...],
+    varied: Mapping[str, tuple[str, ...]],
+    noise: Mapping[str, Noise],
+) -> Carried:
+    """Those numbers of an earlier posterior that this calibration asks for."""
+    spread = [f"{name}_sd_{level}" for name, levels in varied.items() for level in levels]
+    scatter = [name for quantity, each in noise.items() for name in each.names(quantity)]
+    found = carried_names(before, [*names, *spread, *dict.fromkeys(scatter)])
+    return carry(before.draws, found, source=f"posterior of a campaign, {before.hash[:12]}")
+
+
 def _with_covariates(unknown: Unknown, formula: str, campaign: Campaign) -> Unknown:
     """Add covariates to an unknown, unless they already say what a level would."""
     found = design(unknown.name, formula, campaign.settings_frame())
@@ -425,7 +484,7 @@ def _unknown(
     traced = compiled.trace
     model = traced.model
     if prior is not None:
-        return Unknown(name, prior, "given by the user", levels)
+        return Unknown(name, prior, source_of(prior) or "given by the user", levels)
     interval = model.defaults.get(name)
     if name in traced.parameters:
         if interval is None:

@@ -10,7 +10,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesbio.calibrate.centring import informative_levels
-from bayesbio.calibrate.formulation import Formulation, Unknown, Vary, formulate, groups_of
+from bayesbio.calibrate.formulation import Formulation, Priors, Unknown, Vary, formulate, groups_of
 from bayesbio.calibrate.reference import (
     RateForm,
     TotalAndSplit,
@@ -19,6 +19,7 @@ from bayesbio.calibrate.reference import (
 )
 from bayesbio.data import Campaign
 from bayesbio.inference import Noise, correlate, prior_quantiles, register, register_shared, varying
+from bayesbio.inference.levels import USUAL_SPREAD
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.trajectory import trajectories
 
@@ -29,7 +30,7 @@ def build_model(
     campaign: Campaign,
     model: ProcessModel,
     *,
-    priors: Mapping[str, Any] | None = None,
+    priors: Priors | None = None,
     vary: Vary | None = None,
     noise: Mapping[str, Noise | str] | Noise | str | None = None,
     covariates: Mapping[str, str] | None = None,
@@ -114,6 +115,8 @@ def model_of(
             for level, blocks in formulation.together.items()
         }
         values: dict[str, Any] = dict(formulation.given)
+        if formulation.carried is not None:
+            values |= formulation.carried.register()
         for form in forms.values():
             values |= _split_inhibitions(form, plain)
         for unknown in [*plain, *led]:
@@ -139,8 +142,7 @@ def model_of(
                     positive=unknown.positive,
                     centred=centred[unknown.name],
                     scale_prior={
-                        level: _spread_prior(unknown, level, formulation)
-                        for level in unknown.levels
+                        level: spread_prior(unknown, level, formulation) for level in unknown.levels
                     },
                     offset=offset,
                     covariates=moved,
@@ -209,16 +211,17 @@ def _at_reference(unknown: Unknown, offset: Any) -> Any:
     return pm.Deterministic(unknown.name, pt.exp(reference - offset))
 
 
-def _spread_prior(unknown: Unknown, level: str, formulation: Formulation) -> Any:
+def spread_prior(unknown: Unknown, level: str, formulation: Formulation) -> Any:
     """
-    Prior of the spread between groups: as given, else the default of `varying`.
+    Prior of the spread between groups: as given, else half-normal.
 
-    For a parameter that may be negative up to half its own uncertainty.
+    Groups of a positive parameter differ by at most 60 % or so, those of one that may be negative
+    by up to half its own uncertainty.
     """
     given = formulation.beside.get(f"{unknown.name}_sd_{level}")
-    if given is not None or unknown.positive:
+    if given is not None:
         return given
-    return pm.HalfNormal.dist(0.5 * _sd(unknown))
+    return pm.HalfNormal.dist(USUAL_SPREAD if unknown.positive else 0.5 * _sd(unknown))
 
 
 def _covariates(unknown: Unknown, formulation: Formulation) -> tuple[np.ndarray, Any] | None:

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.calibrate.fitting import density_and_mode, options_of
-from bayesbio.calibrate.formulation import Vary, formulate
+from bayesbio.calibrate.formulation import Priors, Vary, formulate
 from bayesbio.calibrate.model import is_coordinate
 from bayesbio.calibrate.prediction import predict_runs
 from bayesbio.data import Campaign, Event
@@ -110,7 +110,7 @@ def quick_look(
     campaign: Campaign,
     model: ProcessModel,
     *,
-    priors: Mapping[str, Any] | None = None,
+    priors: Priors | None = None,
     vary: Vary | None = None,
     noise: Mapping[str, Noise | str] | Noise | str | None = None,
     covariates: Mapping[str, str] | None = None,

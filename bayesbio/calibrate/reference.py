@@ -73,7 +73,9 @@ def rate_forms(formulation: Formulation) -> tuple[RateForm, ...]:
     free = {
         unknown.name: _symbol(formulation, unknown.name)
         for unknown in formulation.unknowns
-        if unknown.name in traced.parameters and is_lognormal(unknown.prior)
+        if unknown.name in traced.parameters
+        and is_lognormal(unknown.prior)
+        and (formulation.carried is None or unknown.name not in formulation.carried.names)
     }
     pooled = {
         unknown.name

@@ -4,6 +4,7 @@ from bayesbio.inference.archive import read_archive, write_archive
 from bayesbio.inference.correlations import correlate, correlation_matrix, pairs
 from bayesbio.inference.covariates import Design, design, told_apart
 from bayesbio.inference.density import LogDensity
+from bayesbio.inference.elicitation import from_quantiles, literature, source_of
 from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.levels import moved_at, nesting, varying, widest_first
 from bayesbio.inference.noise import Noise
@@ -76,8 +77,10 @@ __all__ = [
     "draw_shared",
     "find_mode",
     "folds",
+    "from_quantiles",
     "interval_score",
     "is_positive",
+    "literature",
     "log_score",
     "lognormal",
     "moved_at",
@@ -98,6 +101,7 @@ __all__ = [
     "score_table",
     "shared",
     "shared_by",
+    "source_of",
     "student_t",
     "table_folds",
     "told_apart",

@@ -12,6 +12,8 @@ from bayesbio.errors import CalibrationError
 from bayesbio.inference.correlations import Correlated
 from bayesbio.inference.priors import register
 
+USUAL_SPREAD = 0.3  # scale of the default prior of a spread between groups, of the logarithm
+
 
 def varying(
     name: str,
@@ -327,7 +329,7 @@ def _scale(
             f"{name} can be negative, so its spread between {level}s is in its own unit and has no "
             "default. Give a scale_prior, for example pm.HalfNormal.dist(sigma=...)."
         )
-    return pm.HalfNormal.dist(sigma=0.3)
+    return pm.HalfNormal.dist(USUAL_SPREAD)
 
 
 def _of(option: Any, level: str) -> Any:

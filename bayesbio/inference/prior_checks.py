@@ -37,8 +37,15 @@ def prior_data_conflict(tree: xr.DataTree, gate: Gate) -> VerdictItem | None:
 def _by_power_scaling(tree: xr.DataTree, gate: Gate) -> VerdictItem:
     """Sensitive to both prior and likelihood: the two pull in different directions."""
     names = [name for name in tree["log_prior"].data_vars if name in tree["posterior"].data_vars]
+    weighed = xr.DataTree.from_dict(
+        {
+            "posterior": tree["posterior"].to_dataset()[names],
+            "log_prior": _total(tree["log_prior"].to_dataset()),
+            "log_likelihood": _total(tree["log_likelihood"].to_dataset()),
+        }
+    )
     sensitivity = {
-        group: _flat(az.psense(tree, var_names=names, group=group))
+        group: _flat(az.psense(weighed, var_names=names, group=group))
         for group in ("prior", "likelihood")
     }
     both = {
@@ -95,6 +102,17 @@ def _item(worst: str, value: float, threshold: str, passed: bool, found: str) ->
         "the data are right.",
         advisory=True,
     )
+
+
+def _total(densities: xr.Dataset) -> xr.Dataset:
+    """Sum over all variables and rows, dims (chain, draw)."""
+    parts = [
+        values.sum([dim for dim in values.dims if dim not in ("chain", "draw")]).reset_coords(
+            drop=True
+        )
+        for values in densities.data_vars.values()
+    ]
+    return xr.Dataset({"total": sum(parts[1:], parts[0])})
 
 
 def _flat(dataset: xr.Dataset) -> dict[str, float]:

@@ -1,0 +1,30 @@
+"""Spreads of three nested levels are found, and their intervals cover as often as they claim."""
+
+import pandas as pd
+import pytest
+from levels_study import LEVELS, RESULTS, compared, fit_sixty, sixty_runs, small_fit
+from scipy.stats import binom
+
+SEEDS = range(20)
+
+
+@pytest.mark.slow
+def test_all_spreads_of_sixty_runs_lie_in_their_99_per_cent_intervals():
+    campaign, model, truth = sixty_runs()
+    calibration, seconds = fit_sixty(campaign, model)
+    table = compared(calibration, truth).assign(seconds=seconds)
+    table.to_csv(RESULTS / "sixty_runs.csv", index=False, float_format="%.5g")
+    spreads = table[table["name"].str.contains("_sd_")]
+    assert len(spreads) == 2 * len(LEVELS)
+    assert ((spreads["q0.5"] < spreads["truth"]) & (spreads["truth"] < spreads["q99.5"])).all()
+    assert (table["divergences"] == 0).all()
+
+
+@pytest.mark.slow
+def test_intervals_of_spreads_cover_as_often_as_they_claim():
+    table = pd.concat([small_fit(seed) for seed in SEEDS], ignore_index=True)
+    table.to_csv(RESULTS / "coverage.csv", index=False, float_format="%.5g")
+    for _, rows in table[table["name"].str.contains("_sd_")].groupby("name"):
+        hits = int(((rows["q5"] < rows["truth"]) & (rows["truth"] < rows["q95"])).sum())
+        low, high = binom.ppf([0.005, 0.995], len(rows), 0.9)
+        assert low <= hits <= high
