@@ -73,7 +73,7 @@ def calibration(campaign, model):
         model,
         vary={"rate_constant_1": "run"},
         noise="normal",
-        draws=500,
+        draws=1000,
         tune=500,
         random_seed=20260101,
     )
