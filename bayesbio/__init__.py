@@ -38,6 +38,7 @@ REBUILDERS = {
     "calibration": ("bayesbio.calibrate", "calibration_from_archive"),
     "network": ("bayesbio.network", "network_from_archive"),
     "monitor": ("bayesbio.titer", "monitor_from_archive"),
+    "titer": ("bayesbio.titer", "titer_from_archive"),
 }
 
 __all__ = ["__version__", "load", *ROOMS]

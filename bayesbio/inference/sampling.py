@@ -65,13 +65,14 @@ def sample(
     hold: Sequence[str] = (),
     target_accept: float = 0.9,
     on_divergence: float | None = 0.99,
+    adaptation: str = "low_rank",
     progress: Callable[[Progress], None] | bool | None = None,
 ) -> xr.DataTree:
     """
     Draw from the posterior with the no-U-turn sampler.
 
-    Each chain starts from its own point near the posterior mode, adapts a low-rank metric and
-    runs on its own thread. Same seed, same draws, whatever the number of cores.
+    Each chain starts from its own point near the posterior mode, adapts its metric and runs on its
+    own thread. Same seed, same draws, whatever the number of cores.
 
     Parameters
     ----------
@@ -97,6 +98,10 @@ def sample(
         When chains diverge, all are run once more with this target acceptance (smaller steps) and
         the first attempt is dropped; `None` keeps the first attempt. Densities that are not finite
         do not count: smaller steps do not help there.
+    adaptation : {"low_rank", "diag"}
+        Metric. Low-rank suits the few correlated unknowns of a mechanism. With hundreds of unknowns
+        that are nearly independent (a sparse regression of 186: 14 instead of 374 microseconds a
+        step, as many effective draws) diagonal is the one to take.
     progress : callable or bool, optional
         True shows a bar; a callable receives a `Progress`. Silent by default.
 
@@ -152,6 +157,7 @@ def sample(
                 tune=tune,
                 cores=min(chains, cores or os.cpu_count() or 1),
                 target_accept=acceptance,
+                adaptation=adaptation,
                 stage=_STAGES[attempt],
                 tell=tell,
             )
@@ -165,7 +171,7 @@ def sample(
         "tuning_steps": tune,
         "target_accept": acceptance,
         "attempts": attempt + 1,
-        "adaptation": "low_rank",
+        "adaptation": adaptation,
         "sampling_time": elapsed,
         "inference_library": "nutpie",
         "inference_library_version": version("nutpie"),
@@ -185,6 +191,7 @@ def _run(
     tune: int,
     cores: int,
     target_accept: float,
+    adaptation: str,
     stage: str,
     tell: Callable[[Progress], None],
 ) -> list[xr.DataTree]:
@@ -213,7 +220,7 @@ def _run(
                     chains=1,
                     cores=1,
                     seed=int(seeds[chain].generate_state(1, np.uint64)[0]),
-                    adaptation="low_rank",
+                    adaptation=adaptation,
                     target_accept=target_accept,
                     save_warmup=False,
                     progress_bar=False,

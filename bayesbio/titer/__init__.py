@@ -1,12 +1,63 @@
 """Titer: what drives it, what the next culture will give, and which run is unusual."""
 
+from bayesbio.titer.coding import Coding
+from bayesbio.titer.curves import interaction_surface, partial_effect
+from bayesbio.titer.explanation import explain
+from bayesbio.titer.factors import confounding, interactions, key_factors
+from bayesbio.titer.likelihood import Gaussian, Hurdle, StudentT
+from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.monitoring import Monitor, monitor_from_archive
+from bayesbio.titer.posterior import TiterPosterior, titer_from_archive
+from bayesbio.titer.regression import TiterModel
 from bayesbio.titer.run_score import RunScore
+from bayesbio.titer.screening import screened_interactions
+from bayesbio.titer.shrinkage import R2D2, Horseshoe
+from bayesbio.titer.suggestions import suggest
+from bayesbio.titer.terms import (
+    Interaction,
+    Linear,
+    Monotone,
+    Nominal,
+    Ordered,
+    Saturating,
+    Square,
+    Term,
+    second_order,
+)
+from bayesbio.titer.varying import Varying
 from bayesbio.titer.virtual import VirtualTiter
 
 __all__ = [
+    "Coding",
+    "Gaussian",
+    "Horseshoe",
+    "Hurdle",
+    "Interaction",
+    "Linear",
+    "Mixture",
     "Monitor",
+    "Monotone",
+    "Nominal",
+    "Ordered",
+    "R2D2",
     "RunScore",
+    "Saturating",
+    "Square",
+    "StudentT",
+    "Term",
+    "TiterModel",
+    "TiterPosterior",
+    "Varying",
     "VirtualTiter",
+    "confounding",
+    "explain",
+    "interaction_surface",
+    "interactions",
+    "key_factors",
     "monitor_from_archive",
+    "partial_effect",
+    "screened_interactions",
+    "second_order",
+    "suggest",
+    "titer_from_archive",
 ]

@@ -1,0 +1,443 @@
+"""A regression of the titer on its factors: what is assumed, and how it is fitted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+
+from bayesbio.data.table import Table
+from bayesbio.errors import DataError, ModelError
+from bayesbio.inference.density import LogDensity
+from bayesbio.inference.sampling import Progress, sample
+from bayesbio.titer.coding import Coding, as_table
+from bayesbio.titer.design import Design
+from bayesbio.titer.likelihood import Gaussian, Hurdle, Readings, log_likelihood
+from bayesbio.titer.mixtures import Mixture
+from bayesbio.titer.posterior import TiterPosterior, assembled
+from bayesbio.titer.scale import SCALES, choose_scale
+from bayesbio.titer.screening import screened_interactions
+from bayesbio.titer.shrinkage import R2D2, Horseshoe
+from bayesbio.titer.terms import Linear, Nominal, Ordered, Square, Term, second_order
+from bayesbio.titer.uncertain_cells import Population
+from bayesbio.titer.varying import Varying, levels_of
+
+MOST_PAIRS = 120  # with more pairs of factors than this, interactions are screened
+KEPT_PAIRS = 30
+JITTER = 0.2  # standard deviation of starting points around the typical prior value
+TARGET_ACCEPT = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class TiterModel:
+    """
+    Titer of a culture as a sum of what its factors do, most of them nothing.
+
+    Parameters
+    ----------
+    response : str
+        Column that is explained.
+    factors : iterable of str, optional
+        Columns that explain it; by default those with the role factor.
+    scale : {"log", "natural"}, optional
+        Whether effects multiply the titer or add to it. By default the one under which the readings
+        are likelier (Box and Cox 1964, doi:10.1111/j.2517-6161.1964.tb00553.x), which is said.
+    terms : iterable of Term, optional
+        What factors may do; by default `second_order`: main effects, squares, interactions (all
+        pairs up to 120, beyond that the 30 that screening keeps, which is said).
+    prior : Horseshoe or R2D2
+        Which effects are believed, and how sparse they are.
+    likelihood : Gaussian, StudentT or Hurdle
+        How readings scatter; rows flagged below or above count with the exact probability.
+    varying : iterable of str or Varying
+        Groups between which the intercept, or a slope, differs.
+    detection_limit : float, optional [unit of the response]
+        Readings under it, zeros among them, are only known to be below it.
+    factor_error : mapping of factor to float [unit of the factor]
+        Standard deviation with which a factor was measured, if not exactly.
+    mixtures : iterable of Mixture
+        Factors that are shares of a whole.
+
+    Raises
+    ------
+    ModelError
+        If an option is none of those.
+
+    Examples
+    --------
+    >>> model = TiterModel("titer", scale="log", varying=["site"])
+    >>> model.varying
+    (Varying(group='site', slope=None),)
+
+    ``model.fit(table, random_seed=1).key_factors(size="10 %")`` then tells what matters.
+    """
+
+    response: str = "titer"
+    factors: Iterable[str] | None = None
+    scale: str | None = None
+    terms: Iterable[Term] | None = None
+    prior: Horseshoe | R2D2 = dataclasses.field(default_factory=Horseshoe)
+    likelihood: Gaussian | Hurdle = dataclasses.field(default_factory=Gaussian)
+    varying: Iterable[str | Varying] = ()
+    detection_limit: float | None = None
+    factor_error: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    mixtures: Iterable[Mixture] = ()
+
+    def __post_init__(self) -> None:
+        if self.scale is not None and self.scale not in SCALES:
+            raise ModelError(f"The scale is {self.scale!r}; expected 'log', 'natural' or None.")
+        if self.detection_limit is not None and not self.detection_limit > 0.0:
+            raise ModelError(
+                f"The detection limit is {self.detection_limit}; expected a number above zero."
+            )
+        for field in ("factors", "terms"):
+            if getattr(self, field) is not None:
+                object.__setattr__(self, field, tuple(getattr(self, field)))
+        varying = (self.varying,) if isinstance(self.varying, str | Varying) else self.varying
+        groups = tuple(Varying(one) if isinstance(one, str) else one for one in varying)
+        object.__setattr__(self, "varying", groups)
+        object.__setattr__(self, "mixtures", tuple(self.mixtures))
+        object.__setattr__(self, "factor_error", dict(self.factor_error))
+
+    @property
+    def groups(self) -> tuple[Varying, ...]:
+        """Groups that differ."""
+        return tuple(one for one in self.varying if isinstance(one, Varying))
+
+    @property
+    def family(self) -> Gaussian:
+        """Scatter of the titer where there is product."""
+        return self.likelihood.made if isinstance(self.likelihood, Hurdle) else self.likelihood
+
+    def fit(
+        self,
+        table: Table | pd.DataFrame,
+        *,
+        draws: int = 1000,
+        tune: int = 1000,
+        chains: int = 4,
+        cores: int | None = None,
+        random_seed: int = 0,
+        progress: Callable[[Progress], None] | bool | None = None,
+    ) -> TiterPosterior:
+        """
+        Learn from a table of cultures.
+
+        Parameters
+        ----------
+        table : Table or DataFrame
+            One row per culture. Text and categories of a DataFrame become levels, and every other
+            column than the response a factor unless `factors` says which.
+        draws, tune, chains, cores : int
+            For the sampler, draws and tune per chain.
+        random_seed : int
+            Same seed, same draws.
+        progress : callable or bool, optional
+            True shows a bar.
+
+        Returns
+        -------
+        TiterPosterior
+
+        Raises
+        ------
+        DataError
+            If the response is missing, all zero or does not vary; if no factor varies; if a reading
+            has no place on the scale.
+        ModelError
+            If a term or group does not fit the table.
+        """
+        problem = self.formulate(table)
+        density = LogDensity(problem.build())
+        rng = np.random.default_rng([random_seed, 7])
+        start = density.default_point() + JITTER * rng.standard_normal((chains, density.size))
+        tree = sample(
+            density,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores,
+            random_seed=random_seed,
+            start=start,
+            target_accept=TARGET_ACCEPT,
+            adaptation="diag",
+            progress=progress,
+        )
+        return assembled(problem, tree, random_seed=random_seed)
+
+    def build_model(self, table: Table | pd.DataFrame) -> pm.Model:
+        """Give the ``pm.Model`` for those who go on by hand; see `fit`."""
+        return self.formulate(table).build()
+
+    def formulate(self, table: Table | pd.DataFrame) -> Problem:
+        """Check model and table against each other, and settle what the data decide."""
+        table = as_table(table, self.response)
+        noticed: list[str] = []
+        table = _with_readings(table, self.response, noticed)
+        table = _limited(table, self.response, self.detection_limit, noticed)
+        groups = {one.group for one in self.groups}
+        wanted = self.factors
+        if wanted is None:
+            listed = {f for term in self.terms for f in term.factors} if self.terms else set()
+            wanted = tuple(
+                name
+                for name in table
+                if name != self.response
+                and (name in listed or (name in table.factors and name not in groups))
+            )
+        coding, said = Coding.of_table(table, wanted)
+        noticed += said
+        unused = [name for name in table.groups if name not in groups and name not in coding.names]
+        if unused:
+            noticed.append(
+                f"The groups {', '.join(unused)} are not used; varying=[...] lets cultures of one "
+                "group have something in common."
+            )
+        cells = coding.cells(table.to_frame())
+        hurdle = isinstance(self.likelihood, Hurdle)
+        scale = self.scale or choose_scale(table, self.response, coding.names, noticed, hurdle)
+        terms = self._terms(table, coding, scale, noticed)
+        design = Design.of_cells(coding, terms, cells)
+        columns = len(design.labels)
+        if columns >= len(table):
+            noticed.append(
+                f"There are {columns} terms for {len(table)} rows: the prior decides which of them "
+                "are believed, and effects that compete are shared out between them."
+            )
+        for mixture in self.mixtures:
+            mixture.check(table)
+        readings, centre, spread = _standardised(self, table, scale, noticed)
+        levels = {}
+        for one in self.groups:
+            names, numbers = levels_of(table, one.group)
+            if one.slope is not None and not coding[one.slope].is_number:
+                raise ModelError(f"Varying by {one.group}: {one.slope} has levels, not numbers.")
+            if len(names) < 2:
+                noticed.append(f"{one.group} is {names[0]} in every row; it was left out.")
+                continue
+            levels[one] = (names, numbers)
+        error = {}
+        for name, size in self.factor_error.items():
+            if not coding[name].is_number or not size >= 0.0:
+                raise ModelError(f"The error of {name} is {size}; expected a number and a size.")
+            error[name] = float(size)
+        makes = None
+        if hurdle:
+            makes = Design.of_cells(coding, _main_effects(design.terms), cells)
+        return Problem(
+            model=self,
+            table=table,
+            scale=scale,
+            design=design,
+            makes=makes,
+            cells=cells,
+            population=Population.of_cells(coding, cells, error),
+            readings=readings,
+            centre=centre,
+            spread=spread,
+            levels=levels,
+            noticed=tuple(noticed),
+        )
+
+    def _terms(
+        self, table: Table, coding: Coding, scale: str, noticed: list[str]
+    ) -> tuple[Term, ...]:
+        known = set(coding.names)
+        if self.terms is not None:
+            return tuple(term for term in self.terms if set(term.factors) <= known)
+        pairs = len(coding) * (len(coding) - 1) // 2
+        if pairs <= MOST_PAIRS:
+            terms = second_order(coding)
+        else:
+            kept = screened_interactions(
+                table, self.response, factors=coding.names, scale=scale, keep=KEPT_PAIRS
+            )
+            noticed.append(
+                f"{len(coding)} factors have {pairs} pairs; the {len(kept)} that promised most "
+                "beside their main effects and squares were kept as interactions. The table was "
+                "used twice for that: treat what they say as a suggestion."
+            )
+            terms = second_order(coding, interactions=kept)
+        whole = {name for mixture in self.mixtures for name in mixture.factors}
+        return tuple(t for t in terms if not (isinstance(t, Square) and t.factor in whole))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Problem:
+    """
+    A model and a table that fit each other, with everything the data decided.
+
+    Parameters
+    ----------
+    model : TiterModel
+    table : Table
+        The rows that have a reading.
+    scale : {"log", "natural"}
+    design : Design
+    makes : Design or None
+        Of making product, for a hurdle.
+    cells : mapping of factor to array
+        Coded cells, NaN where missing.
+    population : Population
+    readings : Readings
+    centre, spread : float
+        Of the readings on the scale of the model.
+    levels : mapping of Varying to (names, numbers of the rows' levels)
+    noticed : tuple of str
+    """
+
+    model: TiterModel
+    table: Table
+    scale: str
+    design: Design
+    makes: Design | None
+    cells: Mapping[str, np.ndarray]
+    population: Population
+    readings: Readings
+    centre: float
+    spread: float
+    levels: Mapping[Varying, tuple[tuple[str, ...], np.ndarray]]
+    noticed: tuple[str, ...]
+
+    def build(self) -> pm.Model:
+        """Write the density; everything is standardised by the readings' centre and spread."""
+        rows = len(self.table)
+        family = self.model.family
+        with pm.Model() as model:
+            cells, _ = self.population.sampled(self.cells)
+            values = family.unknowns()
+            noise = values["noise_score"]
+            location = pm.Normal("intercept_score", 0.0, 1.0) + self._predictor(
+                "effect", self.design, cells, noise, rows
+            )
+            for one, (names, numbers) in self.levels.items():
+                effects, spread = one.effects(names)
+                pm.Deterministic(f"by_{one.name}_score", effects)
+                location = location + one.times(effects[numbers], cells)
+            makes = None
+            if self.makes is not None:
+                # On the logit scale a reading is worth about as much as one with an error of two.
+                makes = pm.Normal("makes_intercept", 0.0, 1.5) + self._predictor(
+                    "makes_effect", self.makes, cells, 2.0, rows
+                )
+            parts = log_likelihood(family, self.readings, location, noise, values, makes=makes)
+            for flag, part in parts.items():
+                pm.Potential(f"readings_{flag or 'quantified'}", part.sum())
+        return model
+
+    def _predictor(self, name: str, design: Design, cells: Any, noise: Any, rows: int) -> Any:
+        shapes = {}
+        for term in design.terms:
+            shapes.update(term.shape(design.coding))
+        effects, scales = self.model.prior.effects(name, design, noise, rows)
+        pm.Deterministic(f"{name}_score", effects)
+        pm.Deterministic(f"{name}_scale_score", scales)
+        return design.predictor(cells, effects, shapes)
+
+
+def _main_effects(terms: Iterable[Term]) -> tuple[Term, ...]:
+    """Give a line for each number, levels for each name: what decides about making product."""
+    found: dict[str, Term] = {}
+    for term in terms:
+        if isinstance(term, Nominal | Ordered):
+            found[term.factor] = Nominal(term.factor)
+        elif term.kind == "main":
+            found[term.factor] = Linear(term.factor)
+    return tuple(found.values())
+
+
+def _with_readings(table: Table, response: str, noticed: list[str]) -> Table:
+    """Keep the rows with a reading; refuse a response that is no number or all zero."""
+    if not table.column(response).is_number:
+        raise DataError(f"The response {response!r} holds names; expected numbers.")
+    flag, values = table.flag(response), table[response]
+    if (flag == "between").any():
+        raise DataError(
+            f"{int((flag == 'between').sum())} readings of {response!r} are flagged 'between', but "
+            "a table holds one value a cell. Flag them 'below' or 'above', or exclude them."
+        )
+    kept = np.isfinite(values) & (flag != "excluded")
+    if not kept.all():
+        noticed.append(f"{(~kept).sum()} of {len(table)} rows have no reading of {response}.")
+    if kept.sum() < 3:
+        raise DataError(
+            f"{response!r} has a reading in {kept.sum()} of {len(table)} rows; expected three or "
+            "more. Is it the right column?"
+        )
+    if not values[kept].any():
+        raise DataError(
+            f"{response!r} is zero in all {kept.sum()} rows, so nothing can be learned about it. "
+            "Is it the right column, or are readings below the limit written as zero?"
+        )
+    return table.select(kept)
+
+
+def _limited(table: Table, response: str, limit: float | None, noticed: list[str]) -> Table:
+    """Flag what lies under the detection limit."""
+    if limit is None:
+        return table
+    values, flag = table[response], table.flag(response)
+    under = (values < limit) & (flag == "")
+    if under.any():
+        noticed.append(
+            f"{under.sum()} readings of {response} are under the detection limit of {limit:g} "
+            f"{table.unit(response)}".rstrip()
+            + "; they count as below it."
+        )
+    flags = table.flags.copy()
+    flags[response] = np.where(under, "below", flag)
+    frame = table.to_frame()
+    frame[response] = np.where(under, limit, values)
+    return table.replace(frame=frame, flags=flags)
+
+
+def _standardised(
+    model: TiterModel, table: Table, scale: str, noticed: list[str]
+) -> tuple[Readings, float, float]:
+    """Bring the readings to the scale of the model, standardised."""
+    response = model.response
+    values, flag = table[response], table.flag(response).astype("U5")
+    if isinstance(model.likelihood, Hurdle):
+        flag = np.where((values == 0.0) & (flag == ""), "zero", flag)
+        if not (flag == "zero").any():
+            raise DataError(
+                f"A Hurdle needs zeros, but no reading of {response!r} is exactly zero. Leave the "
+                "hurdle out: likelihood=Gaussian()."
+            )
+    usable = flag != "zero"
+    if scale == "log" and (values[usable] <= 0.0).any():
+        raise DataError(
+            f"{int((values[usable] <= 0.0).sum())} of {len(table)} readings of {response!r} are "
+            "zero or less and have no logarithm. Give detection_limit= if they are below it, "
+            "likelihood=Hurdle() if they are true zeros, or scale='natural'."
+        )
+    transformed = np.full(len(values), np.nan)
+    transformed[usable] = np.log(values[usable]) if scale == "log" else values[usable]
+    quantified = transformed[flag == ""]
+    if len(quantified) < 2 or np.ptp(quantified) <= 0.0:
+        raise DataError(
+            f"{response!r} has {len(quantified)} readings within its limits, and they do not vary; "
+            "nothing can be learned about its factors."
+        )
+    centre, spread = float(quantified.mean()), float(quantified.std())
+    assay = np.zeros(len(values))
+    given = model.family.assay
+    if isinstance(given, str):
+        assay = table[given] / (values if scale == "log" else 1.0)
+        if not (np.isfinite(assay[usable]) & (assay[usable] >= 0.0)).all():
+            raise DataError(f"The assay error in {given!r} is missing or negative in some rows.")
+        assay = np.nan_to_num(assay)
+    elif given is not None:
+        assay += given
+    if scale == "log":
+        assay = np.sqrt(np.log1p(assay**2))
+    floor = (0.0 - centre) / spread if scale == "natural" else -np.inf
+    return (
+        Readings((transformed - centre) / spread, flag, assay / spread, floor),
+        centre,
+        spread,
+    )

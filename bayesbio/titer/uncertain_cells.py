@@ -1,0 +1,176 @@
+"""Cells of a table that are not known exactly: missing, or read with an error."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayesbio.titer.coding import Coding
+from bayesbio.titer.terms import Cells
+
+# How far the correlations of the factors are drawn towards none, in rows.
+PRIOR_ROWS = 10.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Population:
+    """
+    How the numeric factors go together, on their standardised scales: a normal distribution.
+
+    Mean and covariance are estimated from the pairs of cells that were read, the correlations drawn
+    towards none by ten rows' worth, and taken as known.
+
+    Parameters
+    ----------
+    names : tuple of str
+    mean : array, shape (factors,)
+    covariance : array, shape (factors, factors)
+    error : array, shape (factors,)
+        Standard deviation with which a cell is read; zero for exact ones.
+
+    Examples
+    --------
+    >>> population = Population(("a", "b"), np.zeros(2), np.array([[1.0, 0.8], [0.8, 1.0]]),
+    ...     np.zeros(2))
+    >>> mean, root = population.given(np.array([1.0, np.nan]))
+    >>> mean.round(3).tolist(), root.round(3).tolist()
+    ([0.8], [[0.6]])
+    """
+
+    names: tuple[str, ...]
+    mean: np.ndarray
+    covariance: np.ndarray
+    error: np.ndarray
+
+    @classmethod
+    def of_cells(cls, coding: Coding, cells: Cells, error: Mapping[str, float]) -> Population:
+        """Estimate it; `error` is in the unit of each factor."""
+        names = coding.numbers
+        scores = np.array([cells[name] for name in names]).reshape(len(names), -1)
+        known = np.isfinite(scores)
+        filled = np.where(known, scores, 0.0)
+        pairs = known.astype(float) @ known.T
+        covariance = filled @ filled.T / (pairs + PRIOR_ROWS)
+        spread = np.sqrt((filled**2).sum(axis=1) / known.sum(axis=1))
+        blurred = np.array([error.get(name, 0.0) / coding[name].spread for name in names])
+        # What is left of the spread is the factor's own; at least a tenth of its variance.
+        np.fill_diagonal(covariance, np.maximum(spread**2 - blurred**2, 0.1 * spread**2))
+        width, directions = np.linalg.eigh(covariance)
+        covariance = directions * np.maximum(width, 1e-8) @ directions.T
+        return cls(names, np.zeros(len(names)), covariance, blurred)
+
+    def given(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """
+        Tell what a row says of its uncertain cells.
+
+        Parameters
+        ----------
+        row : array, shape (factors,)
+            Standardised readings, NaN where missing.
+
+        Returns
+        -------
+        mean : array, shape (uncertain,)
+        root : array, shape (uncertain, uncertain)
+            Lower triangular; mean + root @ standard normals are draws.
+        """
+        read = np.isfinite(row)
+        uncertain = ~read | (self.error > 0.0)
+        covered = self.covariance[np.ix_(read, read)] + np.diag(self.error[read] ** 2)
+        across = self.covariance[np.ix_(uncertain, read)]
+        gain = np.linalg.solve(covered, across.T).T if read.any() else across
+        mean = self.mean[uncertain] + gain @ (row[read] - self.mean[read])
+        left = self.covariance[np.ix_(uncertain, uncertain)] - gain @ across.T
+        return mean, np.linalg.cholesky(left + 1e-10 * np.eye(len(mean)))
+
+    def rows(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+        """Give the scores, shape (rows, factors), and which cells are uncertain."""
+        scores = np.array([cells[name] for name in self.names]).reshape(len(self.names), -1).T
+        return scores, ~np.isfinite(scores) | (self.error > 0.0)
+
+    def draw(self, cells: Cells, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draw uncertain cells of new rows: shape (draws, rows) for factors that have any."""
+        scores, uncertain = self.rows(cells)
+        drawn = {}
+        for place in np.flatnonzero(uncertain.any(axis=0)):
+            drawn[self.names[place]] = np.tile(scores[:, place], (draws, 1))
+        for number in np.flatnonzero(uncertain.any(axis=1)):
+            mean, root = self.given(scores[number])
+            values = mean + rng.standard_normal((draws, len(mean))) @ root.T
+            for column, place in enumerate(np.flatnonzero(uncertain[number])):
+                drawn[self.names[place]][:, number] = values[:, column]
+        return {**cells, **drawn}
+
+    def sampled(self, cells: Cells) -> tuple[dict[str, Any], list[tuple[str, int]]]:
+        """
+        Register the uncertain cells in the current ``pm.Model`` as ``cell``, standardised.
+
+        Returns
+        -------
+        dict
+            Cells with a PyTensor vector for each factor that has uncertain ones.
+        list of (factor, row)
+            What the elements of ``cell`` are.
+        """
+        scores, uncertain = self.rows(cells)
+        rows = np.flatnonzero(uncertain.any(axis=1))
+        if not rows.size:
+            return dict(cells), []
+        most = int(uncertain.sum(axis=1).max())
+        mean, root = np.zeros((len(rows), most)), np.zeros((len(rows), most, most))
+        where: list[tuple[int, int, int, int]] = []  # place among rows, column, row, factor
+        for place, number in enumerate(rows):
+            centre, lower = self.given(scores[number])
+            count = len(centre)
+            mean[place, :count], root[place, :count, :count] = centre, lower
+            where += [
+                (place, column, int(number), int(factor))
+                for column, factor in enumerate(np.flatnonzero(uncertain[number]))
+            ]
+        at = np.array(where)
+        raw = pm.Normal("cell_raw", 0.0, 1.0, shape=len(where))
+        padded = pt.set_subtensor(pt.zeros((len(rows), most))[at[:, 0], at[:, 1]], raw)
+        values = mean + pt.sum(root * padded[:, None, :], axis=2)
+        drawn = pm.Deterministic("cell", values[at[:, 0], at[:, 1]])
+        found: dict[str, Any] = dict(cells)
+        for factor in np.unique(at[:, 3]):
+            own = np.flatnonzero(at[:, 3] == factor)
+            base = np.nan_to_num(scores[:, factor])
+            found[self.names[factor]] = pt.set_subtensor(pt.as_tensor(base)[at[own, 2]], drawn[own])
+        return found, [(self.names[factor], int(number)) for _, _, number, factor in where]
+
+    def filled(
+        self, cells: Cells, what: list[tuple[str, int]], values: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Put draws of ``cell``, shape (draws, cells), into the rows that were fitted."""
+        found = dict(cells)
+        for number, (name, row) in enumerate(what):
+            if found[name].ndim == 1:
+                found[name] = np.tile(found[name], (len(values), 1))
+            found[name][:, row] = values[:, number]
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain lists, ready for JSON."""
+        return {
+            "names": list(self.names),
+            "mean": self.mean.tolist(),
+            "covariance": self.covariance.tolist(),
+            "error": self.error.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Population:
+        """Rebuild what `to_dict` gave."""
+        size = len(content["names"])
+        return cls(
+            tuple(content["names"]),
+            np.array(content["mean"], dtype=float),
+            np.array(content["covariance"], dtype=float).reshape(size, size),
+            np.array(content["error"], dtype=float),
+        )

@@ -1,0 +1,89 @@
+"""What rows of one clone, site, scale, vessel or day have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pymc as pm
+
+from bayesbio.data.table import Table
+from bayesbio.errors import DataError
+from bayesbio.titer.coding import NOT_RECORDED
+from bayesbio.titer.terms import Cells
+
+# Scales of the half-normal priors, in standard deviations of the response.
+BETWEEN_LEVELS, BETWEEN_SLOPES = 0.5, 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class Varying:
+    """
+    Let the intercept, or the slope of a factor, differ between the levels of a group.
+
+    Parameters
+    ----------
+    group : str
+        A column: clone, site, scale, vessel, day, run.
+    slope : str, optional
+        A numeric factor whose slope differs; the intercept if None.
+
+    Examples
+    --------
+    >>> Varying("site", slope="temperature").name
+    'site_temperature'
+    """
+
+    group: str
+    slope: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Suffix of its names: ``sd_<name>`` and ``by_<name>``."""
+        return self.group if self.slope is None else f"{self.group}_{self.slope}"
+
+    def effects(self, levels: tuple[str, ...]) -> Any:
+        """Register the levels' effects, standardised, in the current ``pm.Model``."""
+        scale = BETWEEN_LEVELS if self.slope is None else BETWEEN_SLOPES
+        spread = pm.HalfNormal(f"sd_{self.name}_score", scale)
+        return spread * pm.Normal(f"by_{self.name}_raw", 0.0, 1.0, shape=len(levels)), spread
+
+    def times(self, effects: Any, cells: Cells) -> Any:
+        """Multiply by the factor where it is a slope."""
+        return effects if self.slope is None else effects * cells[self.slope]
+
+
+def levels_of(table: Table, group: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """
+    Give the levels of a group that occur, and the number of each row's level.
+
+    Raises
+    ------
+    DataError
+        If the column is unknown.
+    """
+    if group not in tuple(table):
+        raise DataError(
+            f"There is no column {group!r} to vary by; the table's columns are {', '.join(table)}."
+        )
+    given = [level_name(value) for value in table[group]]
+    levels = tuple(dict.fromkeys(given))
+    return levels, np.array([levels.index(value) for value in given], dtype=int)
+
+
+def level_name(value: Any) -> str:
+    """Name of a level: a text as it is, a number without needless digits."""
+    if value is None or value != value:
+        return NOT_RECORDED
+    return value if isinstance(value, str) else f"{float(value):g}"
+
+
+def row_levels(rows: Any, group: str, levels: Mapping[str, int]) -> tuple[np.ndarray, list[str]]:
+    """Give new rows the numbers of their levels, -1 for unseen ones, and name the unseen."""
+    if group not in rows:
+        return np.full(len(rows), -1), ["(not stated)"]
+    given = [level_name(value) for value in rows[group]]
+    places = np.array([levels.get(value, -1) for value in given], dtype=int)
+    return places, sorted({value for value in given if value not in levels})
