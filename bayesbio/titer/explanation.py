@@ -9,8 +9,8 @@ import pandas as pd
 
 from bayesbio.errors import DataError
 from bayesbio.titer.coding import as_rows
-from bayesbio.titer.design import Design
 from bayesbio.titer.posterior import TiterPosterior
+from bayesbio.titer.predictor import Design
 from bayesbio.titer.terms import Cells
 
 AVERAGE, PREDICTION = "average culture", "prediction"

@@ -15,10 +15,10 @@ from bayesbio.errors import DataError, ModelError
 from bayesbio.inference.density import LogDensity
 from bayesbio.inference.sampling import Progress, sample
 from bayesbio.titer.coding import Coding, as_table
-from bayesbio.titer.design import Design
 from bayesbio.titer.likelihood import Gaussian, Hurdle, Readings, log_likelihood
 from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.posterior import TiterPosterior, assembled
+from bayesbio.titer.predictor import Design
 from bayesbio.titer.scale import SCALES, choose_scale
 from bayesbio.titer.screening import screened_interactions
 from bayesbio.titer.shrinkage import R2D2, Horseshoe

@@ -10,7 +10,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesbio.errors import ModelError
-from bayesbio.titer.design import Design
+from bayesbio.titer.predictor import Design
 
 HEREDITY = (None, "weak", "strong")
 # Share of the terms of a kind that are expected to act.
