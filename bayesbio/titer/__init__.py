@@ -4,6 +4,7 @@ from bayesbio.titer.coding import Coding
 from bayesbio.titer.curves import interaction_surface, partial_effect
 from bayesbio.titer.explanation import explain
 from bayesbio.titer.factors import confounding, interactions, key_factors
+from bayesbio.titer.grouping import Varying
 from bayesbio.titer.likelihood import Gaussian, Hurdle, StudentT
 from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.monitoring import Monitor, monitor_from_archive
@@ -24,7 +25,6 @@ from bayesbio.titer.terms import (
     Term,
     second_order,
 )
-from bayesbio.titer.varying import Varying
 from bayesbio.titer.virtual import VirtualTiter
 
 __all__ = [

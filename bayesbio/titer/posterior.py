@@ -22,12 +22,12 @@ from bayesbio.inference.archive import write_archive
 from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.verdict import Gate, Verdict
 from bayesbio.titer.coding import as_rows
+from bayesbio.titer.grouping import Varying, level_name, row_levels
 from bayesbio.titer.likelihood import FAMILIES, Gaussian, log_likelihood
 from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.predictor import Design
 from bayesbio.titer.terms import Nominal, Ordered
 from bayesbio.titer.uncertain_cells import Population
-from bayesbio.titer.varying import Varying, level_name, row_levels
 
 if TYPE_CHECKING:
     from bayesbio.titer.regression import Problem

@@ -15,6 +15,7 @@ from bayesbio.errors import DataError, ModelError
 from bayesbio.inference.density import LogDensity
 from bayesbio.inference.sampling import Progress, sample
 from bayesbio.titer.coding import Coding, as_table
+from bayesbio.titer.grouping import Varying, levels_of
 from bayesbio.titer.likelihood import Gaussian, Hurdle, Readings, log_likelihood
 from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.posterior import TiterPosterior, assembled
@@ -24,7 +25,6 @@ from bayesbio.titer.screening import screened_interactions
 from bayesbio.titer.shrinkage import R2D2, Horseshoe
 from bayesbio.titer.terms import Linear, Nominal, Ordered, Square, Term, second_order
 from bayesbio.titer.uncertain_cells import Population
-from bayesbio.titer.varying import Varying, levels_of
 
 MOST_PAIRS = 120  # with more pairs of factors than this, interactions are screened
 KEPT_PAIRS = 30
