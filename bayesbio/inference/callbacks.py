@@ -7,6 +7,7 @@ import numpy as np
 from numba import types
 from numba.core import cgutils, imputils
 from numba.extending import intrinsic
+from numba.np import arrayobj
 
 # size, coordinates, gradient, value, unused -> code
 _DENSITY = types.int64(
@@ -43,13 +44,13 @@ def density_callback(function: Any, size: int) -> Any:
         ``code = f(size, x, gradient, value, unused)``; codes as nutpie's: 0 sound, 1 the function
         raised, 3 the gradient and 4 the value is not finite.
     """
-    call, shared = _caller(function)
+    call, held = _caller(function)
 
     def evaluate(length: Any, x: Any, gradient: Any, value: Any, unused: Any) -> int:
         if length != size:
             return -1
         try:
-            found, slopes = call((numba.carray(x, (size,)),) + shared)
+            found, slopes = call(numba.carray(x, (size,)))
             value[0] = found.item()
             sound = True
             for i in range(size):
@@ -63,7 +64,7 @@ def density_callback(function: Any, size: int) -> Any:
             return 1
         return 0
 
-    return _keeping(function, numba.cfunc(_DENSITY)(evaluate))
+    return _keeping(function, held, numba.cfunc(_DENSITY)(evaluate))
 
 
 def expansion_callback(function: Any, size: int, expanded_size: int) -> Any:
@@ -82,63 +83,83 @@ def expansion_callback(function: Any, size: int, expanded_size: int) -> Any:
     numba CFunc
         ``code = f(size, expanded_size, x, values, unused)``; 0 is sound.
     """
-    call, shared = _caller(function)
+    call, held = _caller(function)
 
     def expand(length: Any, expanded: Any, x: Any, values: Any, unused: Any) -> int:
         if length != size or expanded != expanded_size:
             return -1
         try:
-            (found,) = call((numba.carray(x, (size,)),) + shared)
+            (found,) = call(numba.carray(x, (size,)))
             for i in range(expanded_size):
                 values[i] = found[i]
         except Exception:
             return -2
         return 0
 
-    return _keeping(function, numba.cfunc(_EXPANSION)(expand))
+    return _keeping(function, held, numba.cfunc(_EXPANSION)(expand))
 
 
-def _caller(function: Any) -> tuple[Any, tuple[np.ndarray, ...]]:
+def _caller(function: Any) -> tuple[Any, dict[str, list[np.ndarray]]]:
     """
     Make a function for numba that calls PyTensor's machine code by address; and the shared data.
 
     Calling the dispatcher itself from the callback would link the whole model into the callback,
-    which numba then compiles again in every process (11 s for eight fed-batch runs).
+    which numba then compiles again in every process (11 s for eight fed-batch runs). The shared
+    data are read where they lie in memory, so that they can be changed without compiling again.
     """
     dispatcher = function.vm.jit_fn
-    shared = tuple(_read_only(variable.get_value()) for variable in function.get_shared())
+    variables = function.get_shared()
+    shared = [np.array(variable.get_value(), order="C", copy=True) for variable in variables]
     vector = types.Array(types.float64, 1, "C")
     dispatcher.get_call_template((vector, *(numba.typeof(values) for values in shared)), {})
     compiled = dispatcher.overloads[dispatcher.signatures[-1]]
     address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
     returned, taken = compiled.signature.return_type, compiled.signature.args
+    (packed,) = taken  # the point and the shared data, as one tuple
 
     @intrinsic
-    def call_address(typing_context: Any, arguments: Any) -> Any:
+    def call_address(typing_context: Any, point: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             kind = context.call_conv.get_function_type(returned, taken)
             place = context.get_constant(types.uintp, address)
             target = builder.inttoptr(place, kind.as_pointer())
-            packed = [context.cast(builder, values[0], signature.args[0], taken[0])]
+            first, *others = packed.types
+            given = [context.cast(builder, values[0], signature.args[0], first)]
+            given += [
+                _view(context, builder, kind_of, array)
+                for kind_of, array in zip(others, shared, strict=True)
+            ]
             status, found = context.call_conv.call_function(
-                builder, target, returned, taken, packed
+                builder, target, returned, taken, [context.make_tuple(builder, packed, given)]
             )
             with cgutils.if_unlikely(builder, status.is_error):
                 context.call_conv.return_status_propagate(builder, status)
             return imputils.impl_ret_new_ref(context, builder, returned, found)
 
-        return returned(arguments), generate
+        return returned(point), generate
 
-    return call_address, shared
+    held: dict[str, list[np.ndarray]] = {}
+    for variable, array in zip(variables, shared, strict=True):
+        held.setdefault(variable.name or "", []).append(array)
+    return call_address, held
 
 
-def _keeping(function: Any, callback: Any) -> Any:
-    """Let a callback own the function whose machine code it calls."""
-    callback.calls = function
+def _view(context: Any, builder: Any, kind: Any, array: np.ndarray) -> Any:
+    """Look at an array where it lies in memory; the caller keeps it alive."""
+    view = context.make_array(kind)(context, builder)
+    place = context.get_constant(types.uintp, array.ctypes.data)
+    arrayobj.populate_array(
+        view,
+        data=builder.inttoptr(place, view.data.type),
+        shape=[context.get_constant(types.intp, length) for length in array.shape],
+        strides=[context.get_constant(types.intp, stride) for stride in array.strides],
+        itemsize=context.get_constant(types.intp, array.itemsize),
+        meminfo=None,
+    )
+    return view._getvalue()
+
+
+def _keeping(function: Any, held: dict[str, list[np.ndarray]], callback: Any) -> Any:
+    """Let a callback own the function whose machine code it calls, and the data it reads."""
+    callback.calls, callback.held = function, held
     return callback
-
-
-def _read_only(values: Any) -> np.ndarray:
-    copy = np.array(values, order="C", copy=True)
-    copy.flags.writeable = False
-    return copy

@@ -3,6 +3,7 @@
 import ctypes
 import dataclasses
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,60 @@ class LogDensity:
             place, shape = self._layout[variable.name]
             named[variable.name] = expanded[place].reshape(shape)
         return named
+
+    @property
+    def data_names(self) -> tuple[str, ...]:
+        """Names of the data that the compiled density or its variables depend on."""
+        return tuple(sorted({name for each in self._callbacks for name in each.held} - {""}))
+
+    @property
+    def _callbacks(self) -> tuple[Any, Any]:
+        return self.compiled.compiled_logp_func, self.compiled.compiled_expand_func
+
+    def set_data(self, values: Mapping[str, Any]) -> None:
+        """
+        Exchange data of the model without compiling again.
+
+        Parameters
+        ----------
+        values : mapping of name to array
+            Names of `pm.Data` or of other shared variables of the model; shapes and types as they
+            were when it was compiled.
+
+        Raises
+        ------
+        CalibrationError
+            When there is no such data, or the shape differs.
+
+        Examples
+        --------
+        >>> with pm.Model() as model:
+        ...     location = pm.Normal("location", 0.0, 1.0)
+        ...     measured = pm.Data("measured", [1.0, 2.0])
+        ...     fit = pm.Potential("fit", -0.5 * ((measured - location) ** 2).sum())
+        >>> density = LogDensity(model)
+        >>> density.set_data({"measured": [3.0, 3.0]})
+        >>> _, gradient = density.value_and_gradient(np.array([2.0]))
+        >>> gradient.tolist()
+        [0.0]
+        """
+        for name, value in values.items():
+            held = [array for callback in self._callbacks for array in callback.held.get(name, ())]
+            if not held:
+                raise CalibrationError(
+                    f"{name!r} is no data of the compiled model; it has "
+                    f"{', '.join(self.data_names) or 'none'}."
+                )
+            given = np.asarray(value)
+            for array in held:
+                if array.shape != given.shape:
+                    raise CalibrationError(
+                        f"{name!r} has shape {given.shape}, but the model was compiled for "
+                        f"{array.shape}. Make a new LogDensity for it."
+                    )
+                array[...] = given
+            if name in self.model.named_vars:
+                self.model[name].set_value(np.asarray(given, dtype=held[0].dtype))
 
     def default_point(self) -> np.ndarray:
         """Coordinates of the model's own initial point, a typical value of each prior."""

@@ -1,0 +1,469 @@
+"""The PyMC model of a scale-up: one graph for every law and fold, compiled once."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+import xarray as xr
+from scipy.optimize import minimize
+
+from bayesbio.errors import CalibrationError
+from bayesbio.inference import LogDensity, sample
+from bayesbio.ode import trajectories
+from bayesbio.ode.cache import kernels
+from bayesbio.ode.events import Plan, schedule
+from bayesbio.ode.trajectory import SCHEDULE
+from bayesbio.scaleup.law_prior import LawPrior, law_prior
+from bayesbio.scaleup.laws import Law
+from bayesbio.scaleup.problem import ScaleProblem
+
+NOISE_SHARE = 0.005  # prior median of the constant error, in largest readings
+NOISE_RELATIVE = 0.02  # prior median of the proportional error
+NOISE_SPREAD = 1.0  # prior sd of the logarithm of both
+KEPT = 8  # compiled densities that are kept for the next fit
+CODES = {"": 0.0, "below": -1.0, "above": 1.0}
+TRIES = 200  # random starts that are looked at, and how many of them are climbed from
+CLIMBS = 4
+STEP = 1e-3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Assembled:
+    """
+    Everything the graph reads, for one problem, set of laws and fold.
+
+    Parameters
+    ----------
+    data : dict of str to array
+        Values of the graph's `pm.Data`.
+    priors : list of list of LawPrior
+        For each law, for each unknown.
+    learned : array of bool, (runs,)
+    """
+
+    data: dict[str, np.ndarray]
+    priors: list[list[LawPrior]]
+    learned: np.ndarray
+
+
+def assemble(
+    problem: ScaleProblem, laws: Sequence[Law], learned: np.ndarray | None = None
+) -> Assembled:
+    """
+    Put numbers on the graph: readings, which of them count, and laws as normal mixtures.
+
+    Parameters
+    ----------
+    problem : ScaleProblem
+    laws : sequence of Law
+    learned : array of bool, (runs,), optional
+        Runs that are learned from; all by default. The others' readings weigh nothing, and their
+        curves hang on nothing.
+
+    Returns
+    -------
+    Assembled
+    """
+    runs, unknowns = len(problem.decades), len(problem.names)
+    learned = np.ones(runs, bool) if learned is None else learned
+    rows = problem.rows
+    counted = np.isin(rows["run"].to_numpy(str), np.array(problem.campaign.names)[learned])
+    noise = np.empty((len(problem.quantities), 2))
+    for place, name in enumerate(problem.quantities):
+        largest = rows.loc[(rows["quantity"] == name) & counted, "value"].abs().max()
+        noise[place] = np.log([NOISE_SHARE * (largest or 1.0), NOISE_RELATIVE])
+    size = runs * unknowns + noise.size
+    start = np.zeros(size)
+    start[runs * unknowns :] = noise.ravel()
+    width = np.concatenate([np.tile(problem.spread, runs), np.full(noise.size, 0.5)])
+    data: dict[str, np.ndarray] = {
+        "readings": rows["value"].to_numpy(float, copy=True),
+        "weights": counted.astype(float),
+        "centre": problem.centre,
+        "unit_size": problem.unit_size,
+        "noise_centre": noise,
+        "middle": start,
+        "root": np.diag(width),
+        "log_weights": np.full(len(laws), -np.log(len(laws))),
+    }
+    if (rows["flag"] != "").any():
+        data["codes"] = rows["flag"].map(CODES).to_numpy(float, copy=True)
+    places = np.flatnonzero(learned)
+    priors = []
+    for number, law in enumerate(laws):
+        own = [law_prior(problem, law, unknown, learned=learned) for unknown in range(unknowns)]
+        priors.append(own)
+        components = max(len(prior.constant) for prior in own)
+        constant = np.full((unknowns, components), -1e6)
+        square = np.zeros((unknowns, components, runs, runs))
+        linear = np.zeros((unknowns, components, runs))
+        for unknown, prior in enumerate(own):
+            count = len(prior.constant)
+            pulled = np.einsum("kij,kj->ki", prior.precision, prior.mean)
+            constant[unknown, :count] = prior.constant - 0.5 * np.einsum(
+                "ki,ki->k", pulled, prior.mean
+            )
+            square[np.ix_([unknown], np.arange(count), places, places)] = prior.precision
+            linear[np.ix_([unknown], np.arange(count), places)] = pulled
+        for run in np.flatnonzero(~learned):
+            square[:, :, run, run] = 1.0
+        data[f"law_{number}_constant"] = constant
+        data[f"law_{number}_square"] = square.reshape(unknowns, components, runs * runs)
+        data[f"law_{number}_linear"] = linear
+    return Assembled(data, priors, learned)
+
+
+def build_scale_model(problem: ScaleProblem, assembled: Assembled) -> pm.Model:
+    """
+    Write the model: a curve for each run, its unknowns following a mixture of laws over scale.
+
+    Parameters
+    ----------
+    problem : ScaleProblem
+    assembled : Assembled
+
+    Returns
+    -------
+    pm.Model
+        ``coordinates`` are standardised by the posterior's own shape (data ``middle`` and
+        ``root``), so that the sampler meets a nearly standard normal distribution. Law
+        parameters are integrated out: `LawPrior` draws them afterwards, exactly.
+
+    Notes
+    -----
+    reading ~ Normal(curve(t; unknowns of the run), sqrt(constant^2 + (relative curve)^2));
+    unknowns of all runs ~ sum over laws of weight x normal mixture.
+    """
+    runs, unknowns = len(problem.decades), len(problem.names)
+    laws = len(assembled.priors)
+    with pm.Model(coords={"run": list(problem.campaign.names), "law": np.arange(laws)}) as model:
+        data = {name: pm.Data(name, value) for name, value in assembled.data.items()}
+        size = assembled.data["middle"].size
+        u = pm.Flat("coordinates", shape=size)
+        whole = data["middle"] + pt.dot(data["root"], u)
+        z = whole[: runs * unknowns].reshape((runs, unknowns))
+        values: dict[str, Any] = {}
+        for place, name in enumerate(problem.names):
+            standard = z[:, place]
+            natural = (
+                pt.exp(data["centre"][place] + standard)
+                if problem.positive[place]
+                else data["centre"][place] + data["unit_size"][place] * standard
+            )
+            values[name] = pm.Deterministic(f"{name}_by_run", natural, dims="run")
+        log_noise = whole[runs * unknowns :].reshape(assembled.data["noise_centre"].shape)
+        noise = pt.exp(log_noise)
+        pm.Potential(
+            "noise",
+            -0.5 * (((log_noise - data["noise_centre"]) / NOISE_SPREAD) ** 2).sum(),
+        )
+        course = trajectories(problem.curve, problem.campaign, values)
+        spreads = []
+        for place, name in enumerate(problem.quantities):
+            constant = pm.Deterministic(f"noise_{name}", noise[place, 0])
+            relative = pm.Deterministic(f"noise_{name}_relative", noise[place, 1])
+            spreads.append(pt.sqrt(constant**2 + (relative * course[name]) ** 2))
+        mean = pt.concatenate([course[name] for name in problem.quantities])
+        spread = pt.concatenate(spreads)
+        away = (data["readings"] - mean) / spread
+        fit = -0.5 * away**2 - pt.log(spread) - 0.5 * np.log(2.0 * np.pi)
+        if "codes" in data:
+            limit = pm.logcdf(pm.Normal.dist(0.0, 1.0), -data["codes"] * away)
+            fit = pt.switch(pt.eq(data["codes"], 0.0), fit, limit)
+        pm.Potential("readings_given_curves", (data["weights"] * fit).sum())
+        products = (z.T[:, :, None] * z.T[:, None, :]).reshape((unknowns, 1, runs * runs))
+        densities = []
+        for number in range(laws):
+            terms = (
+                data[f"law_{number}_constant"]
+                - 0.5 * (data[f"law_{number}_square"] * products).sum(axis=-1)
+                + (data[f"law_{number}_linear"] * z.T[:, None, :]).sum(axis=-1)
+            )
+            densities.append(pt.logsumexp(terms, axis=1).sum())
+        density = pm.Deterministic("law_log_density", pt.stack(densities), dims="law")
+        pm.Potential("laws", pt.logsumexp(data["log_weights"] + density))
+    return model
+
+
+_COMPILED: OrderedDict[str, LogDensity] = OrderedDict()
+
+
+def density_of(problem: ScaleProblem, assembled: Assembled) -> LogDensity:
+    """
+    Compile the model, or take one of the same shape that was compiled before, with new numbers.
+
+    Parameters
+    ----------
+    problem : ScaleProblem
+    assembled : Assembled
+
+    Returns
+    -------
+    LogDensity
+    """
+    arrays = _schedule(problem)
+    key = _shape_of(problem, assembled, arrays)
+    if key not in _COMPILED:
+        _COMPILED[key] = LogDensity(build_scale_model(problem, assembled))
+        while len(_COMPILED) > KEPT:
+            _COMPILED.popitem(last=False)
+    _COMPILED.move_to_end(key)
+    density = _COMPILED[key]
+    numbers = dict(assembled.data)
+    for part, array in zip(SCHEDULE, arrays, strict=True):
+        for name in density.data_names:
+            if name.startswith("schedule_") and name.endswith(f"_{part}"):
+                numbers[name] = array
+    density.set_data({name: numbers[name] for name in density.data_names if name in numbers})
+    return density
+
+
+def _schedule(problem: ScaleProblem) -> Any:
+    """When each run is read, fed and switched, as the kernels take it."""
+    plans = []
+    for run in problem.campaign:
+        own = problem.rows[problem.rows["run"] == run.name]
+        times = np.unique(own["time_h"].to_numpy(float, copy=True))
+        plans.append(Plan(run.name, times, run.profiles, run.events))
+    return schedule(kernels(problem.curve).trace, plans)
+
+
+def _shape_of(problem: ScaleProblem, assembled: Assembled, arrays: Any) -> str:
+    """Describe all that is fixed when the graph is compiled."""
+    places = []
+    for run in problem.campaign:
+        own = problem.rows[problem.rows["run"] == run.name]
+        times = np.unique(own["time_h"])
+        places.append(np.searchsorted(times, own["time_h"]).tolist())
+    told = {
+        "curve": kernels(problem.curve).trace.fingerprint,
+        "names": problem.names,
+        "positive": problem.positive.tolist(),
+        "quantities": problem.quantities,
+        "order": [
+            pd.factorize(problem.rows["run"])[0].tolist(),
+            problem.rows["quantity"].tolist(),
+            places,
+        ],
+        "stated": [
+            {
+                name: str(run.settings.get(name, run.settings.get(name.removeprefix("initial_"))))
+                for name in kernels(problem.curve).trace.names
+            }
+            for run in problem.campaign
+        ],
+        "data": {name: value.shape for name, value in assembled.data.items()},
+        "schedule": [(np.shape(array), str(np.asarray(array).dtype)) for array in arrays],
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def sample_scales(
+    problem: ScaleProblem,
+    assembled: Assembled,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    random_seed: int,
+    cores: int | None = None,
+) -> xr.DataTree:
+    """
+    Find the mode, standardise by it, and sample.
+
+    Parameters
+    ----------
+    problem : ScaleProblem
+    assembled : Assembled
+    draws, tune, chains, random_seed, cores
+        As for `bayesbio.inference.sample`.
+
+    Returns
+    -------
+    DataTree
+        As from `bayesbio.inference.sample`, and in ``posterior`` also coordinates. Attribute
+        ``log_evidence`` of the posterior: log marginal likelihood under equal law weights.
+
+    Raises
+    ------
+    CalibrationError
+        If the curves cannot be computed at any start.
+    """
+    density = density_of(problem, assembled)
+    middle, root, height = settle(density, assembled, problem, random_seed)
+    density.set_data({"middle": middle, "root": root})
+    rng = np.random.default_rng(random_seed)
+    points = np.empty((chains, density.size))
+    for chain in range(chains):
+        direction = rng.standard_normal(density.size)
+        for shrink in 0.5 ** np.arange(12.0):
+            points[chain] = shrink * direction
+            if density.value_and_gradient(points[chain])[0] > height - 3.0 * density.size:
+                break
+        else:
+            points[chain] = 0.0
+    tree = sample(
+        density,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        random_seed=random_seed,
+        start=points,
+        cores=cores,
+    )
+    u = tree["posterior"]["coordinates"].to_numpy().reshape(-1, density.size)
+    _, scale = np.linalg.slogdet(root)
+    evidence = bridge(density, u, random_seed=random_seed) + scale
+    tree["posterior"].attrs["log_evidence"] = float(evidence)
+    return tree
+
+
+def settle(
+    density: LogDensity, assembled: Assembled, problem: ScaleProblem, random_seed: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """
+    Climb to the mode, and take the posterior's shape there.
+
+    Parameters
+    ----------
+    density : LogDensity
+        With the data of `assembled`, before standardising.
+    assembled : Assembled
+    problem : ScaleProblem
+    random_seed : int
+
+    Returns
+    -------
+    middle (size,), root (size, size)
+        Of the coordinates that make the posterior nearly standard normal.
+    height : float
+        Log density at the mode.
+
+    Raises
+    ------
+    CalibrationError
+        If no start has a finite density.
+    """
+    middle, root = assembled.data["middle"], assembled.data["root"]
+    rng = np.random.default_rng(random_seed)
+    runs, unknowns = len(problem.decades), len(problem.names)
+    starts = np.zeros((TRIES, density.size))
+    # Curves that are alike at all scales, and differ from try to try.
+    shared = rng.standard_normal((TRIES - 1, 1, unknowns))
+    starts[1:, : runs * unknowns] = np.broadcast_to(shared, (TRIES - 1, runs, unknowns)).reshape(
+        TRIES - 1, -1
+    )
+    # Noise is wide to begin with: the climb then sees the whole curve.
+    starts[:, runs * unknowns :] = 4.0
+    heights = np.array([density.value_and_gradient(start)[0] for start in starts])
+    if not np.isfinite(heights).any():
+        raise CalibrationError(
+            f"{type(problem.curve).__name__} cannot be computed at any of {TRIES} draws from the "
+            "priors. Narrow the priors that reach where it fails, with priors={...}."
+        )
+    best = None
+    for place in np.argsort(-heights)[:CLIMBS]:
+        if np.isfinite(heights[place]):
+            found = _climb(density, starts[place])
+            if best is None or found[1] > best[1]:
+                best = found
+    assert best is not None
+    point, height = best
+    for _ in range(3):
+        middle = middle + root @ point
+        density.set_data({"middle": middle, "root": root})
+        root = root @ _half_inverse(density)
+        density.set_data({"middle": middle, "root": root})
+        point, height = _climb(density, np.zeros(density.size))
+        if np.max(np.abs(point)) < 0.05:
+            break
+    return middle + root @ point, root, height
+
+
+def _climb(density: LogDensity, start: np.ndarray) -> tuple[np.ndarray, float]:
+    """Climb from a start; the best point seen."""
+    best = [start, density.value_and_gradient(start)[0]]
+
+    def downhill(point: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = density.value_and_gradient(point)
+        if not np.isfinite(value):
+            return 1e10, np.zeros(point.size)
+        if value > best[1]:
+            best[:] = point.copy(), value
+        return -value, -gradient
+
+    minimize(downhill, start, jac=True, method="BFGS", options={"maxiter": 200, "gtol": 1e-3})
+    return best[0], best[1]
+
+
+def _half_inverse(density: LogDensity) -> np.ndarray:
+    """Root of the inverse negative Hessian at the origin, no direction wider than ten."""
+    size = density.size
+    hessian = np.empty((size, size))
+    for place in range(size):
+        step = np.zeros(size)
+        step[place] = STEP
+        above = density.value_and_gradient(step)[1]
+        below = density.value_and_gradient(-step)[1]
+        hessian[place] = (below - above) / (2.0 * STEP)
+    hessian = np.where(np.isfinite(hessian), hessian, 0.0)
+    curvature, axes = np.linalg.eigh((hessian + hessian.T) / 2.0)
+    return axes / np.sqrt(np.maximum(curvature, 0.01))
+
+
+def bridge(density: LogDensity, draws: np.ndarray, *, random_seed: int) -> float:
+    """
+    Log marginal likelihood by bridge sampling from a fitted normal distribution.
+
+    Parameters
+    ----------
+    density : LogDensity
+    draws : array, (draws, size)
+        From the posterior, in unconstrained coordinates.
+    random_seed : int
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    Meng and Wong (1996), Statistica Sinica 6, 831-860; Gronau et al. (2017),
+    doi:10.1016/j.jmp.2017.09.005. The first half of the draws fits the normal, the second is used.
+    """
+    rng = np.random.default_rng(random_seed)
+    order = rng.permutation(len(draws))
+    fitting, used = draws[order[: len(draws) // 2]], draws[order[len(draws) // 2 :]]
+    used = used[:1000]
+    mean, covariance = fitting.mean(axis=0), np.cov(fitting.T) + 1e-9 * np.eye(draws.shape[1])
+    factor = np.linalg.cholesky(covariance)
+    proposed = mean + rng.standard_normal((len(used), draws.shape[1])) @ factor.T
+
+    def ratio(points: np.ndarray) -> np.ndarray:
+        """Log density over log of the normal's density."""
+        white = np.linalg.solve(factor, (points - mean).T)
+        normal = -0.5 * (white**2).sum(axis=0) - np.log(np.diag(factor)).sum()
+        normal -= 0.5 * points.shape[1] * np.log(2.0 * np.pi)
+        return np.array([density.value_and_gradient(point)[0] for point in points]) - normal
+
+    from_posterior, from_normal = ratio(used), ratio(proposed)
+    shift = float(np.median(from_posterior))
+    evidence = 1.0
+    above, below = np.exp(from_normal - shift), np.exp(from_posterior - shift)
+    for _ in range(100):
+        upper = np.mean(above / (0.5 * above + 0.5 * evidence))
+        lower = np.mean(1.0 / (0.5 * below + 0.5 * evidence))
+        updated = float(upper / lower)
+        if abs(updated - evidence) < 1e-8 * evidence:
+            break
+        evidence = updated
+    return float(np.log(evidence) + shift)
