@@ -66,7 +66,7 @@ class LawPrior:
     new_variance: np.ndarray
 
     def log_terms(self, z: np.ndarray) -> np.ndarray:
-        """Log of weight times density of each component, (draws, components), for z (draws, runs)."""
+        """Log of weight times density, (draws, components), for z (draws, runs)."""
         away = z[:, None, :] - self.mean
         return self.constant - 0.5 * np.einsum("ski,kij,skj->sk", away, self.precision, away)
 

@@ -14,10 +14,10 @@ from bayesbio.mechanistic.parts import find_part
 
 SLOPE = 0.3  # prior sd of a slope, in logarithms per decade: a factor of 2 over two decades
 DEVIATION = 0.05  # half-normal scale of what a scale deviates from its law, in logarithms
-DEVIATIONS = 8  # equally probable values that stand for the half-normal of a deviation
-BENDS = 6  # the same for how fast a slope wanders, or the amplitude of a smooth bend
-PLACES = 7  # where a law may break or level off
-SLOPES = 61  # slopes of the logarithmic law
+DEVIATIONS = 6  # equally probable values that stand for the half-normal of a deviation
+BENDS = 5  # the same for how fast a slope wanders, or the amplitude of a smooth bend
+PLACES = 5  # where a law may break or level off
+SLOPES = 31  # slopes of the logarithmic law
 LOWEST = 0.05  # share of its middle value that a parameter linear in log V cannot fall under
 
 
@@ -62,7 +62,7 @@ class Law(Protocol):
         self, decades: np.ndarray, *, centre: float, low: float, high: float
     ) -> Structure:
         """
-        The law at some places.
+        Write the law at some places.
 
         Parameters
         ----------

@@ -297,7 +297,7 @@ def _courses(
     count: int,
     rng: np.random.Generator,
 ) -> tuple[dict[str, dict[str, np.ndarray]], xr.Dataset]:
-    """Courses of the new run under one law: expected, with the law's draw, with run effect, noisy."""
+    """Courses of the new run under one law: expected, drawn, with run effect, with noise."""
     problem = member.problem
     chance = member.law_chances[:, number]
     picked = _systematic(chance, count, rng)

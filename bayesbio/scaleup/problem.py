@@ -16,12 +16,12 @@ from bayesbio.mechanistic import GrowthCurve
 from bayesbio.mechanistic.process_model import Parameter
 from bayesbio.ode.cache import kernels
 from bayesbio.ode.simulation import stated
-from bayesbio.scaleup.descriptors import UNITS as DESCRIPTORS
 from bayesbio.scaleup.descriptors import (
     OXYGEN_TRANSFER,
     collinearity,
     engineering_descriptors,
 )
+from bayesbio.scaleup.descriptors import UNITS as DESCRIPTORS
 
 VOLUME_NAMES = ("volume", "initial_volume", "nominal_volume", "scale")
 FEWEST_READINGS = 3  # of a scale
