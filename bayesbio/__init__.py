@@ -39,6 +39,7 @@ REBUILDERS = {
     "network": ("bayesbio.network", "network_from_archive"),
     "monitor": ("bayesbio.titer", "monitor_from_archive"),
     "titer": ("bayesbio.titer", "titer_from_archive"),
+    "scale": ("bayesbio.scaleup", "scale_from_archive"),
 }
 
 __all__ = ["__version__", "load", *ROOMS]

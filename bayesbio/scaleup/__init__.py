@@ -13,17 +13,55 @@ from bayesbio.scaleup.descriptors import (
     superficial_gas_velocity,
     tip_speed,
 )
+from bayesbio.scaleup.laws import (
+    LAWS,
+    ConstantLaw,
+    GaussianProcessLaw,
+    LogarithmicLaw,
+    PiecewiseLaw,
+    PowerLaw,
+    RandomWalkLaw,
+    SaturatingLaw,
+)
+from bayesbio.scaleup.prediction import predict_scale, prior_sensitivity
+from bayesbio.scaleup.reading import read_scales
+from bayesbio.scaleup.scale_fit import ScaleFit, scale_from_archive
+from bayesbio.scaleup.scale_model import DEFAULT_LAWS, ScaleModel
+from bayesbio.scaleup.validation import SCALE_BASELINES, ScaleValidation, leave_one_scale_out
+from bayesbio.scaleup.virtual import TRUTHS, VirtualScales, simulated_coverage, virtual_scales
 
 __all__ = [
+    "DEFAULT_LAWS",
+    "LAWS",
+    "SCALE_BASELINES",
+    "TRUTHS",
+    "ConstantLaw",
+    "GaussianProcessLaw",
+    "LogarithmicLaw",
+    "PiecewiseLaw",
+    "PowerLaw",
+    "RandomWalkLaw",
+    "SaturatingLaw",
+    "ScaleFit",
+    "ScaleModel",
+    "ScaleValidation",
+    "VirtualScales",
     "aeration_number",
     "collinearity",
     "engineering_descriptors",
     "froude_number",
+    "leave_one_scale_out",
     "mixing_time",
     "oxygen_transfer_coefficient",
     "oxygen_transfer_draws",
     "power_per_volume",
+    "predict_scale",
+    "prior_sensitivity",
+    "read_scales",
     "reynolds_number",
+    "scale_from_archive",
+    "simulated_coverage",
     "superficial_gas_velocity",
     "tip_speed",
+    "virtual_scales",
 ]

@@ -144,18 +144,19 @@ def settle(
 
 def _climb(density: LogDensity, start: np.ndarray) -> tuple[np.ndarray, float]:
     """Climb from a start; the best point seen."""
-    best = [start, density.value_and_gradient(start)[0]]
+    best, highest = start, density.value_and_gradient(start)[0]
 
     def downhill(point: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal best, highest
         value, gradient = density.value_and_gradient(point)
         if not np.isfinite(value):
             return 1e10, np.zeros(point.size)
-        if value > best[1]:
-            best[:] = point.copy(), value
+        if value > highest:
+            best, highest = point.copy(), value
         return -value, -gradient
 
     minimize(downhill, start, jac=True, method="BFGS", options={"maxiter": 200, "gtol": 1e-3})
-    return best[0], best[1]
+    return best, highest
 
 
 def _half_inverse(density: LogDensity) -> np.ndarray:

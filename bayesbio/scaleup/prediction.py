@@ -29,8 +29,7 @@ def predict_scale(
     *,
     times: Any = None,
     descriptors: Mapping[str, float] | None = None,
-    like: str | None = None,
-    settings: Mapping[str, Any] | None = None,
+    run: str | Run | None = None,
     noise: bool = True,
     law: str | None = None,
     random_seed: int = 0,
@@ -47,11 +46,9 @@ def predict_scale(
     descriptors : mapping of name to float, optional
         Covariates of the new run, or the geometry and operation they follow from: needed where
         the model has covariates.
-    like : str, optional
-        Run whose settings, profiles and events the new run takes; by default one of the nearest
+    run : name or Run, optional
+        Whose settings, profiles and events the new run takes; by default a run of the nearest
         scale.
-    settings : mapping, optional
-        In place of those.
     noise : bool
         Whether readings scatter.
     law : str, optional
@@ -97,10 +94,10 @@ def predict_scale(
             each for each in fit.members if curve_name(each.problem.curve) == line["curve"]
         )
         number = fit.law_names.index(str(line["law"]))
-        run = _new_run(member.problem, volume, like, settings)
+        planned = _new_run(member.problem, volume, run)
         place = Place(float(np.log10(volume)), _features(fit, member.problem, descriptors))
         found, template = _courses(
-            member, fit.model.laws[number], number, place, run, times, count, rng
+            member, fit.model.laws[number], number, place, planned, times, count, rng
         )
         courses.append(found)
         portions.append(float(line["weight"]))
@@ -207,7 +204,8 @@ def prior_sensitivity(
             if laws != tuple(fit.model.laws):
                 model: ScaleModel = dataclasses.replace(fit.model, law=laws)
                 cases.append((prior, factor, dataclasses.replace(fit, model=model)))
-    rows, own = [], {}
+    rows: list[dict[str, Any]] = []
+    own: dict[Any, float] = {}
     for prior, factor, case in cases:
         predicted = predict_scale(case, volume, **options)
         for quantity in predicted.data_vars:
@@ -248,14 +246,18 @@ def _shares(weights: np.ndarray, total: int) -> np.ndarray:
     return counts
 
 
-def _new_run(
-    problem: ScaleProblem, volume: float, like: str | None, settings: Mapping[str, Any] | None
-) -> Run:
-    """Make a run that is done as one of the campaign was, at another volume."""
-    nearest = int(np.argmin(np.abs(problem.decades - np.log10(volume))))
-    model = problem.campaign[like if like is not None else problem.campaign.names[nearest]]
-    told = {**model.settings, **(settings or {})}
-    return Run(f"{volume:g} L", settings=told, events=model.events, profiles=model.profiles)
+def _new_run(problem: ScaleProblem, volume: float, run: str | Run | None) -> Run:
+    """Make a run that is done as another one was, at another volume."""
+    if run is None:
+        run = problem.campaign.names[int(np.argmin(np.abs(problem.decades - np.log10(volume))))]
+    done = run if isinstance(run, Run) else problem.campaign[run]
+    # Unknown initial states are predicted; the rest is done as it was.
+    told = {
+        name: value
+        for name, value in done.settings.items()
+        if name not in problem.names and f"initial_{name}" not in problem.names
+    }
+    return Run(f"{volume:g} L", settings=told, events=done.events, profiles=done.profiles)
 
 
 def _features(
@@ -308,8 +310,8 @@ def _courses(
     for unknown in range(len(problem.names)):
         prior = law_prior(problem, law, unknown, learned=everyone, places=[place])
         found = project(prior, member.z[picked, :, unknown], known_scale=known, rng=rng)
-        for stage, values in enumerate((found.expected, found.drawn, found.varied)):
-            stages[stage, :, unknown] = values[:, 0]
+        for stage, projected in enumerate((found.expected, found.drawn, found.varied)):
+            stages[stage, :, unknown] = projected[:, 0]
     natural = problem.natural(stages)
     if times is None:
         times = np.unique(problem.rows["time_h"])

@@ -357,11 +357,11 @@ def _check_scales(
             "scales, and three to see a bend. Add runs at another volume, or fit the runs with "
             "bayesbio.calibrate.fit."
         )
-    labels = [_label(run) for run in campaign]
-    if None not in labels and len(set(labels)) > 1:
+    labels = [label for label in map(_label, campaign) if label is not None]
+    if len(labels) == len(names):
         order = np.argsort(labels, kind="stable")
-        steps = np.diff(volumes[order])
-        if (steps < 0).any() and (np.diff(np.array(labels, float)[order])[steps < 0] > 0).any():
+        steps, rises = np.diff(volumes[order]), np.diff(np.array(labels)[order])
+        if ((steps < 0.0) & (rises > 0.0)).any():
             listed = ", ".join(f"{volumes[place]:g}" for place in order)
             raise DataError(
                 f"The volumes do not rise with the number of the scale: {listed} L. Probably "

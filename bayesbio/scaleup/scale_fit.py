@@ -121,7 +121,9 @@ class ScaleFit:
         found.update(json.dumps(self.model.to_dict(), sort_keys=True).encode())
         for member in self.members:
             found.update(kernels(member.problem.curve).trace.fingerprint.encode())
-            for name, values in sorted(member.draws.data_vars.items(), key=lambda pair: pair[0]):
+            for name, values in sorted(
+                member.draws.data_vars.items(), key=lambda pair: str(pair[0])
+            ):
                 found.update(str(name).encode())
                 found.update(np.ascontiguousarray(values.to_numpy()).tobytes())
         return found.hexdigest()
@@ -424,7 +426,10 @@ def scale_from_archive(tree: xr.DataTree, content: Mapping[str, Any], model: Any
         zip(scale_model.problems(campaign), content["members"], strict=True)
     ):
         own_problem = dataclasses.replace(
-            problem, **{part: np.array(stored[part]) for part in ("centre", "spread", "unit_size")}
+            problem,
+            centre=np.array(stored["centre"]),
+            spread=np.array(stored["spread"]),
+            unit_size=np.array(stored["unit_size"]),
         )
         branch = tree[f"member_{number}"]
         groups = {name: node.to_dataset() for name, node in branch.children.items()}
@@ -452,8 +457,8 @@ def curve_name(curve: Any) -> str:
     >>> curve_name(GrowthCurve("gompertz"))
     'gompertz'
     """
-    form = getattr(curve, "form", None)
-    return str(form.name) if hasattr(form, "name") else type(curve).__name__
+    name = getattr(getattr(curve, "form", None), "name", None)
+    return type(curve).__name__ if name is None else str(name)
 
 
 def unit_of(problem: ScaleProblem, name: str) -> str:
