@@ -156,8 +156,8 @@ def build_scale_model(problem: ScaleProblem, assembled: Assembled) -> pm.Model:
             values[name] = pm.Deterministic(f"{name}_by_run", natural, dims="run")
         log_noise = whole[runs * unknowns :].reshape(assembled.data["noise_centre"].shape)
         noise = pt.exp(log_noise)
-        from_prior: Any = (log_noise - data["noise_centre"]) / NOISE_SPREAD
-        pm.Potential("noise", -0.5 * (from_prior**2).sum())
+        off = (log_noise - data["noise_centre"]) / NOISE_SPREAD
+        pm.Potential("noise", pt.sum(-0.5 * off**2))  # type: ignore[operator]
         course = trajectories(problem.curve, problem.campaign, values)
         spreads = []
         for place, name in enumerate(problem.quantities):
