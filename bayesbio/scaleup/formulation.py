@@ -15,10 +15,9 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesbio.inference import LogDensity
-from bayesbio.ode import trajectories
 from bayesbio.ode.cache import kernels
 from bayesbio.ode.events import Plan, schedule
-from bayesbio.ode.trajectory import SCHEDULE
+from bayesbio.ode.trajectory import SCHEDULE, trajectories
 from bayesbio.scaleup.law_prior import LawPrior, law_prior
 from bayesbio.scaleup.laws import Law
 from bayesbio.scaleup.problem import ScaleProblem
@@ -157,7 +156,7 @@ def build_scale_model(problem: ScaleProblem, assembled: Assembled) -> pm.Model:
         log_noise = whole[runs * unknowns :].reshape(assembled.data["noise_centre"].shape)
         noise = pt.exp(log_noise)
         off = (log_noise - data["noise_centre"]) / NOISE_SPREAD
-        pm.Potential("noise", pt.sum(-0.5 * off**2))  # type: ignore[operator]
+        pm.Potential("noise", pt.sum(-0.5 * off**2))
         course = trajectories(problem.curve, problem.campaign, values)
         spreads = []
         for place, name in enumerate(problem.quantities):
