@@ -40,6 +40,9 @@ REBUILDERS = {
     "monitor": ("bayesbio.titer", "monitor_from_archive"),
     "titer": ("bayesbio.titer", "titer_from_archive"),
     "scale": ("bayesbio.scaleup", "scale_from_archive"),
+    "gaussian_process": ("bayesbio.surrogate.gaussian_process", "gaussian_process_from_archive"),
+    "multi_fidelity": ("bayesbio.scaleup.fidelity", "multi_fidelity_from_archive"),
+    "equivalence": ("bayesbio.scaleup.scale_down", "equivalence_from_archive"),
 }
 
 __all__ = ["__version__", "load", *ROOMS]

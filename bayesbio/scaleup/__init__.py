@@ -13,6 +13,7 @@ from bayesbio.scaleup.descriptors import (
     superficial_gas_velocity,
     tip_speed,
 )
+from bayesbio.scaleup.fidelity import Fidelity, MultiFidelity, MultiFidelityPosterior
 from bayesbio.scaleup.laws import (
     LAWS,
     ConstantLaw,
@@ -25,6 +26,7 @@ from bayesbio.scaleup.laws import (
 )
 from bayesbio.scaleup.prediction import predict_scale, prior_sensitivity
 from bayesbio.scaleup.reading import read_scales
+from bayesbio.scaleup.scale_down import Equivalence, equivalence
 from bayesbio.scaleup.scale_fit import ScaleFit, scale_from_archive
 from bayesbio.scaleup.scale_model import DEFAULT_LAWS, ScaleModel
 from bayesbio.scaleup.validation import SCALE_BASELINES, ScaleValidation, leave_one_scale_out
@@ -36,8 +38,12 @@ __all__ = [
     "SCALE_BASELINES",
     "TRUTHS",
     "ConstantLaw",
+    "Equivalence",
+    "Fidelity",
     "GaussianProcessLaw",
     "LogarithmicLaw",
+    "MultiFidelity",
+    "MultiFidelityPosterior",
     "PiecewiseLaw",
     "PowerLaw",
     "RandomWalkLaw",
@@ -49,6 +55,7 @@ __all__ = [
     "aeration_number",
     "collinearity",
     "engineering_descriptors",
+    "equivalence",
     "froude_number",
     "leave_one_scale_out",
     "mixing_time",

@@ -12,8 +12,13 @@ from bayesbio.surrogate.baselines import (
     Ridge,
     baseline_scores,
 )
+from bayesbio.surrogate.emulation import emulate
 from bayesbio.surrogate.fault_baselines import FAULT_BASELINES, FaultBaseline, FaultScore
 from bayesbio.surrogate.features import RunFeatures
+from bayesbio.surrogate.gaussian_process import (
+    GaussianProcessPosterior,
+    GaussianProcessRegression,
+)
 from bayesbio.surrogate.polynomial_chaos import PolynomialChaos
 from bayesbio.surrogate.sensitivity import global_sensitivity
 from bayesbio.surrogate.tabular import (
@@ -27,8 +32,8 @@ from bayesbio.surrogate.tabular import (
 
 __all__ = [
     "BASELINES",
-    "TABULAR_BASELINES",
     "FAULT_BASELINES",
+    "TABULAR_BASELINES",
     "Alignment",
     "Baseline",
     "FaultBaseline",
@@ -36,6 +41,8 @@ __all__ = [
     "FittedBaseline",
     "FittedTabular",
     "GaussianProcess",
+    "GaussianProcessPosterior",
+    "GaussianProcessRegression",
     "MeanTrajectory",
     "PartialLeastSquares",
     "PolynomialChaos",
@@ -45,6 +52,7 @@ __all__ = [
     "TabularBaseline",
     "TabularFeatures",
     "baseline_scores",
+    "emulate",
     "global_sensitivity",
     "table_scores",
     "tabular_forecast",
