@@ -94,12 +94,14 @@ def fit_network(
         data_hash=hash_of(table),
         noticed=noticed_of(network, data),
     )
+    beliefs = believed(network, data)
     if group is not None or robust:
         from bayesbio.network.sampled import sample_network
 
         fitted = sample_network(
             network,
             data,
+            beliefs,
             group=None if group is None else levels_of(table, group),
             robust=robust,
             draws=draws,
@@ -110,7 +112,6 @@ def fit_network(
         return with_distributions(
             NetworkPosterior(network, method="sampled", **shared, **fitted), rng
         )
-    beliefs = believed(network, data)
     count = draws * chains
     if not data.complete:
         parameters = augment(network, data, beliefs, draws=draws, tune=tune, chains=chains, rng=rng)

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
-# Numbers held in memory at once.
-_BLOCK = 4_000_000
+# Numbers in one array at once: as many as a processor keeps near.
+_BLOCK = 20_000
 
 
 def box_probability(
@@ -87,20 +87,20 @@ def _separated(
             centre = centre + white[j] * factor[:, k, j, None, None]
         scale = factor[:, k, k, None, None]
         low, high = (lower[k] - centre) / scale, (upper[k] - centre) / scale
-        # From the nearer tail, so that small probabilities keep their digits.
-        sign: np.ndarray | float
-        first: np.ndarray | float
+        first: np.ndarray | float = 0.0
+        sign = 1.0
         if np.isinf(upper[k]):
-            first, share, sign = 0.0, ndtr(-low), -1.0
+            share, sign = ndtr(-low), -1.0
         elif np.isinf(lower[k]):
-            first, share, sign = 0.0, ndtr(high), 1.0
+            share = ndtr(high)
         else:
-            sign = np.where(low > 0.0, -1.0, 1.0)
-            near, far = np.where(low > 0.0, -high, low), np.where(low > 0.0, -low, high)
-            first = ndtr(near)
-            share = ndtr(far) - first
+            first = ndtr(low)
+            share = ndtr(high) - first
         chance = chance * share
         if k < width - 1:
-            inside = first + unit[:, None, :, k] * share
-            white[k] = sign * ndtri(np.clip(inside, 1e-300, 1.0 - 1e-16))
+            inside = unit[:, None, :, k] * share
+            inside += first
+            np.clip(inside, 1e-300, 1.0 - 1e-16, out=inside)
+            ndtri(inside, out=white[k])
+            white[k] *= sign
     return np.broadcast_to(chance, (draws, cases, points))

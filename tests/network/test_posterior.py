@@ -19,6 +19,9 @@ from bayesbio.network import (
     log_likelihood,
 )
 from bayesbio.network.conjugate import NormalInverseGamma, log_evidence
+from bayesbio.network.fitting import believed
+from bayesbio.network.sampled import sample_network
+from bayesbio.network.standardising import standardise
 
 PAIR = ProcessNetwork(["feed", "titer"], [("feed", "titer")])
 RNG = np.random.default_rng(7)
@@ -246,11 +249,38 @@ def test_sites_and_odd_readings_are_sampled_in_one_model():
     feed = rng.normal(size=60)
     titer = 0.8 * feed + rng.normal(0, 0.8, 6)[site] + rng.normal(0, 0.2, 60)
     titer[3] += 6.0
-    rows = pd.DataFrame({"site": [f"S{k}" for k in site], "feed": feed, "titer": titer})
-    fitted = PAIR.fit(rows, group="site", robust=True, draws=300, tune=300, chains=2, random_seed=2)
+    feed[[5, 20]] = np.nan
+    low = titer < np.quantile(titer, 0.1)
+    rows = pd.DataFrame({"site": site.astype(str), "feed": feed, "titer": titer})
+    rows["titer"] = rows["titer"].clip(lower=titer[~low].min())
+    columns = [
+        TableColumn("site", "group", levels=tuple("012345")),
+        *(TableColumn(name, "response") for name in ("feed", "titer")),
+    ]
+    table = Table(rows, columns, pd.DataFrame({"titer": np.where(low, "below", "")}))
+    fitted = PAIR.fit(
+        table, group="site", robust=True, draws=300, tune=300, chains=2, random_seed=2
+    )
     row = fitted.effects().iloc[0]
     assert abs(row["mean"] - 0.8) < 0.15
     assert fitted.check()["divergences"].passed
     place = fitted.place("titer")
     between = fitted.sampled["posterior"]["group_sd"].to_numpy()[..., place] * fitted.spread[place]
     assert 0.3 < np.median(between) < 2.0
+
+
+@pytest.mark.slow
+def test_the_sampler_and_the_closed_form_agree_with_a_prior_and_with_gaps():
+    prior = NodePrior(("feed",), np.array([1.5, 0.3]), np.array([[1, 5], [5, 26.0]]), 0.05, 4.0)
+    network = PAIR.replace(priors={"titer": prior})
+    for rows in (ROWS, ROWS.assign(titer=ROWS["titer"].mask(np.arange(30) < 6))):
+        data = standardise(network, rows)
+        told = sample_network(
+            network, data, believed(network, data), group=None, robust=False, draws=1500, tune=500,
+            chains=4, random_seed=3,
+        )  # fmt: skip
+        exact = network.fit(rows, draws=2000, random_seed=4)
+        for name in ("intercept", "effect", "variance"):
+            first, second = told[name], getattr(exact, name)
+            assert_allclose(first.mean(0), second.mean(0), atol=0.06 * second.std(0).max())
+            assert_allclose(first.std(0), second.std(0), rtol=0.08)
