@@ -16,6 +16,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
 from bayesbio.errors import CalibrationError
+from bayesbio.inference.checkpoint import Checkpoint
 from bayesbio.inference.density import LogDensity
 from bayesbio.inference.starting import Mode, dispersed_starts, find_mode, name_culprits
 
@@ -66,6 +67,8 @@ def sample(
     target_accept: float = 0.9,
     on_divergence: float | None = 0.99,
     adaptation: str = "low_rank",
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
     progress: Callable[[Progress], None] | bool | None = None,
 ) -> xr.DataTree:
     """
@@ -102,6 +105,11 @@ def sample(
         Metric. Low-rank suits the few correlated unknowns of a mechanism. With hundreds of unknowns
         that are nearly independent (a sparse regression of 186: 14 instead of 374 microseconds a
         step, as many effective draws) diagonal is the one to take.
+    checkpoint : path, optional
+        Folder in which draws are written as they come, so that a killed process loses little.
+    resume : bool
+        Go on with what the checkpoint holds: chains that had finished are kept, an unfinished one
+        starts again, tuning included, from the last point it had reached.
     progress : callable or bool, optional
         True shows a bar; a callable receives a `Progress`. Silent by default.
 
@@ -112,12 +120,16 @@ def sample(
         draw, ...). `sample_stats`: what the sampler reports for each draw; `diverging` marks every
         divergence and `non_finite` those caused by a density that is not a number (a failed
         solution) rather than by the shape of the posterior. Attributes of `posterior`: seed,
-        settings (`target_accept` as used last), `attempts`, versions, time.
+        settings (`target_accept` as used last), `attempts`, versions, time. Interrupted by
+        Ctrl-C, it holds what was drawn so far and the attribute `partial` is true.
 
     Raises
     ------
     CalibrationError
-        When no finite start exists, or a chain cannot run.
+        When no finite start exists, a chain cannot run, or the checkpoint belongs to another
+        model.
+    KeyboardInterrupt
+        When interrupted before any chain has finished tuning.
 
     Notes
     -----
@@ -146,10 +158,16 @@ def sample(
             points = dispersed_starts(density, start, chains=chains, random_seed=random_seed)
         else:
             points = _checked(density, start, chains)
+        saved = None
+        if checkpoint is not None:
+            settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
+            settings |= {"random_seed": random_seed, "target_accept": target_accept}
+            settings |= {"adaptation": adaptation}
+            saved = Checkpoint(checkpoint, density, settings, resume=resume)
         began = time.perf_counter()
         finer = [] if on_divergence is None else [on_divergence]
         for attempt, acceptance in enumerate([target_accept, *finer]):
-            branches = _run(
+            branches, partial = _run(
                 density,
                 points,
                 seeds,
@@ -158,12 +176,13 @@ def sample(
                 cores=min(chains, cores or os.cpu_count() or 1),
                 target_accept=acceptance,
                 adaptation=adaptation,
-                stage=_STAGES[attempt],
+                attempt=attempt,
+                saved=saved,
                 tell=tell,
             )
             tree = _merge(density.model, branches)
             stats = tree["sample_stats"]
-            if not bool((stats["diverging"] & ~stats["non_finite"]).any()):
+            if partial or not bool((stats["diverging"] & ~stats["non_finite"]).any()):
                 break
         elapsed = time.perf_counter() - began
     attributes = {
@@ -171,6 +190,7 @@ def sample(
         "tuning_steps": tune,
         "target_accept": acceptance,
         "attempts": attempt + 1,
+        "partial": partial,
         "adaptation": adaptation,
         "sampling_time": elapsed,
         "inference_library": "nutpie",
@@ -192,15 +212,23 @@ def _run(
     cores: int,
     target_accept: float,
     adaptation: str,
-    stage: str,
+    attempt: int,
+    saved: Checkpoint | None,
     tell: Callable[[Progress], None],
-) -> list[xr.DataTree]:
-    """Run one sampler per chain, `cores` at a time."""
+) -> tuple[list[xr.DataTree], bool]:
+    """Run one sampler per chain, `cores` at a time; interrupted, give what there is."""
+    done: dict[int, xr.DataTree] = {}
     waiting = list(range(len(points)))
     running: dict[int, Any] = {}
-    done: dict[int, xr.DataTree] = {}
     seen: dict[int, tuple[int, int]] = {}  # chain -> draws finished, divergences
     total = len(points) * (draws + tune)
+    if saved is not None:
+        for chain in list(waiting):
+            branch = saved.finished(attempt, chain)
+            if branch is not None:
+                done[chain] = branch
+                waiting.remove(chain)
+                seen[chain] = (draws + tune, int(branch["sample_stats/diverging"].sum()))
     began = told = time.perf_counter()
 
     def watch(chain: int) -> Callable[[list[Any]], None]:
@@ -213,30 +241,37 @@ def _run(
         while waiting or running:
             while waiting and len(running) < cores:
                 chain = waiting.pop(0)
-                running[chain] = nutpie.sample(
-                    density.starting_from(points[chain]),
+                running[chain] = _started(
+                    density,
+                    points[chain],
+                    seeds[chain],
+                    chain=chain,
+                    attempt=attempt,
+                    saved=saved,
                     draws=draws,
                     tune=tune,
-                    chains=1,
-                    cores=1,
-                    seed=int(seeds[chain].generate_state(1, np.uint64)[0]),
                     adaptation=adaptation,
                     target_accept=target_accept,
-                    save_warmup=False,
-                    progress_bar=False,
                     progress_callback=watch(chain),
-                    blocking=False,
                 )
             for chain, sampler in list(running.items()):
                 try:
-                    done[chain] = sampler.wait(timeout=_GLANCE / len(running))
+                    branch = sampler.wait(timeout=_GLANCE / len(running))
                 except TimeoutError:
                     continue
+                done[chain] = branch if saved is None else saved.read(attempt, chain)
                 del running[chain]
             now = time.perf_counter()
             if now - told > _REPORT or not running:
                 told = now
-                tell(_state(stage, list(seen.values()), total, now - began))
+                tell(_state(_STAGES[attempt], list(seen.values()), total, now - began))
+    except KeyboardInterrupt:
+        if saved is None:
+            done |= {chain: running.pop(chain).abort() for chain in list(running)}
+        kept = _worth_keeping(list(done.values()))
+        if not kept:
+            raise
+        return kept, True
     except RuntimeError as error:
         raise CalibrationError(
             f"A chain could not run: {str(error).splitlines()[0]}. "
@@ -245,7 +280,51 @@ def _run(
     finally:
         for sampler in running.values():
             sampler.cancel()
-    return [done[chain] for chain in range(len(points))]
+    return [done[chain] for chain in range(len(points))], False
+
+
+def _started(
+    density: LogDensity,
+    point: np.ndarray,
+    seed: np.random.SeedSequence,
+    *,
+    chain: int,
+    attempt: int,
+    saved: Checkpoint | None,
+    **settings: Any,
+) -> Any:
+    """Start one chain in a thread of its own, from where a checkpoint left off if it did."""
+    number = int(seed.generate_state(1, np.uint64)[0])
+    options: dict[str, Any] = {}
+    if saved is not None:
+        last, drawn = saved.recovered(attempt, chain)
+        if last is not None:
+            point = last
+            number = int(np.random.SeedSequence([number, drawn]).generate_state(1, np.uint64)[0])
+        store = saved.store(attempt, chain)
+        options = {"zarr_store": store, "store_unconstrained": True, "save_warmup": True}
+    return nutpie.sample(
+        density.starting_from(point),
+        chains=1,
+        cores=1,
+        seed=number,
+        progress_bar=False,
+        blocking=False,
+        **{"save_warmup": False, **options, **settings},
+    )
+
+
+def _worth_keeping(branches: Sequence[xr.DataTree]) -> list[xr.DataTree]:
+    """Cut unequal chains to one length, leaving out those that would cost the others more."""
+    lengths = sorted((branch["posterior"].sizes["draw"] for branch in branches), reverse=True)
+    longest = max(lengths, key=lambda n: n * sum(m >= n for m in lengths), default=0)
+    if not longest:
+        return []
+    return [
+        branch.isel(draw=slice(longest))
+        for branch in branches
+        if branch["posterior"].sizes["draw"] >= longest
+    ]
 
 
 def _state(stage: str, seen: Sequence[tuple[int, int]], total: int, elapsed: float) -> Progress:
