@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,6 +40,8 @@ def fit(
     target_accept: float = 0.9,
     rtol: float = 1e-6,
     atol: float = 1e-9,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
     progress: Callable[[Progress], None] | bool | None = None,
 ) -> Calibration:
     """
@@ -79,13 +82,19 @@ def fit(
         Mean acceptance the step size is adapted to.
     rtol, atol : float
         Tolerances of the solver.
+    checkpoint : path, optional
+        Folder in which draws are written as they come.
+    resume : bool
+        Go on with what the checkpoint holds, after a crash: finished chains are kept, unfinished
+        ones start again from where they were.
     progress : callable or bool
         True shows a bar with the remaining time.
 
     Returns
     -------
     Calibration
-        Ask it `.check()` before anything else; nothing that fails there is a result.
+        Ask it `.check()` before anything else; nothing that fails there is a result. Stopped by
+        Ctrl-C it holds what was drawn until then, and its checks say so.
 
     Raises
     ------
@@ -94,7 +103,7 @@ def fit(
     ModelError
         A name is unknown, or something the model needs is missing.
     CalibrationError
-        No finite start exists.
+        No finite start exists, or the checkpoint is that of another model, data or settings.
 
     Examples
     --------
@@ -118,6 +127,8 @@ def fit(
         chains=chains,
         random_seed=random_seed,
         target_accept=target_accept,
+        checkpoint=checkpoint,
+        resume=resume,
         progress=progress,
     )
     posterior = tree["posterior"].to_dataset()

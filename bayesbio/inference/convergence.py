@@ -85,6 +85,19 @@ def agreement(labels: Sequence[str], draws: np.ndarray, gate: Gate) -> VerdictIt
     )
 
 
+def completeness(draws: np.ndarray) -> VerdictItem:
+    """Refuse draws that were cut short, however well they look."""
+    chains, length = draws.shape[:2]
+    return VerdictItem(
+        "sampling",
+        float(length),
+        "all draws that were asked for",
+        False,
+        f"Sampling was interrupted: {chains} chains of {length} draws are what there is.",
+        "Fit again and let it finish; with checkpoint=... and resume=True it goes on.",
+    )
+
+
 def effective_draws(labels: Sequence[str], draws: np.ndarray, gate: Gate) -> list[VerdictItem]:
     """Effective sample sizes of means (bulk) and of 90 % intervals (tail)."""
     worst = {}

@@ -8,6 +8,7 @@ import xarray as xr
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.convergence import (
     agreement,
+    completeness,
     divergences,
     effective_draws,
     energy,
@@ -76,6 +77,8 @@ def verdict_of(
         )
     sizes = effective_draws(labels, draws, gate)
     items = [agreement(labels, draws, gate), *sizes]
+    if tree["posterior"].attrs.get("partial", False):
+        items.insert(0, completeness(draws))
     if "sample_stats" in tree.children:
         stats = tree["sample_stats"].to_dataset()
         if "diverging" in stats:

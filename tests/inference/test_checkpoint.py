@@ -13,7 +13,7 @@ import pymc as pm
 import pytest
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import LogDensity, sample
+from bayesbio.inference import LogDensity, sample, verdict_of
 
 SETTINGS = dict(draws=100, tune=100, chains=2, random_seed=5)
 
@@ -103,6 +103,9 @@ def test_interrupted_sampling_returns_what_is_done_marked_partial(density):
     assert tree["posterior"].attrs["partial"]
     assert 0 < tree["posterior"].sizes["draw"] < 300_000
     assert np.isfinite(tree["posterior"]["scale"]).all()
+    verdict = verdict_of(tree)
+    assert not verdict.passed
+    assert "Sampling was interrupted" in verdict["sampling"].sentence
 
 
 def test_interrupted_before_anything_is_done_stays_interrupted(density):
