@@ -83,22 +83,23 @@ class PackedBed:
     Parameters = record("Parameters", tuple(defaults))
 
     def __post_init__(self) -> None:
-        self._grid  # noqa: B018 - refuses a grid that cannot be built
+        spectral_elements(self.length, elements=self.elements, degree=self.degree)
 
     @cached_property
-    def _grid(self) -> SpectralElements:
+    def grid(self) -> SpectralElements:
+        """Nodes of the bed and the operators on them."""
         return spectral_elements(self.length, elements=self.elements, degree=self.degree)
 
     @property
     def grids(self) -> Mapping[str, tuple[str, Any]]:
         """Position of the nodes, for both states."""
-        return dict.fromkeys(self.State._fields, ("position", self._grid.nodes))
+        return dict.fromkeys(self.State._fields, ("position", self.grid.nodes))
 
     def transport(
         self, time: Any, parameters: Any, inputs: Any, settings: Any
     ) -> dict[str, list[tuple[GridOperator, Any]]]:
         """Operators along the bed, each with its coefficient."""
-        grid = self._grid
+        grid = self.grid
         return {
             "concentration": [
                 (grid.advection, parameters.velocity),

@@ -29,6 +29,7 @@ compiled = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
 entry = njit(cache=True, **options)
 STATES = {states}
 INPUTS = {inputs}
+STAGES = 6
 OBSERVED = {observed}
 
 
@@ -114,7 +115,9 @@ def _derivatives(traced: Trace) -> list[str]:
         writer.pullback(
             f"rates_pullback{suffix}", RATES_PULLBACK, program, bars, overwrite=("ybar",)
         ),
-        writer.pullback(f"curvature{suffix}", CURVATURE, along, bars),
+        Writer(arrays, nodes, frozenset({"d", "w"})).pullback(
+            f"curvature{suffix}", CURVATURE, along, bars
+        ),
         writer.function(f"drift{suffix}", DRIFT, "dy", drift),
         writer.pullback(f"drift_pullback{suffix}", DRIFT_PULLBACK, drift, {**bars, "sbar": slopes}),
     ]
@@ -128,7 +131,7 @@ def _derivatives(traced: Trace) -> list[str]:
         transport.pull(
             f"rates_pullback{GRID_SUFFIX}", RATES_PULLBACK, transport.coefficients, outer
         ),
-        transport.pull(f"curvature{GRID_SUFFIX}", CURVATURE, transport.coefficients, outer, of="d"),
+        transport.pull_directions(f"curvature{GRID_SUFFIX}", CURVATURE, outer),
         transport.apply(f"drift{GRID_SUFFIX}", DRIFT, changing),
         transport.pull(
             f"drift_pullback{GRID_SUFFIX}", DRIFT_PULLBACK, changing, {**outer, "sbar": slopes}
@@ -165,7 +168,7 @@ def _jacobian(traced: Trace, writer: Writer, transport: Transport | None) -> lis
     places = {entry: place for place, entry in enumerate(sorted(set(entries)))}
     first = {(i, j): [places[i * nodes + n, j * nodes + n] for n in range(nodes)] for i, j in local}
     for number, where in enumerate(first.values()):
-        arrays[f"NODE_PLACES_{number}"] = np.array(where, np.int32)
+        arrays[f"NODE_PLACES_{number}"] = np.array(where, np.uint32)
     stored = [
         Statement("values", f"NODE_PLACES_{number}", value, adds=True)
         for number, value in enumerate(reduced)

@@ -63,8 +63,8 @@ class Transport:
         rows, columns = np.nonzero(filled)
         self.entries[group] = list(zip(rows.tolist(), columns.tolist(), strict=True))
         starts = np.concatenate([[0], np.cumsum(filled.sum(axis=1))])
-        self.arrays[f"GRID_{group}_ROWS"] = starts.astype(np.int32)
-        self.arrays[f"GRID_{group}_COLUMNS"] = columns.astype(np.int32)
+        self.arrays[f"GRID_{group}_ROWS"] = starts.astype(np.uint64)
+        self.arrays[f"GRID_{group}_COLUMNS"] = columns.astype(np.uint32)
         for number, values in enumerate(matrices):
             self.arrays[f"GRID_{group}_{number}"] = values[rows, columns]
 
@@ -88,15 +88,15 @@ class Transport:
             matrix, source = self._sums(terms, kept)
             if not matrix and not source:
                 continue
-            offset = terms.field * self.nodes
+            text += [f"    {self._part('y', terms)}", f"    {self._part('dy', terms)}"]
             text.append(f"    for n in range({self.nodes}):")
             text.append(f"        total = {source or '0.0'}")
             if matrix:
                 text += [
                     f"        for e in range({_row(terms.group)}):",
-                    f"            total += ({matrix}) * y[{offset} + {_columns(terms.group)}[e]]",
+                    f"            total += ({matrix}) * y_part[{_columns(terms.group)}[e]]",
                 ]
-            text.append(f"        dy[{offset} + n] += total")
+            text.append("        dy_part[n] += total")
         return _whole(text)
 
     def jacobian(self, name: str, places: dict[tuple[int, int], int]) -> str:
@@ -113,7 +113,7 @@ class Transport:
                     places[offset + row, offset + column]
                     for row, column in self.entries[terms.group]
                 ],
-                np.int32,
+                np.uint32,
             )
             text += [
                 f"    for e in range({where}.size):",
@@ -127,43 +127,78 @@ class Transport:
         arguments: str,
         program: Program,
         targets: Mapping[str, Sequence[sympy.Symbol]],
-        *,
-        of: str = "y",
     ) -> str:
-        """
-        Write the pullback of w' transport(`of`): to ybar (where `of` is y), pbar, ubar, sbar.
-
-        Where `of` is a direction, sources play no part: they do not change with the state.
-        """
+        """Write the pullback of w' transport(y): to ybar, pbar, ubar, sbar."""
         text, kept = self._start(name, arguments, program)
         used: list[int] = []
         for terms in self.fields:
             matrix, _ = self._sums(terms, kept)
             places = [k for k in terms.matrices if k in kept]
-            sources = [(k, s) for k, s in terms.sources if k in kept and of == "y"]
+            sources = [(k, s) for k, s in terms.sources if k in kept]
             if not places and not sources:
                 continue
             used += [*places, *(k for k, _ in sources)]
-            offset, group = terms.field * self.nodes, terms.group
+            group = terms.group
+            text += [f"    {self._part(array, terms)}" for array in ("y", "w", "ybar")]
             text += [f"    z{k} = 0.0" for k in [*places, *(k for k, _ in sources)]]
             text += [
                 f"    for n in range({self.nodes}):",
-                f"        weight = w[{offset} + n]",
+                "        weight = w_part[n]",
                 *(f"        z{k} += weight * SOURCE_{s}[n]" for k, s in sources),
             ]
             if places:
                 text += [
                     *(f"        m{k} = 0.0" for k in places),
                     f"        for e in range({_row(group)}):",
-                    f"            j = {offset} + {_columns(group)}[e]",
+                    f"            j = {_columns(group)}[e]",
                     *(
-                        f"            m{k} += GRID_{group}_{terms.matrices.index(k)}[e] * {of}[j]"
+                        f"            m{k} += GRID_{group}_{terms.matrices.index(k)}[e] * y_part[j]"
                         for k in places
                     ),
+                    f"            ybar_part[j] += ({matrix}) * weight",
+                    *(f"        z{k} += weight * m{k}" for k in places),
                 ]
-                if of == "y":
-                    text.append(f"            ybar[j] += ({matrix}) * weight")
-                text += [f"        z{k} += weight * m{k}" for k in places]
+        return self._back(text, program, used, targets)
+
+    def pull_directions(
+        self, name: str, arguments: str, targets: Mapping[str, Sequence[sympy.Symbol]]
+    ) -> str:
+        """
+        Write the pullback of w' operators d, summed over the stages: to pbar and ubar.
+
+        Sources play no part, nor does the state: they are not in the Jacobian, or constant there.
+        """
+        text, kept = self._start(name, arguments, self.coefficients)
+        used: list[int] = []
+        for terms in self.fields:
+            places = [k for k in terms.matrices if k in kept]
+            if not places:
+                continue
+            used += places
+            group, first = terms.group, terms.field * self.nodes
+            text += [
+                *(f"    z{k} = 0.0" for k in places),
+                *(f"    d{s} = d[{s}, {first} : {first + self.nodes}]" for s in range(6)),
+                f"    for n in range({self.nodes}):",
+                *(f"        w{s} = w[{s}, {first} + n]" for s in range(6)),
+                f"        for e in range({_row(group)}):",
+                f"            j = {_columns(group)}[e]",
+                "            product = " + " + ".join(f"w{s} * d{s}[j]" for s in range(6)),
+                *(
+                    f"            z{k} += GRID_{group}_{terms.matrices.index(k)}[e] * product"
+                    for k in places
+                ),
+            ]
+        return self._back(text, self.coefficients, used, targets)
+
+    def _back(
+        self,
+        text: list[str],
+        program: Program,
+        used: list[int],
+        targets: Mapping[str, Sequence[sympy.Symbol]],
+    ) -> str:
+        """Last lines of a pullback: from the coefficients to what they depend on."""
         shared, reduced = program
         weights = [sympy.Symbol(f"z{k}", real=True) for k in used]
         back, stored = pulled((shared, [reduced[k] for k in used]), weights, targets)
@@ -172,13 +207,19 @@ class Transport:
         text += [f"    {s.text(f'{s.array}[{s.place}]')}" for s in stored]
         return _whole(text)
 
+    def _part(self, array: str, terms: Terms) -> str:
+        """Line that takes a field's part of an array over all states."""
+        first = terms.field * self.nodes
+        return f"{array}_part = {array}[{first} : {first + self.nodes}]"
+
     def _start(self, name: str, arguments: str, program: Program) -> tuple[list[str], set[int]]:
         """First lines of a function: the coefficients, and which of them differ from zero."""
         shared, reduced = program
         kept = {k for k, value in enumerate(reduced) if value != 0}
         lines = [*shared, *((sympy.Symbol(f"c{k}"), reduced[k]) for k in sorted(kept))]
         used: set[sympy.Basic] = set().union(*(value.free_symbols for _, value in lines))
-        text = ["@compiled", f"def {name}({arguments}):", *self.writer.reads(used)]
+        text = ["@compiled", f"def {name}({arguments}):"]
+        text += [f"    {line}" for line in self.writer.reads(used)]
         return [*text, *(f"    {line}" for line in written(lines))], kept
 
     def _sums(self, terms: Terms, kept: set[int]) -> tuple[str, str]:

@@ -113,8 +113,7 @@ def pull_implicit_step(row, p, inputs, adjoint, work, values, factors, u, ubar, 
     set_inputs(time, inputs, u)
     for i in range(INPUTS):
         ubar[i] = 0.0
-    for stage in range(6):
-        curvature(time, y, p, u, k[stage], work[stage], adjoint, pbar, ubar)
+    curvature(time, y, p, u, k, work, adjoint, pbar, ubar)
     drift_pullback(time, y, p, u, slope, moving, adjoint, pbar, ubar, slopebar)
     for i in range(INPUTS):
         levelbar[i] += ubar[i]

@@ -21,16 +21,18 @@ entry = compiled  # for what is called from outside; in a generated module it is
 
 STATES = 1  # number of states
 INPUTS = 1  # number of inputs
+STAGES = 6  # of the methods
 OBSERVED = 1  # number of states and outputs that are stored
 
 # Pattern of the Jacobian and of its factors (see `sparse_lu.symbolic_factors`).
-ROWS = np.array([0, 1], np.int32)
-COLUMNS = np.array([0], np.int32)
-ORDER = np.array([0], np.int32)
-FACTOR_ROWS = np.array([0, 1], np.int32)
-FACTOR_COLUMNS = np.array([0], np.int32)
-DIAGONAL = np.array([0], np.int32)
-SPREAD = np.array([0], np.int32)
+ROWS = np.array([0, 1], np.uint64)
+COLUMNS = np.array([0], np.uint32)
+ORDER = np.array([0], np.uint32)
+FACTOR_ROWS = np.array([0, 1], np.uint64)
+FACTOR_COLUMNS = np.array([0], np.uint32)
+DIAGONAL = np.array([0], np.uint64)
+BEYOND = np.array([1], np.uint64)
+SPREAD = np.array([0], np.uint32)
 
 
 @compiled
@@ -55,8 +57,9 @@ def jacobian(t, y, p, u, values):
 
 @compiled
 def curvature(t, y, p, u, d, w, ybar, pbar, ubar):
-    """Add the derivatives of w' Jacobian d by states, parameters and inputs."""
-    pbar[0] += -d[0] * w[0]
+    """Add the derivatives of w' Jacobian d, summed over the stages, by states and the rest."""
+    for stage in range(STAGES):
+        pbar[0] += -d[stage, 0] * w[stage, 0]
 
 
 @compiled

@@ -168,7 +168,8 @@ def run_values(compiled: Kernels, runs: Sequence[Run], given: Mapping[str, Any])
                 f"Run {missing[0]!r}: {name_of_model} needs the {kind} {name!r} [{unit}]; give "
                 f"{hint}."
             )
-        values[name] = np.stack([np.asarray(value, float) for value in found])
+        along = (traced.width(name),) if traced.width(name) > 1 else ()
+        values[name] = np.stack([np.broadcast_to(np.asarray(v, float), along) for v in found])
     return values
 
 

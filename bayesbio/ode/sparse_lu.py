@@ -10,11 +10,12 @@ diagonal dominant. `backward_error` tells the step when that is needed.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from bayesbio.ode.kernel_interface import (
+    BEYOND,
     COLUMNS,
     DIAGONAL,
     FACTOR_COLUMNS,
@@ -43,11 +44,12 @@ def symbolic_factors(entries: Iterable[tuple[int, int]], size: int) -> dict[str,
     dict of int arrays
         ``ROWS``, ``COLUMNS``: compressed rows of the Jacobian, sorted. ``ORDER``: state that is
         eliminated at each place. ``FACTOR_ROWS``, ``FACTOR_COLUMNS``, ``DIAGONAL``: compressed
-        rows of the factors in that order, and where each diagonal stands. ``SPREAD``: place among
-        the factors of each entry of the Jacobian.
+        rows of the factors in that order, and where each diagonal stands; ``BEYOND``: one further.
+        ``SPREAD``: place among the factors of each entry of the Jacobian.
 
     Notes
     -----
+    Indices are unsigned: compiled code then does not ask whether they count from the end.
     Minimum degree on the symmetric pattern (Tinney & Walker 1967, doi:10.1109/PROC.1967.6011),
     ties broken by the place of a state, so that equal models give equal code.
 
@@ -77,7 +79,7 @@ def symbolic_factors(entries: Iterable[tuple[int, int]], size: int) -> dict[str,
         for step, column in enumerate(row)
     }
     counts = np.bincount([row for row, _ in pattern], minlength=size)
-    found = {
+    found: dict[str, Sequence[int] | np.ndarray] = {
         "ROWS": np.concatenate([[0], np.cumsum(counts)]),
         "COLUMNS": [column for _, column in pattern],
         "ORDER": order,
@@ -86,7 +88,12 @@ def symbolic_factors(entries: Iterable[tuple[int, int]], size: int) -> dict[str,
         "DIAGONAL": [where[i, i] for i in range(size)],
         "SPREAD": [where[int(place[row]), int(place[column])] for row, column in pattern],
     }
-    return {name: np.asarray(values, np.int32) for name, values in found.items()}
+    found["BEYOND"] = np.asarray(found["DIAGONAL"]) + 1
+    bounds = ("ROWS", "FACTOR_ROWS", "DIAGONAL", "BEYOND")
+    return {
+        name: np.asarray(values, np.uint64 if name in bounds else np.uint32)
+        for name, values in found.items()
+    }
 
 
 def _eliminate(pattern: list[tuple[int, int]], size: int) -> tuple[list[int], list[list[int]]]:
@@ -133,7 +140,7 @@ def factorise(values, shift, factors, work):
             j = FACTOR_COLUMNS[place]
             share = work[j] * factors[DIAGONAL[j]]
             work[j] = share
-            for right in range(DIAGONAL[j] + 1, FACTOR_ROWS[j + 1]):
+            for right in range(BEYOND[j], FACTOR_ROWS[j + 1]):
                 work[FACTOR_COLUMNS[right]] -= share * factors[right]
         for place in range(first, last):
             factors[place] = work[FACTOR_COLUMNS[place]]
@@ -153,7 +160,7 @@ def solve_factorised(factors, x, work):
         work[i] = total
     for i in range(STATES - 1, -1, -1):
         total = work[i]
-        for place in range(DIAGONAL[i] + 1, FACTOR_ROWS[i + 1]):
+        for place in range(BEYOND[i], FACTOR_ROWS[i + 1]):
             total -= factors[place] * work[FACTOR_COLUMNS[place]]
         work[i] = total * factors[DIAGONAL[i]]
     for i in range(STATES):
@@ -168,7 +175,7 @@ def solve_transposed(factors, x, work):
     for i in range(STATES):
         value = work[i] * factors[DIAGONAL[i]]
         work[i] = value
-        for place in range(DIAGONAL[i] + 1, FACTOR_ROWS[i + 1]):
+        for place in range(BEYOND[i], FACTOR_ROWS[i + 1]):
             work[FACTOR_COLUMNS[place]] -= factors[place] * value
     for i in range(STATES - 1, -1, -1):
         value = work[i]

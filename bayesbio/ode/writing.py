@@ -47,10 +47,13 @@ class Writer:
     nodes : int
         Above 1: the arrays of `AT_NODES` hold one entry a node for each symbol, and a function
         loops over the nodes.
+    staged : frozenset of str
+        Arrays with one row a stage of the method; a function sums over the stages.
     """
 
     symbols: Mapping[str, Sequence[sympy.Symbol]]
     nodes: int = 1
+    staged: frozenset[str] = frozenset()
 
     def function(self, name: str, arguments: str, target: str, program: Program) -> str:
         """Write a function that fills an array by a program."""
@@ -71,35 +74,85 @@ class Writer:
         shared, reduced = program
         weights = [sympy.Symbol(f"w{i}", real=True) for i in range(len(reduced))]
         lines, stored = pulled(program, weights, targets, overwrite)
-        weighted = Writer({**self.symbols, "w": weights}, self.nodes)
+        weighted = dataclasses.replace(self, symbols={**self.symbols, "w": weights})
         return weighted.body(name, arguments, [*shared, *lines], stored)
 
     def body(
         self, name: str, arguments: str, lines: Sequence[Line], stored: Sequence[Statement]
     ) -> str:
-        """Write a function: what it reads, its lines, what it stores."""
-        results = [statement.value for statement in stored]
-        lines = needed(lines, results)
+        """
+        Write a function: what it reads, its lines, what it stores.
+
+        Loops over nodes, then over stages, where there are any; every line stands as far out as
+        its symbols allow, and sums are kept in variables until their loop ends.
+        """
+        lines = needed(lines, [statement.value for statement in stored])
         used: set[sympy.Basic] = set().union(
-            *(value.free_symbols for value in [*results, *(value for _, value in lines)])
+            *(s.value.free_symbols for s in stored), *(value.free_symbols for _, value in lines)
         )
+        loops = [""]
+        if self.nodes > 1:
+            loops.append(f"for n in range({self.nodes}):")
+        if self.staged:
+            loops.append("for stage in range(STAGES):")
+        depth = {
+            symbol: self._depth(array)
+            for array, symbols in self.symbols.items()
+            for symbol in symbols
+        }
         text = ["@compiled", f"def {name}({arguments}):"]
-        text += self.reads(used, at_nodes=False) if self.nodes > 1 else self.reads(used)
-        if self.nodes > 1 and stored:
-            text += self._loop(used, lines, stored)
-        else:
-            text += [f"    {line}" for line in written(lines)]
-            text += [f"    {s.text(f'{s.array}[{s.place}]')}" for s in stored]
+        inner = len(loops) - 1
+        for level in range(len(loops) if stored else 0):
+            indent = "    " * (level + 1)
+            if level:
+                text.append("    " * level + loops[level])
+            text += [indent + line for line in self.reads(used, level)]
+            for symbol, value in lines:
+                depth.setdefault(
+                    symbol, max((depth.get(s, 0) for s in value.free_symbols), default=0)
+                )
+                if depth[symbol] == level:
+                    text += [indent + line for line in written([(symbol, value)])]
+            if level < inner:
+                text += [
+                    f"{indent}{_total(s)} = 0.0" for s in stored if self._home(s, inner) == level
+                ]
+        indent = "    " * (inner + 1)
+        for s in stored:
+            here = self._home(s, inner) == inner
+            text.append(indent + s.text(self._at(s) if here else _total(s)))
+        for level in range(inner - 1, -1, -1):
+            indent = "    " * (level + 1)
+            text += [
+                f"{indent}{self._at(s)} += {_total(s)}"
+                for s in stored
+                if self._home(s, inner) == level
+            ]
         return "\n".join(text if len(text) > 2 else [*text, "    pass"])
 
-    def reads(self, used: set[sympy.Basic], at_nodes: bool | None = None) -> list[str]:
-        """Write the lines that read symbols from arrays; at_nodes chooses some of them."""
+    def reads(self, used: set[sympy.Basic], level: int = 0) -> list[str]:
+        """Write the lines that read the symbols of one level of the loops from their arrays."""
         return [
-            f"    {symbol} = {array}[{self._index(array, place)}]"
+            f"{symbol} = {array}[{'stage, ' if array in self.staged else ''}"
+            f"{self._index(array, place)}]"
             for array, symbols in self.symbols.items()
             for place, symbol in enumerate(symbols)
-            if symbol in used and at_nodes in (None, array in AT_NODES)
+            if symbol in used and self._depth(array) == level
         ]
+
+    def _depth(self, array: str) -> int:
+        """Loop in which an array's entries are known: 0 is outside of all."""
+        at_node = int(self.nodes > 1 and array in AT_NODES)
+        return 1 + int(self.nodes > 1) if array in self.staged else at_node
+
+    def _home(self, statement: Statement, inner: int) -> int:
+        """Loop at whose end a statement is stored."""
+        if not statement.adds or isinstance(statement.place, str):
+            return inner
+        return self._depth(statement.array)
+
+    def _at(self, statement: Statement) -> str:
+        return f"{statement.array}[{self._index(statement.array, statement.place)}]"
 
     def _index(self, array: str, place: int | str) -> str:
         if isinstance(place, str):
@@ -108,35 +161,10 @@ class Writer:
             return str(place)
         return f"{place * self.nodes} + n" if place else "n"
 
-    def _loop(
-        self, used: set[sympy.Basic], lines: Sequence[Line], stored: Sequence[Statement]
-    ) -> list[str]:
-        """Write a loop over the nodes; what is the same at every node goes before it."""
-        moving: set[sympy.Basic] = {
-            symbol
-            for array, symbols in self.symbols.items()
-            if array in AT_NODES
-            for symbol in symbols
-        }
-        before, inside = [], []
-        for symbol, value in lines:
-            if value.free_symbols & moving:
-                moving.add(symbol)
-                inside.append((symbol, value))
-            else:
-                before.append((symbol, value))
-        sums = [s for s in stored if s.array not in AT_NODES and isinstance(s.place, int)]
-        text = [f"    {line}" for line in written(before)]
-        text += [f"    sum_{s.array}_{s.place} = 0.0" for s in sums]
-        text.append(f"    for n in range({self.nodes}):")
-        text += [f"    {line}" for line in self.reads(used, at_nodes=True)]
-        text += [f"        {line}" for line in written(inside)]
-        for s in stored:
-            place = f"{s.array}[{self._index(s.array, s.place)}]"
-            if s in sums:
-                place = f"sum_{s.array}_{s.place}"
-            text.append(f"        {s.text(place)}")
-        return text + [f"    {s.array}[{s.place}] += sum_{s.array}_{s.place}" for s in sums]
+
+def _total(statement: Statement) -> str:
+    """Variable that a sum is kept in."""
+    return f"sum_{statement.array}_{statement.place}"
 
 
 def written(lines: Sequence[Line]) -> list[str]:

@@ -70,7 +70,7 @@ class WrongUnit(PackedBed):
     """A bed that forgets the velocity of its advection."""
 
     def transport(self, time, parameters, inputs, settings):
-        return {"concentration": [(self._grid.advection, parameters.axial_dispersion)]}
+        return {"concentration": [(self.grid.advection, parameters.axial_dispersion)]}
 
 
 def test_transport_that_does_not_fit_the_grid_is_said():
