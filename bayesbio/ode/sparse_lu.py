@@ -194,6 +194,6 @@ def backward_error(values, shift, x, right):
             part = values[entry] * x[COLUMNS[entry]]
             total -= part
             size += abs(part)
-        if not abs(total) <= worst * size:
-            worst = abs(total) / size if size > 0.0 else np.inf
+        if not abs(total) <= worst * size + 1e-250:  # what is left after underflow does not count
+            worst = abs(total) / size
     return worst
