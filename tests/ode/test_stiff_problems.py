@@ -49,7 +49,8 @@ def course_of(case, *, times=None, **options):
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.end])
 def test_a_stiff_problem_ends_at_its_published_values(name):
     case = CASES[name]
-    course = course_of(case, rtol=1e-8, atol=1e-17, method="implicit")
+    tiny = 1e-17 if name == "robertson" else 1e-11  # its b ends at 1e-13
+    course = course_of(case, rtol=1e-8, atol=tiny, method="implicit")
     found = [float(course[state][0, 0, 0, -1]) for state in case.start]
     assert_allclose(found, case.end, rtol=2e-6)
     assert course.attrs["stiff"] == 1
