@@ -14,11 +14,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.prediction import noise_parameters, predict_runs
+from bayesbio.calibrate.prediction import group_effects, noise_parameters, predict_runs
 from bayesbio.data import Campaign, Event
 from bayesbio.data import quantity as known_quantity
 from bayesbio.errors import BayesbioError, CalibrationError, DataError
-from bayesbio.inference import Noise, Verdict, draw_shared, verdict_of, write_archive
+from bayesbio.inference import (
+    Noise,
+    Verdict,
+    draw_shared,
+    pooling_factor,
+    verdict_of,
+    write_archive,
+)
 from bayesbio.mechanistic import ProcessModel, describe_model, rebuild_model
 from bayesbio.ode import simulate
 from bayesbio.ode.cache import kernels
@@ -116,7 +123,8 @@ class Calibration:
         -------
         DataFrame
             Index: name, with its group in brackets. Columns unit, mean, sd, eti_5, eti_50, eti_95,
-            r_hat, ess_bulk, ess_tail, prior_5, prior_95. ``attrs["verdict"]`` says whether to
+            r_hat, ess_bulk, ess_tail, prior_5, prior_95, and where something varies shrinkage on
+            the rows of spreads (see `shrinkage`). ``attrs["verdict"]`` says whether to
             believe it, ``attrs["findings"]`` what was noticed in the data.
         """
         import arviz as az
@@ -156,9 +164,45 @@ class Calibration:
                         for name in names
                     ]
                 )
+        if self.groups:
+            found["shrinkage"] = self.shrinkage()["shrinkage"].reindex(found.index)
         found.attrs["findings"] = list(self.options["findings"])
         found.attrs["verdict"] = "passed" if self.check().passed else str(self.check())
         return found
+
+    def shrinkage(self) -> pd.DataFrame:
+        """
+        How much the groups of each level borrow from each other.
+
+        Returns
+        -------
+        DataFrame
+            Index ``<parameter>_sd_<level>``. Columns parameter, level, groups (their number), sd
+            (posterior median of their spread) and shrinkage (`bayesbio.inference.pooling_factor`:
+            0 where each group's own data decide, 1 where they say nothing about differences).
+        """
+        rows = {}
+        for name, levels in self.groups.items():
+            effects = group_effects(
+                name,
+                self.draws,
+                self.campaign,
+                levels,
+                self.options["positive"][name],
+                self.options.get("covariates", {}).get(name),
+            )
+            for level, values in effects.items():
+                flat = values.to_numpy().reshape(-1, values.sizes[level])
+                spread = f"{name}_sd_{level}"
+                rows[spread] = {
+                    "parameter": name,
+                    "level": level,
+                    "groups": flat.shape[1],
+                    "sd": float(self.draws[spread].median()),
+                    "shrinkage": pooling_factor(flat),
+                }
+        columns = ["parameter", "level", "groups", "sd", "shrinkage"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
     def unit(self, name: str) -> str:
         """

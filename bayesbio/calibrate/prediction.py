@@ -216,20 +216,12 @@ def _varied(
     formula: str | None,
 ) -> xr.DataArray:
     """Add covariates and the effect of each level to the population value, where effects add."""
-
-    def forward(value: xr.DataArray) -> xr.DataArray:
-        return value.copy(data=np.log(value.to_numpy())) if positive else value
-
-    def backward(value: xr.DataArray) -> xr.DataArray:
-        return value.copy(data=np.exp(value.to_numpy())) if positive else value
-
-    numbers = {level: groups_of(campaign, level, name)[0] for level in levels}
-    groups = {level: groups_of(campaign, level, name)[1] for level in levels}
-    holders = nesting(name, levels, numbers)
-    origin = forward(draws[name])
-    found = None if formula is None else design(name, formula, campaign.settings_frame())
-    moving = moved_at(None if found is None else (found.columns, None), levels, numbers)
-    asked = None if found is None else found.of(_settings_of(runs, campaign))
+    effects = group_effects(name, draws, campaign, levels, positive, formula)
+    origin = _forward(draws[name], positive)
+    asked = None
+    if formula is not None:
+        found = design(name, formula, campaign.settings_frame())
+        asked = found.of(_settings_of(runs, campaign))
     parts: list[xr.DataArray] = []
     for place, run in enumerate(runs):
         total = origin
@@ -237,23 +229,56 @@ def _varied(
             total = total + _shift(draws, name, asked[place], range(asked.shape[1]))
         for level in levels:
             label = label_of(run, level) or NEW_RUN
-            if label in groups[level] and (level != "run" or is_known(run, campaign)):
-                by_level = forward(draws[f"{name}_by_{level}"].sel({level: label}, drop=True))
-                holder = holders[level]
-                if holder is None:
-                    centre = origin
-                else:
-                    member = list(numbers[level]).index(groups[level].index(label))
-                    parent = groups[holder][numbers[holder][member]]
-                    centre = forward(draws[f"{name}_by_{holder}"].sel({holder: parent}, drop=True))
-                total = total + (by_level - centre)
-                if found is not None and level in moving:
-                    own = found.columns[numbers[level] == groups[level].index(label)][0]
-                    total = total - _shift(draws, name, own, moving[level])
+            known = label in effects[level][level].to_numpy()
+            if known and (level != "run" or is_known(run, campaign)):
+                total = total + effects[level].sel({level: label}, drop=True)
             else:
                 total = total + fresh.effect(name, level, label)
-        parts.append(backward(total))
+        parts.append(total.copy(data=np.exp(total.to_numpy())) if positive else total)
     return xr.concat(parts, dim="run", coords="minimal", compat="override", join="exact")
+
+
+def group_effects(
+    name: str,
+    draws: xr.Dataset,
+    campaign: Campaign,
+    levels: tuple[str, ...],
+    positive: bool,
+    formula: str | None,
+) -> dict[str, xr.DataArray]:
+    """
+    Effects of the groups of each level, dims (chain, draw, level), on the scale where they add.
+
+    What a group differs by from the group that holds it, or from the population, and from what its
+    covariates make of it.
+    """
+    numbers = {level: groups_of(campaign, level, name)[0] for level in levels}
+    groups = {level: groups_of(campaign, level, name)[1] for level in levels}
+    holders = nesting(name, levels, numbers)
+    found = None if formula is None else design(name, formula, campaign.settings_frame())
+    moving = moved_at(None if found is None else (found.columns, None), levels, numbers)
+    by_level = {level: _forward(draws[f"{name}_by_{level}"], positive) for level in levels}
+    effects = {}
+    for level in levels:
+        first = np.unique(numbers[level], return_index=True)[1]
+        holder = holders[level]
+        centre = _forward(draws[name], positive)
+        if holder is not None:
+            parents = [groups[holder][number] for number in numbers[holder][first]]
+            centre = by_level[holder].sel({holder: xr.DataArray(parents, dims=level)})
+        effect = (by_level[level] - centre).transpose("chain", "draw", level)
+        if found is not None and level in moving:
+            own, chosen = found.columns[first][:, moving[level]], moving[level]
+            effect = effect - draws[f"{name}_slope"].to_numpy()[..., chosen] @ own.T
+        effects[level] = effect.drop_vars(
+            [each for each in effect.coords if each in holders and each != level]
+        )
+    return effects
+
+
+def _forward(value: xr.DataArray, positive: bool) -> xr.DataArray:
+    """Bring values to the scale where effects add."""
+    return value.copy(data=np.log(value.to_numpy())) if positive else value
 
 
 def _settings_of(runs: Sequence[Run], campaign: Campaign) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from bayesbio.inference.covariates import Design, design, told_apart
 from bayesbio.inference.density import LogDensity
 from bayesbio.inference.elicitation import from_quantiles, literature, source_of
 from bayesbio.inference.judging import verdict_of
-from bayesbio.inference.levels import moved_at, nesting, varying, widest_first
+from bayesbio.inference.levels import moved_at, nesting, pooling_factor, varying, widest_first
 from bayesbio.inference.noise import Noise
 from bayesbio.inference.noise_assay import assay
 from bayesbio.inference.noise_counts import counts
@@ -88,6 +88,7 @@ __all__ = [
     "normal",
     "pairs",
     "pool_scores",
+    "pooling_factor",
     "prior_draws",
     "prior_quantiles",
     "proportional",

@@ -174,6 +174,35 @@ def widest_first(numbers: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     return tuple(sorted(numbers, key=lambda level: len(np.unique(numbers[level]))))
 
 
+def pooling_factor(effects: np.ndarray) -> float:
+    """
+    Share by which the groups of a level are drawn towards what they have in common.
+
+    Parameters
+    ----------
+    effects : array, (samples, groups)
+        Effects of the groups, on the scale where they add.
+
+    Returns
+    -------
+    float
+        0 where the data of each group decide about it alone, 1 where they say nothing about
+        differences. Slightly below 0 by chance.
+
+    Notes
+    -----
+    1 - Var_j(E[e_j]) / E[Var_j(e_j)], variances over groups and means over draws: Gelman and Pardoe
+    (2006), doi:10.1198/004017005000000517
+
+    Examples
+    --------
+    >>> effects = np.array([[-1.0, 1.0], [1.0, -1.0]])
+    >>> pooling_factor(effects)
+    1.0
+    """
+    return float(1.0 - np.var(effects.mean(axis=0)) / np.var(effects, axis=1).mean())
+
+
 def moved_at(
     covariates: tuple[np.ndarray, Any] | None,
     levels: Sequence[str],

@@ -15,6 +15,7 @@ from bayesbio.report.network_figures import (
     draw_network,
     draw_risk,
 )
+from bayesbio.report.prior_figures import draw_prior_check
 from bayesbio.report.section import Section
 from bayesbio.report.writing import sentence, write_quick_look, write_report
 
@@ -27,6 +28,7 @@ __all__ = [
     "draw_forecasts",
     "draw_network",
     "draw_predictive",
+    "draw_prior_check",
     "draw_risk",
     "draw_stopping",
     "house_style",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from markupsafe import Markup
 from scipy.stats import gaussian_kde
 
@@ -45,10 +46,11 @@ def parameter_groups(calibration: Any, summary: pd.DataFrame) -> list[dict[str, 
     prior = calibration.posterior["prior"].to_dataset()
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in GROUPS}
     for name, row in summary.iterrows():
-        if name not in posterior or posterior[name].ndim > 2:
+        found = _draws_of(posterior, str(name))
+        if found is None:
             continue  # effects of single runs have their own figure
-        draws = posterior[name].to_numpy().ravel()
-        before = prior[name].to_numpy().ravel() if name in prior else np.array([])
+        draws, before = found, _draws_of(prior, str(name))
+        before = np.array([]) if before is None else before
         wide, narrow = row["prior_95"] - row["prior_5"], row["eti_95"] - row["eti_5"]
         groups[_group(str(name))].append(
             {
@@ -207,10 +209,23 @@ def trade_offs(calibration: Any, names: Sequence[str], *, above: float = 0.8) ->
     return table.sort_values("correlation", key=np.abs, ascending=False, ignore_index=True)
 
 
+def _draws_of(draws: xr.Dataset, label: str) -> np.ndarray | None:
+    """Draws of a row of the summary: of a single number, a slope or a correlation."""
+    if label in draws and draws[label].ndim == 2:
+        return draws[label].to_numpy().ravel()
+    name, _, place = label.partition("[")
+    if name not in draws or draws[name].ndim != 3:
+        return None
+    dim = str(draws[name].dims[-1])
+    if not (dim.endswith("_term") or dim.startswith("pair_")):
+        return None
+    return draws[name].sel({dim: place.removesuffix("]")}).to_numpy().ravel()
+
+
 def _group(name: str) -> str:
-    if name.startswith("noise_"):
+    if name.startswith(("noise_", "curve_")):
         return "Measurement"
-    if "_sd_" in name:
+    if "_sd_" in name or name.startswith("correlation_"):
         return "Differences between runs"
     return "Starting values" if name.startswith("initial_") else "Process"
 

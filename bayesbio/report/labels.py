@@ -22,6 +22,12 @@ __all__ = [
     "unit_text",
 ]
 
+NOISE_PARTS = {
+    "sd_drift": "Drift of the readings, sd,",
+    "memory": "Memory of the drift of the readings",
+    "fraction": "Proportional measurement noise",
+    "sd_sample": "Error shared by replicates, sd,",
+}
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 DAYS_FROM_HOURS = 96.0  # a course longer than this reads better in days
 
@@ -144,6 +150,12 @@ def title(name: str) -> str:
     'Viable cell density'
     >>> title("maximum_growth_rate_sd_run")
     'Maximum growth rate, sd between runs'
+    >>> title("strength_sd_batch:cask")
+    'Strength, sd between casks within batches'
+    >>> title("correlation_run[growth_rate, cell_yield]")
+    'Correlation of growth rate with cell yield, between runs'
+    >>> title("specific_productivity_slope[clone=B]")
+    'Specific productivity, slope by clone=B'
     >>> title("noise_glucose")
     'Measurement noise of glucose'
     >>> title("glucose_monod_constant")
@@ -151,9 +163,20 @@ def title(name: str) -> str:
     >>> title("pH"), title("seed_ph")
     ('pH', 'Seed pH')
     """
-    if found := re.fullmatch(r"(\w+)_sd_(\w+)", name):
+    if found := re.fullmatch(r"correlation_([\w:]+)\[(.+), (.+)\]", name):
+        pair = f"{_words(found[2])} with {_words(found[3])}"
+        return f"Correlation of {pair}, between {_plural(found[1])}"
+    if found := re.fullmatch(r"(\w+)_slope\[(.+)\]", name):
+        return f"{title(found[1])}, slope by {_words(found[2])}"
+    if found := re.fullmatch(r"noise_(\w+)_(sd_drift|memory|fraction|sd_sample)", name):
+        return f"{NOISE_PARTS[found[2]]} of {_words(found[1])}"
+    if found := re.fullmatch(r"curve_(\w+)_([a-z]+)", name):
+        return f"Calibration curve of {_words(found[1])}, {found[2]}"
+    if name == "noise_shared":
+        return "Error shared by all analytes of a sample"
+    if found := re.fullmatch(r"(\w+)_sd_([\w:]+)", name):
         return f"{title(found[1])}, sd between {_plural(found[2])}"
-    if found := re.fullmatch(r"(\w+?)_by_(\w+)", name):
+    if found := re.fullmatch(r"(\w+?)_by_([\w:]+)", name):
         return f"{title(found[1])} by {found[2].replace('_', ' ')}"
     if found := re.fullmatch(r"noise_(\w+)_degrees_of_freedom", name):
         return f"Tail weight of the noise of {found[1].replace('_', ' ')}"
@@ -166,12 +189,20 @@ def title(name: str) -> str:
     return words if words[:2] == "pH" else words[:1].upper() + words[1:]
 
 
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
 def _capital(found: re.Match[str]) -> str:
     return found[0].capitalize()
 
 
 def _plural(word: str) -> str:
-    return f"{word.replace('_', ' ')}s"
+    if ":" in word:
+        held, _, holding = word.rpartition(":")[::-1]
+        return f"{_plural(held)} within {_plural(holding)}"
+    word = word.replace("_", " ")
+    return f"{word}es" if word.endswith(("ch", "s", "x")) else f"{word}s"
 
 
 def axis_label(name: str, unit: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -275,7 +276,7 @@ def _calibration_evidence(
         ],
         "effects": [
             picture(figure, name, f"{words(name)}: median, 50 % and 90 % intervals.")
-            for name, figure in _effects(result)
+            for name, figure, said in _effects(result)
         ],
         "groups": parameter_groups(result, summary),
         "priors": table_html(prior_table(result)),
@@ -353,19 +354,29 @@ def _head_figure(show: Any, prediction: xr.Dataset, campaign: Any) -> Figure:
     )
 
 
-def _effects(result: Any) -> list[tuple[str, Figure]]:
-    """Draw what differs from run to run (or clone, or medium), one figure a parameter."""
+def _effects(result: Any) -> list[tuple[str, Figure, str]]:
+    """Draw what differs from run to run (or clone, or medium), and say how much is borrowed."""
     posterior = result.posterior["posterior"].to_dataset()
-    return [
-        (
-            str(name),
-            draw_effects(
-                values, name=str(name).split("_by_")[0], unit=unit_text(result.unit(str(name)))
-            ),
-        )
-        for name, values in posterior.data_vars.items()
-        if values.ndim == 3 and "_effect_" not in str(name)
-    ]
+    borrowed = result.shrinkage()["shrinkage"] if hasattr(result, "shrinkage") else {}
+    drawn = []
+    for name, values in posterior.data_vars.items():
+        parameter, _, level = str(name).partition("_by_")
+        if values.ndim != 3 or not level or parameter.startswith("noise_"):
+            continue
+        figure = draw_effects(values, name=parameter, unit=unit_text(result.unit(str(name))))
+        share = borrowed.get(f"{parameter}_sd_{level}", math.nan)
+        said = "" if math.isnan(share) else f" Shrinkage {share:.0%}: {_borrowing(share)}."
+        drawn.append((str(name), figure, said))
+    return drawn
+
+
+def _borrowing(share: float) -> str:
+    """Say what a shrinkage means."""
+    if share < 0.2:
+        return "each group's own data decide about it"
+    if share < 0.6:
+        return "groups borrow from each other where their own data say little"
+    return "the data hardly tell the groups apart, and most of each value is the common one"
 
 
 def _uncensored(tree: xr.DataTree, quantities: Sequence[str]) -> xr.DataTree | None:

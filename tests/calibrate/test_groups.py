@@ -9,10 +9,10 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from bayesbio.calibrate.formulation import formulate, groups_of
-from bayesbio.calibrate.prediction import run_parameters
+from bayesbio.calibrate.prediction import group_effects, run_parameters
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import BayesbioError
-from bayesbio.inference import between, design
+from bayesbio.inference import between, design, pooling_factor
 from bayesbio.mechanistic import BatchCulture
 
 CLONES, SITES, TEMPERATURES = "AABB", "XYXY", (303.0, 305.0, 306.0, 310.0)
@@ -119,6 +119,23 @@ def test_effects_that_go_together_do_so_in_new_runs(campaign, draws):
     assert_allclose(
         np.corrcoef(growth.to_numpy().ravel(), other.to_numpy().ravel())[0, 1], 0.8, atol=0.02
     )
+
+
+def test_effects_of_groups_are_what_the_draws_were_made_of(campaign, draws):
+    levels = ("clone", "run")
+    found = group_effects(GROWTH, draws, campaign, levels, True, "temperature")
+    assert_allclose(found["clone"].std(), 0.3, rtol=0.05)
+    assert_allclose(found["run"].std(), 0.2, rtol=0.05)
+    assert found["run"].dims == ("chain", "draw", "run")
+
+
+def test_groups_that_say_nothing_are_pooled_and_groups_that_say_all_are_not():
+    rng = np.random.default_rng(2)
+    chance = rng.normal(size=(4000, 6))
+    assert pooling_factor(chance) > 0.98
+    assert pooling_factor(np.arange(6.0) + 0.01 * chance) < 0.01
+    half = np.linspace(-1.0, 1.0, 6) + np.std(np.linspace(-1.0, 1.0, 6)) * chance
+    assert_allclose(pooling_factor(half), 0.5, atol=0.1)
 
 
 def test_levels_are_ordered_from_the_widest_and_joined_where_names_count_anew(campaign):

@@ -13,6 +13,7 @@ from bayesbio.calibrate.formulation import formulate
 from bayesbio.calibrate.updating import carry
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import between, literature
+from bayesbio.report import draw_prior_check
 
 
 def test_a_carried_posterior_has_the_quantiles_and_correlations_of_its_draws():
@@ -115,6 +116,23 @@ def test_priors_that_exclude_the_readings_are_found_out_and_keep_their_source(ca
     assert found.summary().loc["concentration_b", "inside"] < 0.3
     assert "Only" in str(found) and "above it" in str(found)
     assert found.options["sources"]["rate_constant_1"] == "doi:10.1021/ie50518a003"
+
+
+def test_the_summary_says_how_much_runs_borrow_from_each_other(calibration):
+    table = calibration.shrinkage()
+    assert table.loc["rate_constant_1_sd_run", "groups"] == 5
+    assert 0.0 < table.loc["rate_constant_1_sd_run", "shrinkage"] < 0.5  # each run has its data
+    shown = calibration.summary()["shrinkage"].dropna()
+    assert shown.index.tolist() == ["rate_constant_1_sd_run"]
+
+
+def test_the_picture_of_the_priors_shows_every_run_and_ends_near_the_readings(campaign, model):
+    found = prior_check(campaign, model, draws=60, random_seed=4)
+    figure = draw_prior_check(found, "concentration_a")
+    shown = [panel for panel in figure.axes if panel.get_visible()]
+    assert len(shown) == len(campaign)
+    largest = campaign.to_frame().query("quantity == 'concentration_a'")["value"].max()
+    assert all(panel.get_ylim()[1] <= 5.0 * largest for panel in shown)
 
 
 def test_power_scaling_sees_priors_and_data_apart(calibration):
