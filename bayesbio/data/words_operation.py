@@ -262,8 +262,15 @@ CONTROLS = (
         "L/h",
         r"F_{\mathrm{air}}",
         "Air into the vessel",
-        "airflow; air; aeration; aeration rate; air flow rate; gas flow; gasflow; total "
-        "gas flow; Begasung; Luft; air flow PV",
+        "airflow; air; aeration; aeration rate; air flow rate; Luft; air flow PV",
+    ),
+    _control(
+        "gas_flow",
+        "L/h",
+        r"F_{\mathrm{gas}}",
+        "All gas into the vessel",
+        "gas flow; gasflow; total gas flow; gas flow rate; gassing; gassing rate; Begasung; "
+        "gas flow PV; total flow",
     ),
     _control(
         "aeration_ratio",
@@ -294,6 +301,30 @@ CONTROLS = (
         "T_{sp}",
         "Set point of the temperature",
         "temp SP; temperature SP; temp setpoint; T SP",
+        interpolation="step",
+    ),
+    _control(
+        "air_share",
+        "1",
+        r"y_{\mathrm{air}}",
+        "Air share of the gas into the vessel",
+        "air; air percent; air fraction; air output",
+        upper=1.0,
+    ),
+    _control(
+        "oxygen_share",
+        "1",
+        r"y_{O_2,\mathrm{in}}",
+        "Added oxygen's share of the gas into the vessel",
+        "O2; oxygen; O2 percent; O2 fraction; O2 enrichment; oxygen enrichment; O2 output",
+        upper=1.0,
+    ),
+    _control(
+        "feed_output",
+        "1",
+        r"u_F",
+        "Output of the feed pump, share of its full speed",
+        "feed; feed pump; feed percent; feed pump output; feed pump speed; feed A; feed 1",
         interpolation="step",
     ),
 )

@@ -267,7 +267,7 @@ PRODUCTS = (
         "Product concentration in the broth",
         "titre; mAb; IgG; mAb titer; IgG titer; IgG1; antibody; antibody titer; mAb concentration;"
         "product titer; product titre; product concentration; product conc; titer HPLC; "
-        "titer (Protein A);"
+        "titer (Protein A); titer Octet; Octet titer; titer by Octet; Octet; titer (Octet);"
         "protein A titer; mab conc; IgG conc; antikorper; produkt; Produkttiter; titer "
         "conc; Ab; Ab titer",
     ),
