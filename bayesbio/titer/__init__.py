@@ -1,9 +1,12 @@
 """Titer: what drives it, what the next culture will give, and which run is unusual."""
 
 from bayesbio.titer.coding import Coding
+from bayesbio.titer.control_charts import ControlChart, control_chart
 from bayesbio.titer.curves import interaction_surface, partial_effect
+from bayesbio.titer.drift import parameter_drift
 from bayesbio.titer.explanation import explain
 from bayesbio.titer.factors import confounding, interactions, key_factors
+from bayesbio.titer.fault_scores import area_under_roc, monitoring_scores
 from bayesbio.titer.grouping import Varying
 from bayesbio.titer.likelihood import Gaussian, Hurdle, StudentT
 from bayesbio.titer.mixtures import Mixture
@@ -29,6 +32,7 @@ from bayesbio.titer.virtual import VirtualTiter
 
 __all__ = [
     "Coding",
+    "ControlChart",
     "Gaussian",
     "Horseshoe",
     "Hurdle",
@@ -49,13 +53,17 @@ __all__ = [
     "TiterPosterior",
     "Varying",
     "VirtualTiter",
+    "area_under_roc",
     "confounding",
+    "control_chart",
     "explain",
     "interaction_surface",
     "interactions",
     "key_factors",
     "monitor_from_archive",
     "partial_effect",
+    "monitoring_scores",
+    "parameter_drift",
     "screened_interactions",
     "second_order",
     "suggest",

@@ -14,7 +14,8 @@ from bayesbio.data import read_campaign
 from bayesbio.mechanistic import BatchReactor, MammalianFedBatch
 
 DATA = Path(__file__).parents[2] / "data"
-NAMES = ("batch_reactor", "cho_fed_batch")
+EFFECTS = ("batch_reactor", "cho_fed_batch")
+NAMES = (*EFFECTS, "fed_batch_faults", "recombinant_protein")
 
 
 def generator(name):
@@ -44,7 +45,7 @@ def test_the_truth_beside_a_virtual_table_is_the_one_that_made_it(made):
     assert json.loads(json.dumps(truth)) == truth_of(name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EFFECTS)
 def test_the_card_states_the_effect_of_every_run(name):
     answers = (DATA / f"{name}.md").read_text(encoding="utf-8").split("## Known answers")[1]
     numbers = [float(number) for number in re.findall(r"-?\d+\.\d{4}\b", answers)]
