@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesbio.data.table import Table
 from bayesbio.errors import DataError
+from bayesbio.network.nodes import numbers_for
 from bayesbio.network.posterior import NetworkPosterior
 
 
@@ -26,9 +27,9 @@ def scored(
     elif isinstance(evidence, pd.DataFrame):
         frame = evidence
     else:
-        given = {name: np.atleast_1d(np.asarray(v, float)) for name, v in dict(evidence).items()}
-        for name in given:
+        for name in evidence:
             posterior.network.node(name)
+        given = {name: np.atleast_1d(numbers_for(name, v)) for name, v in dict(evidence).items()}
         lengths = {len(values) for values in given.values()} or {1}
         if len(lengths - {1}) > 1:
             raise DataError(

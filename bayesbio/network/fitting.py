@@ -82,6 +82,9 @@ def fit_network(
     >>> network.fit(frame, random_seed=1).check().passed
     True
     """
+    for what, count in (("draws", draws), ("chains", chains)):
+        if count < 1:
+            raise ModelError(f"{what} is {count}; give at least 1.")
     data = standardise(network, table)
     rng = np.random.default_rng(random_seed)
     shared: dict[str, Any] = dict(

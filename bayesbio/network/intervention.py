@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayesbio.errors import ModelError
 from bayesbio.network.evidence import draw_coords
+from bayesbio.network.nodes import numbers_for
 from bayesbio.network.posterior import NetworkPosterior
 
 
@@ -62,7 +63,7 @@ def under(
             intercept[:, k] = (value[0] - posterior.centre[k]) / posterior.spread[k]
             variance[:, k] = (value[1] / posterior.spread[k]) ** 2
         else:
-            if np.ndim(value) or not np.isfinite(float(value)):
+            if np.ndim(value) or not np.isfinite(numbers_for(name, value)):
                 raise ModelError(
                     f"do={{{name!r}: {value}}}: expected one finite number, or (mean, sd). A list "
                     "of values to compare goes to intervene or probability_out_of_specification."
@@ -173,7 +174,7 @@ def on_grid(
 ) -> tuple[NetworkPosterior, dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Hold nodes; those with several values at their mean score 0, with their values and scores."""
     grid = {
-        name: np.asarray(value, float)
+        name: numbers_for(name, value)
         for name, value in do.items()
         if not isinstance(value, tuple) and np.ndim(value)
     }

@@ -119,7 +119,7 @@ class Node:
         DataError
             Zero or less on a log scale, outside 0 to 1 on a logit scale.
         """
-        given = np.asarray(values, float)
+        given = numbers_for(self.name, values)
         if self.scale == "identity":
             return given
         low, high = 0.0, np.inf if self.scale == "log" else 1.0
@@ -208,6 +208,14 @@ class UnitOperation:
                 for node in getattr(self, what)
             )
             object.__setattr__(self, what, given)
+
+
+def numbers_for(name: str, values: Any) -> np.ndarray:
+    """Give values as numbers; DataError with the name of their node where they are none."""
+    try:
+        return np.asarray(values, float)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Node {name!r} was given {values!r}; expected numbers.") from error
 
 
 def is_number(text: str) -> bool:

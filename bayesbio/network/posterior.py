@@ -135,6 +135,12 @@ class NetworkPosterior:
             if lacking or extra:
                 verb = f"lacks {lacking[0]!r}" if lacking else f"names {extra[0]!r}, not there"
                 raise ModelError(f"{what} {verb}; give one number for each of {list(wants)}.")
+        for what, numbers in (("intercept", intercepts), ("coefficient", dict(coefficients))):
+            odd = [key for key, value in numbers.items() if not np.isfinite(value)]
+            if odd:
+                raise ModelError(
+                    f"The {what} of {odd[0]!r} is {numbers[odd[0]]}; expected a finite number."
+                )
         negative = [name for name, value in variances.items() if not value >= 0.0]
         if negative:
             raise ModelError(

@@ -74,6 +74,11 @@ def standardise(network: ProcessNetwork, table: Table | pd.DataFrame) -> Standar
     DataError
         See `fit_network`.
     """
+    if not isinstance(table, Table | pd.DataFrame):
+        raise DataError(
+            f"A {type(table).__name__} came as table; expected a Table or a DataFrame with one row "
+            "per run and one column per node."
+        )
     columns = [str(name) for name in (table.columns if isinstance(table, pd.DataFrame) else table)]
     kept = [column_of(network[name], table, columns) for name in network.order]
     scores, lower, upper = (

@@ -78,7 +78,10 @@ class ProcessNetwork:
             )
         object.__setattr__(self, "unit_operations", operations)
         edges: dict[tuple[str, str], None] = {}
-        for parent, child in self.edges:
+        for edge in self.edges:
+            if isinstance(edge, str) or len(edge) != 2:
+                raise ModelError(f"{edge!r} is no edge; expected (parent, child).")
+            parent, child = edge
             self._place(parent), self._place(child)
             edges[parent, child] = None
         object.__setattr__(self, "edges", tuple(edges))

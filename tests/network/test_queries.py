@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from bayesbio.data import Specification
-from bayesbio.errors import ModelError
+from bayesbio.errors import DataError, ModelError
 from bayesbio.network import (
     NetworkPosterior,
     Node,
@@ -27,6 +27,7 @@ NODES = ["u", "x", Node("y", specification=LIMITS["y"]), Node("z", specification
 EDGES = [("u", "x"), ("u", "y"), ("x", "y"), ("y", "z"), ("x", "z")]
 EFFECTS = dict(zip(EDGES, (0.9, -1.2, 0.7, 0.5, -0.3), strict=True))
 START = {"u": 0.2, "x": -0.1, "y": 0.4, "z": 0.0}
+TINY = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "y": [2.0, 3.0, 5.0, 4.1]})
 NOISE = {"u": 1.0, "x": 0.5, "y": 0.3, "z": 0.2}
 
 
@@ -242,3 +243,21 @@ def test_a_network_of_216_nodes_is_fitted_and_asked_in_seconds():
     assert fitted.criticality("a@35", game="total_effect").shares.shape[0] == 1000
     assert time.perf_counter() - start < 10.0
     assert np.isfinite(told["a@35"]).all()
+
+
+def test_what_is_no_number_is_named():
+    fitted = fit_network(pair := ProcessNetwork(["x", "y"], [("x", "y")]), TINY)
+    for ask in (lambda: fitted.predict({"x": "a"}), lambda: fitted.intervene({"x": "a"})):
+        with pytest.raises(DataError, match="Node 'x' was given 'a'; expected numbers"):
+            ask()
+    with pytest.raises(DataError, match="A dict came as table"):
+        pair.fit({"x": [1.0, 2.0]})
+    with pytest.raises(ModelError, match="'xy' is no edge"):
+        ProcessNetwork(["x", "y"], ["xy"])
+    with pytest.raises(ModelError, match="draws is 0"):
+        pair.fit(TINY, draws=0)
+    with pytest.raises(ModelError, match="intercept of 'x' is nan"):
+        NetworkPosterior.from_parameters(
+            pair, intercept={"x": np.nan, "y": 0}, coefficients={("x", "y"): 1},
+            variance={"x": 1, "y": 1},
+        )  # fmt: skip
