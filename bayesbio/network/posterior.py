@@ -135,11 +135,14 @@ class NetworkPosterior:
             if lacking or extra:
                 verb = f"lacks {lacking[0]!r}" if lacking else f"names {extra[0]!r}, not there"
                 raise ModelError(f"{what} {verb}; give one number for each of {list(wants)}.")
-        for what, numbers in (("intercept", intercepts), ("coefficient", dict(coefficients))):
-            odd = [key for key, value in numbers.items() if not np.isfinite(value)]
+        for what, given_numbers in (
+            ("intercept", list(intercepts.items())),
+            ("coefficient", list(coefficients.items())),
+        ):
+            odd = [(key, value) for key, value in given_numbers if not np.isfinite(value)]
             if odd:
                 raise ModelError(
-                    f"The {what} of {odd[0]!r} is {numbers[odd[0]]}; expected a finite number."
+                    f"The {what} of {odd[0][0]!r} is {odd[0][1]}; expected a finite number."
                 )
         negative = [name for name, value in variances.items() if not value >= 0.0]
         if negative:
