@@ -6,7 +6,7 @@ from scipy import stats
 from bayesbio.errors import ModelError
 from bayesbio.surrogate import PolynomialChaos
 from bayesbio.surrogate.orthonormal import OrthonormalBasis
-from bayesbio.surrogate.polynomial_chaos import candidate_terms
+from bayesbio.surrogate.polynomial_terms import candidate_terms
 
 LAWS = {
     "uniform": stats.uniform(6.8, 0.4),
