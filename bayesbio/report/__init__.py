@@ -16,6 +16,15 @@ from bayesbio.report.network_figures import (
     draw_risk,
 )
 from bayesbio.report.prior_figures import draw_prior_check
+from bayesbio.report.scale_figures import (
+    draw_scale_errors,
+    draw_scale_parity,
+    draw_scale_residuals,
+    draw_scale_trends,
+    draw_scale_weights,
+    draw_scales,
+    draw_variance_parts,
+)
 from bayesbio.report.section import Section
 from bayesbio.report.writing import sentence, write_quick_look, write_report
 
@@ -30,7 +39,14 @@ __all__ = [
     "draw_predictive",
     "draw_prior_check",
     "draw_risk",
+    "draw_scale_errors",
+    "draw_scale_parity",
+    "draw_scale_residuals",
+    "draw_scale_trends",
+    "draw_scale_weights",
+    "draw_scales",
     "draw_stopping",
+    "draw_variance_parts",
     "house_style",
     "sentence",
     "write_index",

@@ -5,10 +5,13 @@ import runpy
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+import bayesbio
 from bayesbio.calibrate import fitting
 from bayesbio.cli.running import question_of
+from bayesbio.scaleup import virtual_scales
 
 ANALYSES = Path(__file__).parents[2] / "analyses"
 SCRIPTS = sorted(ANALYSES.glob("*.py"))
@@ -60,6 +63,32 @@ def test_the_networks_find_the_truth_and_answer_for_the_real_runs(tiny, tmp_path
     assert numbers["yarrowia_calibration_passed"] is False  # so few draws must not pass
     assert "whose checks failed" in page
     assert 0.0 < numbers["yarrowia_probability_out_of_specification"] < 1.0
+
+
+@pytest.mark.slow
+def test_a_scale_up_of_ones_own_table_writes_every_number(tmp_path, monkeypatch):
+    made = virtual_scales("regime change", random_seed=4).campaign.to_frame()
+    volume = made["run"].str.split().str[0].astype(float)
+    table = pd.DataFrame(
+        {"scale": made["run"], "V": volume, "t": made["time_h"], "C": made["value"]}
+    )
+    table.to_csv(tmp_path / "table.csv", index=False)
+    given = ["--data", str(tmp_path / "table.csv"), "--target", "C", "--train", "10,100,4000"]
+    monkeypatch.setattr(
+        sys, "argv",
+        ["scale_up.py", *given, "--predict", "100000", "--quick", "--out", str(tmp_path)],
+    )  # fmt: skip
+    runpy.run_path(str(ANALYSES / "scale_up.py"), run_name="__main__")
+    numbers = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    for score in ("rmse", "mae", "crps", "coverage_90", "width_90"):
+        assert numbers[f"predict.{score}"] >= 0.0
+        assert numbers[f"baseline.nearest_scale.predict.{score}"] >= 0.0
+        for volume in ("10", "100", "4000", "100000"):
+            assert numbers[f"leave_one_scale_out.{volume}.{score}"] >= 0.0
+            assert numbers[f"baseline.ridge.leave_one_scale_out.{volume}.{score}"] >= 0.0
+    assert isinstance(numbers["verdict.passed"], bool)
+    again = bayesbio.load(tmp_path / "scale_up" / "model.nc")
+    assert again.predict(1e5)["C"].shape[-1] == 18
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
