@@ -1,10 +1,10 @@
 """
 Will the largest vessel behave as the smaller ones say, and how sure can that be?
 
-A response was followed at 10 L, 100 L, 4 m3 and 100 m3 (data/bioreactor_scales.md). Learned from the
-three smaller scales, the curve at 100 m3 is predicted and compared with what was read there; then
-each scale in turn is predicted from the others, beside methods that know nothing of curves. Laws,
-priors and weights were fixed on virtual scale-ups before any of these readings was scored.
+A response was followed at 10 L, 100 L, 4 m3 and 100 m3 (data/bioreactor_scales.md). Learned from
+the three smaller scales, the curve at 100 m3 is predicted and compared with what was read there;
+then each scale in turn is predicted from the others, beside methods that know nothing of curves.
+Laws, priors and weights were fixed on virtual scale-ups before any of these readings was scored.
 """
 
 import shutil
@@ -51,7 +51,7 @@ known = sorted(set(volumes.values()))
 train = [float(volume) for volume in options.train.split(",")]
 learned_from = [name for name, volume in volumes.items() if np.isclose(volume, train).any()]
 print(campaign)
-if len(learned_from) < len(volumes) - len(known) + 2:
+if len({volumes[name] for name in learned_from}) < 2:
     raise DataError(f"--train {options.train} names fewer than two of the scales {known} L.")
 
 # %% Fit: every scale left out in turn; the fit that learns from the training scales is one of them

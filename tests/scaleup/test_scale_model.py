@@ -1,0 +1,241 @@
+"""Fits over scales: agreement of two roads, predictions with their parts, and files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+import bayesbio
+from bayesbio.data import Campaign, Run
+from bayesbio.errors import DataError, ModelError
+from bayesbio.scaleup import ScaleModel, virtual_scales
+from bayesbio.scaleup.law_prior import law_prior
+
+TIMES = np.linspace(5.3, 94.7, 18)
+
+
+def changed(campaign, place, **settings):
+    runs = list(campaign)
+    runs[place] = runs[place].replace(settings={**runs[place].settings, **settings})
+    return Campaign(runs, units=campaign.units)
+
+
+def test_the_sampler_converges_and_the_curves_fit(fitted):
+    verdict = fitted.check()
+    assert verdict["R-hat"].value < 1.05
+    assert verdict["divergences"].passed
+    assert verdict["coverage"].passed
+    assert verdict["law draws"].passed
+
+
+def test_plateaus_are_those_of_the_truth(fitted, made):
+    table = fitted.summary()
+    rows = table[[name.startswith("plateau_by_run") for name in table.index]]
+    assert_allclose(rows["eti_50"], made.plateaus, rtol=0.06)
+    assert (rows["unit"] == "1").all()
+
+
+def test_weighted_draws_agree_with_the_sampler(fitted, made):
+    quick = ScaleModel().fit(made.campaign, random_seed=1, draws=600, method="approximate")
+    for fit in (fitted, quick):
+        assert fit.law_weights()["probability"].sum() == pytest.approx(1.0)
+    exact = fitted.predict(1e6, noise=False)["response"].isel(run=0, time=-1)
+    near = quick.predict(1e6, noise=False)["response"].isel(run=0, time=-1)
+    for probability in (0.05, 0.5, 0.95):
+        assert_allclose(np.quantile(near, probability), np.quantile(exact, probability), rtol=0.1)
+    assert_allclose(quick.members[0].log_evidence, fitted.members[0].log_evidence, atol=1.0)
+
+
+def test_the_density_inside_the_graph_is_that_of_the_laws(fitted):
+    """Two roads: PyTensor's mixture at the draws, and the mixture in numpy."""
+    member = fitted.members[0]
+    inside = member.draws["law_log_density"].to_numpy().reshape(-1, 2)[:20]
+    everyone = np.ones(4, bool)
+    for number, law in enumerate(fitted.model.laws):
+        total = sum(
+            law_prior(member.problem, law, unknown, learned=everyone).log_density(
+                member.z[:20, :, unknown]
+            )
+            for unknown in range(len(member.problem.names))
+        )
+        assert_allclose(inside[:, number], total, rtol=1e-6)
+
+
+def test_the_parts_of_the_uncertainty_add_up(fitted):
+    predicted = fitted.predict(1e6)
+    parts = predicted["response_variance"].isel(run=0)
+    assert list(parts["part"].to_numpy()) == ["curve", "law", "weights", "run_effect", "noise"]
+    drawn = predicted["response"].isel(run=0).var(("chain", "draw"))
+    assert_allclose(parts.sum("part")[5:], drawn[5:], rtol=0.35)
+    assert predicted["response"].dims == ("chain", "draw", "run", "time")
+
+
+def test_intervals_widen_with_the_distance(fitted):
+    widths = []
+    for volume in (1e5, 1e6, 1e7):
+        last = np.log(fitted.predict(volume, noise=False)["response"].isel(run=0, time=-1))
+        widths.append(float(np.subtract(*np.quantile(last, [0.95, 0.05]))))
+    assert widths == sorted(widths)
+
+
+def test_a_volume_inside_the_scales_is_allowed_and_said(fitted):
+    predicted = fitted.predict(1000.0)
+    assert "inside the measured scales" in predicted.attrs["extrapolation"]
+    assert predicted.attrs["extrapolation_decades"] == 0.0
+
+
+def test_beyond_three_decades_a_prediction_is_flagged(fitted):
+    far = fitted.predict(1e9)
+    assert far.attrs["far"] == 1
+    assert "more than three decades" in far.attrs["extrapolation"]
+    assert fitted.predict(1e6).attrs["far"] == 0
+
+
+def test_the_same_question_gets_the_same_bytes(fitted):
+    one, other = (fitted.predict(1e6, random_seed=4) for _ in range(2))
+    assert one.equals(other)
+
+
+def test_a_saved_fit_predicts_the_same(fitted, tmp_path):
+    again = bayesbio.load(fitted.save(tmp_path / "scales.nc"))
+    assert again.predict(1e6).equals(fitted.predict(1e6))
+    assert again.hash == fitted.hash
+
+
+def test_wider_priors_make_wider_predictions(fitted):
+    table = fitted.prior_sensitivity(1e6).set_index(["prior", "factor"])["width_ratio"]
+    assert table["as fitted", 1.0] == 1.0
+    assert table["bend", 2.0] > table["bend", 0.5]
+    assert table["deviation", 2.0] > table["deviation", 0.5]
+
+
+def test_weights_follow_the_evidence_or_stay_equal(fitted):
+    assert_allclose(fitted.law_weights("equal")["weight"], 0.5)
+    evidence = fitted.law_weights("evidence")
+    assert_allclose(evidence["weight"], evidence["probability"])
+    drawn = fitted.weight_draws(20_000, random_seed=1)
+    assert_allclose(drawn.mean(axis=0), fitted.law_weights("dirichlet")["weight"], atol=0.01)
+
+
+def test_trends_pass_through_the_runs(fitted, made):
+    trends = fitted.trends([10.0, 100_000.0]).set_index(["parameter", "volume"])
+    for volume, plateau in ((10.0, made.plateaus[0]), (100_000.0, made.plateaus[-1])):
+        row = trends.loc[("plateau", volume)]
+        assert row["eti_5"] < plateau < row["eti_95"]
+
+
+# Bad input ------------------------------------------------------------------------------
+
+
+def test_one_scale_only_is_refused(made):
+    with pytest.raises(DataError, match="needs at least two"):
+        ScaleModel().fit(made.campaign.select(["10 L"]), random_seed=1)
+
+
+def test_a_negative_volume_is_refused_with_its_run(made):
+    with pytest.raises(DataError, match="Run '4000 L': volume is -4 L"):
+        ScaleModel().fit(changed(made.campaign, 2, volume=-4.0), random_seed=1)
+
+
+def test_mixed_units_of_volume_are_noticed(made):
+    campaign = made.campaign
+    for place, volume in enumerate((10.0, 100.0, 4.0, 100.0)):
+        campaign = changed(campaign, place, volume=volume, scale_id=place + 1)
+    with pytest.raises(DataError, match="litres and cubic metres are mixed"):
+        ScaleModel().fit(campaign, random_seed=1)
+
+
+def test_volumes_in_words_are_refused(made):
+    with pytest.raises(DataError, match="'4 m3'; a number of litres was expected"):
+        ScaleModel().fit(changed(made.campaign, 2, volume="4 m3"), random_seed=1)
+
+
+def test_a_scale_with_two_points_is_refused(made):
+    runs = list(made.campaign)
+    runs[1] = runs[1].replace(measurements=runs[1].measurements.iloc[:2])
+    with pytest.raises(DataError, match="100 L .* has 2 quantified readings; at least 3"):
+        ScaleModel().fit(Campaign(runs, units=made.campaign.units), random_seed=1)
+
+
+def test_a_missing_descriptor_is_refused_with_its_run(made):
+    campaign = made.campaign
+    for place in (0, 1, 3):
+        campaign = changed(campaign, place, power_per_volume=1000.0 + 100.0 * place)
+    with pytest.raises(DataError, match="Run '4000 L' has no positive 'power_per_volume'"):
+        ScaleModel(covariates=["power_per_volume"]).fit(campaign, random_seed=1)
+
+
+def test_a_covariate_that_does_not_exist_is_refused(made):
+    with pytest.raises(DataError, match="neither a setting of the runs"):
+        ScaleModel(covariates=["tip_speed"]).fit(made.campaign, random_seed=1)
+
+
+def test_a_missing_scale_is_refused(made):
+    runs = [run.replace(settings={}) for run in made.campaign]
+    with pytest.raises(DataError, match="No run has a scale"):
+        ScaleModel().fit(Campaign(runs, units=made.campaign.units), random_seed=1)
+
+
+def test_a_volume_of_zero_cannot_be_predicted(fitted):
+    with pytest.raises(DataError, match="a volume above zero"):
+        fitted.predict(0.0)
+
+
+def test_descriptors_without_covariates_are_refused(fitted):
+    with pytest.raises(DataError, match="has no covariates"):
+        fitted.predict(1e6, descriptors={"power_per_volume": 1000.0})
+
+
+def test_unknown_weights_are_refused():
+    with pytest.raises(ModelError, match="weights='best' is unknown"):
+        ScaleModel(weights="best")
+
+
+def test_a_table_is_no_campaign():
+    with pytest.raises(DataError, match="a Campaign was expected"):
+        ScaleModel().fit(pd.DataFrame(), random_seed=1)
+
+
+def test_two_quantities_need_a_choice(made):
+    both = [
+        Run(
+            run.name,
+            pd.concat([run.measurements, run.measurements.assign(quantity="titer")]),
+            settings=run.settings,
+        )
+        for run in made.campaign
+    ]
+    with pytest.raises(DataError, match="Which quantity"):
+        ScaleModel().fit(Campaign(both, units=made.campaign.units), random_seed=1)
+
+
+def test_covariates_steer_a_prediction():
+    """Runs at one volume differ in power per volume; the effect carries over to a larger one."""
+    rng = np.random.default_rng(5)
+    runs = []
+    for number, (volume, power) in enumerate(
+        [(10.0, 500.0), (10.0, 2000.0), (1000.0, 500.0), (1000.0, 2000.0)]
+    ):
+        top = 50.0 * (power / 1000.0) ** 0.3
+        value = top * -np.expm1(-((TIMES / 40.0) ** 1.6)) + 0.3 * rng.standard_normal(len(TIMES))
+        table = pd.DataFrame({"time_h": TIMES, "quantity": "response", "value": np.abs(value)})
+        settings = {"volume": volume, "power_per_volume": power}
+        runs.append(Run(f"R{number}", table, settings=settings))
+    model = ScaleModel(law="power", covariates=["power_per_volume"])
+    fit = model.fit(
+        Campaign(runs, units={"response": "1"}), random_seed=1, draws=300, method="approximate"
+    )
+    assert "Told apart from the volume: power per volume" in " ".join(fit.noticed)
+    ends = [
+        float(fit.predict(10_000.0, descriptors={"power_per_volume": power}, noise=False)
+              ["response"].isel(time=-1).median())
+        for power in (500.0, 2000.0)
+    ]  # fmt: skip
+    assert_allclose(ends[1] / ends[0], 4.0**0.3, rtol=0.15)
+    with pytest.raises(DataError, match="the new run has no positive value"):
+        fit.predict(10_000.0)
+
+
+def test_a_virtual_truth_must_exist():
+    with pytest.raises(DataError, match="no truth 'magic'"):
+        virtual_scales("magic", random_seed=1)
