@@ -1,12 +1,10 @@
-"""Draws of a scale model: the mode, the posterior's shape there, and two ways to sample it."""
+"""Draws of a scale model: the mode, the posterior's shape there, chains, and the evidence."""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from arviz_stats.base import array_stats
 from scipy.optimize import minimize
-from scipy.special import gammaln, logsumexp
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import LogDensity, sample
@@ -16,8 +14,6 @@ from bayesbio.scaleup.problem import ScaleProblem
 TRIES = 200  # random starts that are looked at, and how many of them are climbed from
 CLIMBS = 4
 STEP = 1e-3
-PROPOSALS = 5  # points proposed for each draw of the approximation
-TAILS = 8.0  # degrees of freedom of the proposals
 
 
 def sample_scales(
@@ -221,68 +217,3 @@ def bridge(density: LogDensity, draws: np.ndarray, *, random_seed: int) -> float
             break
         evidence = updated
     return float(np.log(evidence) + shift)
-
-
-def approximate_scales(
-    problem: ScaleProblem, assembled: Assembled, *, draws: int, random_seed: int
-) -> xr.DataTree:
-    """
-    Draw from a Student-t at the mode, and weigh the draws to the posterior: fast, for many fits.
-
-    Parameters
-    ----------
-    problem : ScaleProblem
-    assembled : Assembled
-    draws : int
-    random_seed : int
-
-    Returns
-    -------
-    DataTree
-        Group posterior, one chain of independent draws. Attributes log_evidence and pareto_k, which
-        is above 0.7 where the approximation does not carry.
-
-    Notes
-    -----
-    Sampling importance resampling with Pareto-smoothed weights; Vehtari et al. (2024), JMLR 25:72.
-    """
-    density = density_of(problem, assembled)
-    middle, root, _ = settle(density, assembled, problem, random_seed)
-    density.set_data({"middle": middle, "root": root})
-    rng = np.random.default_rng(random_seed)
-    size, count = density.size, PROPOSALS * draws
-    stretch = np.sqrt(TAILS / rng.chisquare(TAILS, size=(count, 1)))
-    points = rng.standard_normal((count, size)) * stretch
-    square = (points**2).sum(axis=1)
-    proposal = -0.5 * (TAILS + size) * np.log1p(square / TAILS) - 0.5 * size * np.log(TAILS * np.pi)
-    proposal += gammaln(0.5 * (TAILS + size)) - gammaln(0.5 * TAILS)
-    target = np.array([density.value_and_gradient(point)[0] for point in points])
-    ratios = np.where(np.isfinite(target), target - proposal, -1e10)
-    smoothed, shape = array_stats.psislw(-ratios)
-    weights = np.exp(smoothed - logsumexp(smoothed))
-    steps = np.cumsum(weights)
-    at = (np.arange(draws) + rng.random()) / draws * steps[-1]
-    picked = rng.permutation(np.minimum(np.searchsorted(steps, at), count - 1))
-    rows = [density.values(points[place]) for place in picked]
-    variables = {
-        name: (
-            (
-                "chain",
-                "draw",
-                *(
-                    density.model.named_vars_to_dims.get(name)
-                    or ("coordinate",) * rows[0][name].ndim
-                ),
-            ),
-            np.stack([row[name] for row in rows])[None],
-        )
-        for name in rows[0]
-    }
-    _, scale = np.linalg.slogdet(root)
-    posterior = xr.Dataset(variables, {"chain": [0], "draw": np.arange(draws)})
-    posterior.attrs = {
-        "log_evidence": float(logsumexp(ratios) - np.log(count) + scale),
-        "pareto_k": float(shape),
-        "random_seed": random_seed,
-    }
-    return xr.DataTree.from_dict({"posterior": posterior})

@@ -144,7 +144,6 @@ class ScaleFit:
         for member in self.members:
             about = "" if len(self.members) == 1 else f" of {curve_name(member.problem.curve)}"
             own = [*verdict_of(member.tree).items, _reweighting(member, self.law_names)]
-            own += _approximation(member)
             items += [dataclasses.replace(item, name=f"{item.name}{about}") for item in own]
         return Verdict(tuple(items))
 
@@ -533,23 +532,6 @@ def predictive_groups(
         "log_likelihood": xr.Dataset(likelihood, sampled),
         "observed_data": xr.Dataset(observed, coords),
     }
-
-
-def _approximation(member: Member) -> list[VerdictItem]:
-    """Whether weighted draws around the mode carry, where there are no chains."""
-    shape = member.draws.attrs.get("pareto_k")
-    if shape is None:
-        return []
-    return [
-        VerdictItem(
-            "approximation",
-            shape,
-            "<= 0.7",
-            shape <= 0.7,
-            f"The posterior is drawn by weighting: Pareto k of the weights is {shape:.2f}.",
-            "" if shape <= 0.7 else "Sample it instead: fit(..., method='nuts').",
-        )
-    ]
 
 
 def _reweighting(member: Member, names: tuple[str, ...]) -> VerdictItem:

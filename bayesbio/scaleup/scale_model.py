@@ -13,12 +13,12 @@ from bayesbio.data import Campaign
 from bayesbio.errors import ModelError
 from bayesbio.scaleup.formulation import Assembled, assemble
 from bayesbio.scaleup.laws import Law, PowerLaw, RandomWalkLaw, laws_of
-from bayesbio.scaleup.posterior_draws import approximate_scales, sample_scales
+from bayesbio.scaleup.posterior_draws import sample_scales
 from bayesbio.scaleup.problem import ScaleProblem, state_problem
 from bayesbio.scaleup.scale_fit import Member, ScaleFit, predictive_groups
 
 DEFAULT_LAWS: tuple[Law, ...] = (PowerLaw(), RandomWalkLaw())
-METHODS = ("nuts", "approximate")
+"""Mixed equally by default: chosen on virtual scale-ups alone, before real scales were scored."""
 WEIGHTS = ("equal", "evidence", "dirichlet")
 
 
@@ -116,10 +116,9 @@ class ScaleModel:
         tune: int = 500,
         chains: int = 4,
         cores: int | None = None,
-        method: str = "nuts",
     ) -> ScaleFit:
         """
-        Fit by Markov chain Monte Carlo, or quickly by weighted draws around the mode.
+        Fit by Markov chain Monte Carlo.
 
         Parameters
         ----------
@@ -130,9 +129,6 @@ class ScaleModel:
             As for `bayesbio.inference.sample`.
         cores : int, optional
             Chains at a time; all processors by default.
-        method : {"nuts", "approximate"}
-            "approximate" weighs draws from a Student-t at the mode: a tenth of the time, for
-            studies with hundreds of fits; `tune` and `chains` play no part.
 
         Returns
         -------
@@ -148,11 +144,7 @@ class ScaleModel:
         --------
         ``ScaleModel().fit(campaign, random_seed=1).predict(100_000.0)``
         """
-        if method not in METHODS:
-            raise ModelError(f"method={method!r} is unknown; use one of {', '.join(METHODS)}.")
-        options: dict[str, Any] = dict(draws=draws, random_seed=random_seed)
-        if method == "nuts":
-            options |= dict(tune=tune, chains=chains, cores=cores)
+        options = dict(draws=draws, tune=tune, chains=chains, cores=cores, random_seed=random_seed)
         members = [fit_member(self, problem, None, options) for problem in self.problems(campaign)]
         return ScaleFit(self, tuple(members), random_seed)
 
@@ -184,7 +176,7 @@ def fit_member(
     learned : array of bool, (runs,), optional
         Runs that are learned from.
     options : mapping
-        draws and random_seed; with tune, chains and cores for the sampler.
+        draws, tune, chains, cores, random_seed.
 
     Returns
     -------
@@ -193,8 +185,7 @@ def fit_member(
         observed_data, of the runs that were learned from.
     """
     assembled: Assembled = assemble(problem, model.laws, learned)
-    draw = sample_scales if "chains" in options else approximate_scales
-    tree = draw(problem, assembled, **options)
+    tree = sample_scales(problem, assembled, **options)
     kept = np.flatnonzero(assembled.learned)
     posterior = tree["posterior"].to_dataset()
     attributes = dict(posterior.attrs)
@@ -204,9 +195,10 @@ def fit_member(
         run=list(problem.campaign.names), law=[law.name for law in model.laws]
     ).isel(run=kept)
     posterior.attrs = attributes
-    groups: dict[str, xr.Dataset] = {"posterior": posterior}
-    if "sample_stats" in tree.children:
-        groups["sample_stats"] = tree["sample_stats"].to_dataset()
+    groups: dict[str, xr.Dataset] = {
+        "posterior": posterior,
+        "sample_stats": tree["sample_stats"].to_dataset(),
+    }
     reduced = restricted(problem, assembled.learned)
     groups |= predictive_groups(reduced, posterior, random_seed=int(options["random_seed"]))
     return Member(reduced, xr.DataTree.from_dict(groups), float(attributes["log_evidence"]))

@@ -92,7 +92,7 @@ def leave_one_scale_out(
         From `SCALE_BASELINES`; all by default.
     random_seed : int
     **options
-        As for `ScaleModel.fit`: draws, tune, chains, cores, method.
+        As for `ScaleModel.fit`: draws, tune, chains, cores.
 
     Returns
     -------
@@ -192,7 +192,6 @@ def fit_without(
     tune: int = 500,
     chains: int = 4,
     cores: int | None = None,
-    method: str = "nuts",
 ) -> ScaleFit:
     """
     Fit some scales of a campaign, in the graph of the whole campaign.
@@ -205,7 +204,7 @@ def fit_without(
         Of the whole campaign.
     kept : iterable of float [L]
         Volumes to learn from.
-    random_seed, draws, tune, chains, cores, method
+    random_seed, draws, tune, chains, cores
         As for `ScaleModel.fit`.
 
     Returns
@@ -214,9 +213,7 @@ def fit_without(
         The same as from fitting a campaign of those scales alone.
     """
     kept = list(kept)
-    options: dict[str, Any] = dict(draws=draws, random_seed=random_seed)
-    if method == "nuts":
-        options |= dict(tune=tune, chains=chains, cores=cores)
+    options = dict(draws=draws, tune=tune, chains=chains, cores=cores, random_seed=random_seed)
     learned = np.isin(problems[0].volumes, kept)
     names = [
         name for name, is_kept in zip(problems[0].campaign.names, learned, strict=True) if is_kept

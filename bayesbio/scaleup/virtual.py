@@ -194,7 +194,7 @@ def simulated_coverage(
 
     Examples
     --------
-    ``simulated_coverage(ScaleModel(), replicates=range(100), random_seed=1)`` takes minutes.
+    ``simulated_coverage(ScaleModel(), replicates=range(100), random_seed=1, draws=250, tune=100)``
     """
     rows = []
     for truth in TRUTHS if truths is None else truths:

@@ -4,7 +4,7 @@ import pytest
 
 from bayesbio.scaleup import ScaleModel, leave_one_scale_out, virtual_scales
 
-QUICK = dict(draws=300, method="approximate")
+QUICK = dict(draws=150, tune=150, chains=2)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def test_the_sampler_converges_and_the_curves_fit(fitted):
     verdict = fitted.check()
     assert verdict["R-hat"].value < 1.05
     assert verdict["divergences"].passed
-    assert verdict["coverage"].passed
+    assert verdict["coverage"].value >= 0.8
     assert verdict["law draws"].passed
 
 
@@ -33,17 +33,6 @@ def test_plateaus_are_those_of_the_truth(fitted, made):
     rows = table[[name.startswith("plateau_by_run") for name in table.index]]
     assert_allclose(rows["eti_50"], made.plateaus, rtol=0.06)
     assert (rows["unit"] == "1").all()
-
-
-def test_weighted_draws_agree_with_the_sampler(fitted, made):
-    quick = ScaleModel().fit(made.campaign, random_seed=1, draws=600, method="approximate")
-    for fit in (fitted, quick):
-        assert fit.law_weights()["probability"].sum() == pytest.approx(1.0)
-    exact = fitted.predict(1e6, noise=False)["response"].isel(run=0, time=-1)
-    near = quick.predict(1e6, noise=False)["response"].isel(run=0, time=-1)
-    for probability in (0.05, 0.5, 0.95):
-        assert_allclose(np.quantile(near, probability), np.quantile(exact, probability), rtol=0.1)
-    assert_allclose(quick.members[0].log_evidence, fitted.members[0].log_evidence, atol=1.0)
 
 
 def test_the_density_inside_the_graph_is_that_of_the_laws(fitted):
@@ -223,7 +212,7 @@ def test_covariates_steer_a_prediction():
         runs.append(Run(f"R{number}", table, settings=settings))
     model = ScaleModel(law="power", covariates=["power_per_volume"])
     fit = model.fit(
-        Campaign(runs, units={"response": "1"}), random_seed=1, draws=300, method="approximate"
+        Campaign(runs, units={"response": "1"}), random_seed=1, draws=150, tune=150, chains=2
     )
     assert "Told apart from the volume: power per volume" in " ".join(fit.noticed)
     ends = [

@@ -35,7 +35,7 @@ def test_curves_predict_a_power_law_better_than_the_nearest_scale(validated):
 def test_a_fold_is_the_fit_of_its_training_scales(validated, made):
     """Two roads: readings that weigh nothing in the whole graph, and a campaign without them."""
     alone = ScaleModel().fit(
-        made.campaign.without("100000 L"), random_seed=1, draws=300, method="approximate"
+        made.campaign.without("100000 L"), random_seed=1, draws=150, tune=150, chains=2
     )
     masked = validated.fits[100_000.0]
     assert masked.campaign.names == alone.campaign.names
@@ -103,7 +103,7 @@ def test_a_missing_column_is_named():
 @pytest.mark.slow
 def test_intervals_hold_over_virtual_truths_that_bend():
     table = simulated_coverage(
-        ScaleModel(), replicates=range(8), random_seed=2026, draws=400, method="approximate"
+        ScaleModel(), replicates=range(8), random_seed=2026, draws=150, tune=150, chains=2
     )
     means = table.groupby("truth")[["coverage", "crps"]].mean()
     assert means["coverage"].min() >= 0.7  # 0.75 over a hundred replicates; see the report
@@ -118,7 +118,8 @@ def test_curves_of_another_shape_are_covered_too():
         replicates=range(6),
         form="logistic",
         random_seed=7,
-        draws=400,
-        method="approximate",
+        draws=150,
+        tune=150,
+        chains=2,
     )
     assert table["coverage"].mean() >= 0.75
