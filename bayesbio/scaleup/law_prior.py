@@ -224,12 +224,13 @@ def project(
     expected = np.einsum("sk,skp->sp", chances, means)
     centre = means[np.arange(len(z)), picked]
     spread = np.sqrt(np.maximum(left[picked], 0.0))
-    drawn = centre + spread * rng.standard_normal(centre.shape)
+    # One normal number a draw serves all places: bands over many volumes come out smooth.
+    drawn = centre + spread * rng.standard_normal((len(z), 1))
     own = prior.run_effect[picked, None] ** 2 + np.where(
         known_scale, 0.0, prior.structure.deviation[picked, None] ** 2
     )
     return Projection(
         expected=expected,
         drawn=drawn,
-        varied=drawn + np.sqrt(own) * rng.standard_normal(centre.shape),
+        varied=drawn + np.sqrt(own) * rng.standard_normal((len(z), 1)),
     )
