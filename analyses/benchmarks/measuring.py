@@ -74,9 +74,17 @@ def ratios(ours: Curve, peers: dict[str, Curve], errors: Sequence[float]) -> dic
 
 
 def write_case(case: str, found: dict[str, float], **more: Any) -> Path:
-    """Write the ratios of a case, and whatever a reader needs to judge them."""
+    """
+    Write the ratios of a case, and whatever a reader needs to judge them.
+
+    What an earlier run found of the case stays, unless this one found it anew.
+    """
     REPORTS.mkdir(parents=True, exist_ok=True)
     path = REPORTS / f"{case}.json"
-    path.write_text(json.dumps({"ratios": found, **more}, indent=1) + "\n", encoding="utf-8")
-    print(f"{path}: {json.dumps(found, indent=1)}")
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for key, value in {"ratios": found, **more}.items():
+        merges = isinstance(value, dict) and isinstance(known.get(key), dict)
+        known[key] = {**known[key], **value} if merges else value
+    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    print(f"{path.name}: {json.dumps(found, indent=1)}")
     return path
