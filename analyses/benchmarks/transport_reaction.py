@@ -33,8 +33,8 @@ PARAMETERS = {
     "velocity": 1.0,
     "axial_dispersion": 1e-3,
     "column_porosity": 0.4,
-    "adsorption_rate": 20.0,
-    "desorption_rate": 10.0,
+    "uptake_rate": 20.0,
+    "release_rate": 10.0,
     "maximum_reaction_rate": 3.0,
     "half_saturation": 0.5,
     "decay_rate": 0.3,
@@ -72,7 +72,7 @@ def cvode(bed: PackedBed):
     starts = np.searchsorted(rows, np.arange(count + 1))
     inflow = p["velocity"] * grid.inflow.values[0]
     phases = (1 - p["column_porosity"]) / p["column_porosity"]
-    on, off = p["adsorption_rate"], p["desorption_rate"]
+    on, off = p["uptake_rate"], p["release_rate"]
     fastest, half, decay = p["maximum_reaction_rate"], p["half_saturation"], p["decay_rate"]
 
     @numba.njit(error_model="numpy", fastmath=True)

@@ -1,10 +1,10 @@
 """
 One implicit step for stiff stretches, and its exact adjoint.
 
-Rodas4P2: a Rosenbrock method of six stages, orders 4 and 3, L-stable and stiffly accurate, with a
-dense output of order 3 (Steinebach 2020, doi:10.1007/978-3-030-53905-4_6). A step takes one exact
-Jacobian and one factorisation; nothing is iterated, so the adjoint is exact to rounding. The
-Jacobian is part of the scheme: its derivative enters as the `curvature` of the rates.
+Rodas4P2: a Rosenbrock method of six stages, orders 4 and 3, L-stable and stiffly accurate
+(Steinebach 2020, doi:10.1007/978-3-030-53905-4_6). A step takes one exact Jacobian and one
+factorisation; nothing is iterated, so the adjoint is exact to rounding. The Jacobian is part of the
+scheme: its derivative enters as the `curvature` of the rates.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ QUIET = {
     "velocity": 1.0,
     "axial_dispersion": 1e-3,
     "column_porosity": 0.4,
-    "adsorption_rate": 20.0,
-    "desorption_rate": 10.0,
+    "uptake_rate": 20.0,
+    "release_rate": 10.0,
     "maximum_reaction_rate": 0.0,
     "half_saturation": 0.5,
     "decay_rate": 0.0,
@@ -37,7 +37,7 @@ def transfer(s, p):
     """Laplace transform of the outlet over that of the inlet (lumped rate model, linear)."""
     pe = p["velocity"] * BED.length / p["axial_dispersion"]
     phases = (1 - p["column_porosity"]) / p["column_porosity"]
-    retained = 1 + phases * p["adsorption_rate"] / (s + p["desorption_rate"])
+    retained = 1 + phases * p["uptake_rate"] / (s + p["release_rate"])
     phi = s * retained + p["decay_rate"]
     a = np.sqrt(1 + 4 * phi * p["axial_dispersion"] / p["velocity"] ** 2)
     return 4 * a * np.exp(pe * (1 - a) / 2) / ((1 + a) ** 2 - (1 - a) ** 2 * np.exp(-a * pe))
@@ -71,7 +71,7 @@ def test_a_pulse_leaves_as_its_laplace_transform_says(changes):
 
 
 def test_a_wave_without_flow_decays_as_its_closed_form_says():
-    p = {**QUIET, "velocity": 0.0, "adsorption_rate": 0.0, "decay_rate": 0.7}
+    p = {**QUIET, "velocity": 0.0, "uptake_rate": 0.0, "decay_rate": 0.7}
     z = BED.grid.nodes
     wave = np.cos(3 * np.pi * z / BED.length)
     times = np.array([0.1, 0.3])
