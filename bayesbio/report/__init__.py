@@ -1,6 +1,11 @@
 """For a reader: figures, diagnostics, sentences, and the page that holds them."""
 
 from bayesbio.report.corrections import draw_correction
+from bayesbio.report.fidelity_figures import (
+    draw_equivalence,
+    draw_fidelities,
+    draw_fidelity_scores,
+)
 from bayesbio.report.figures import (
     draw_courses,
     draw_effects,
@@ -34,6 +39,9 @@ __all__ = [
     "draw_courses",
     "draw_criticality",
     "draw_effects",
+    "draw_equivalence",
+    "draw_fidelities",
+    "draw_fidelity_scores",
     "draw_forecasts",
     "draw_network",
     "draw_predictive",

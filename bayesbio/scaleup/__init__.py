@@ -14,6 +14,7 @@ from bayesbio.scaleup.descriptors import (
     tip_speed,
 )
 from bayesbio.scaleup.fidelity import Fidelity, MultiFidelity, MultiFidelityPosterior
+from bayesbio.scaleup.fidelity_pairs import FIDELITY_PAIRS, FidelityPair
 from bayesbio.scaleup.laws import (
     LAWS,
     ConstantLaw,
@@ -24,6 +25,7 @@ from bayesbio.scaleup.laws import (
     RandomWalkLaw,
     SaturatingLaw,
 )
+from bayesbio.scaleup.mechanistic_fidelity import MechanisticSimulator
 from bayesbio.scaleup.prediction import predict_scale, prior_sensitivity
 from bayesbio.scaleup.reading import read_scales
 from bayesbio.scaleup.scale_down import Equivalence, equivalence
@@ -33,6 +35,9 @@ from bayesbio.scaleup.validation import SCALE_BASELINES, ScaleValidation, leave_
 from bayesbio.scaleup.virtual import TRUTHS, VirtualScales, simulated_coverage, virtual_scales
 
 __all__ = [
+    "FIDELITY_PAIRS",
+    "FidelityPair",
+    "MechanisticSimulator",
     "DEFAULT_LAWS",
     "LAWS",
     "SCALE_BASELINES",

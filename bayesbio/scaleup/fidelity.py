@@ -438,27 +438,10 @@ class MultiFidelityPosterior:
         for place, draw in enumerate(chosen.ravel()):
             scores[place] = self._drawn(level, int(draw), rows, joint=joint, rng=rng, known=known)
             if noise:
-                scores[place] += self._noise(level, int(draw), rows) * rng.standard_normal(
-                    len(rows)
-                )
+                deviation = self.processes[level].new_noise(int(draw), rows)
+                scores[place] += deviation * rng.standard_normal(len(rows))
         outcome = self.scales[level].backward(scores).reshape(*chosen.shape, len(rows))
         return prediction_of(outcome, inside=inside, probability=probability)
-
-    def _noise(self, level: int, draw: int, rows: np.ndarray) -> np.ndarray:
-        """Standardised deviation of the noise of new readings."""
-        process = self.processes[level]
-        parts = process.eta.shape[1]
-        if parts:
-            kind = "estimate" if parts == 1 else "varying"
-            belief = NoiseBelief(np.zeros(len(rows)), kind)
-            return np.exp(belief.design(rows, rows.shape[1]) @ process.eta[draw])
-        known = process.known_noise
-        if not np.allclose(known, known[0]):
-            raise ModelError(
-                "The noise is known reading by reading, so that of a new reading is not. Predict "
-                "the function (noise=False), or fit with noise='varying'."
-            )
-        return np.full(len(rows), np.sqrt(known[0]))
 
     def _stacked(
         self,

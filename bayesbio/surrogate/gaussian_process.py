@@ -164,7 +164,6 @@ class GaussianProcessRegression:
             process=process,
             domain=box,
             outcome_scale=scale,
-            noise_kind=belief.kind,
             table=table.assign(outcome=values),
             random_seed=random_seed,
         )
@@ -215,7 +214,6 @@ class GaussianProcessPosterior:
         Draws on standardised scales.
     domain : Domain
     outcome_scale : OutcomeScale
-    noise_kind : str
     table : DataFrame
         Inputs, and the column outcome.
     random_seed : int
@@ -225,7 +223,6 @@ class GaussianProcessPosterior:
     process: ProcessDraws
     domain: Domain
     outcome_scale: OutcomeScale
-    noise_kind: str
     table: pd.DataFrame
     random_seed: int
 
@@ -277,23 +274,10 @@ class GaussianProcessPosterior:
         for place, draw in enumerate(chosen.ravel()):
             scores[place] = draw_function(process, int(draw), rows, joint=joint, rng=rng)
             if noise:
-                deviation = self._noise_at(rows, int(draw))
+                deviation = process.new_noise(int(draw), rows)
                 scores[place] += deviation * rng.standard_normal(len(rows))
         outcome = self.outcome_scale.backward(scores).reshape(*chosen.shape, len(rows))
         return prediction_of(outcome, inside=inside, probability=probability)
-
-    def _noise_at(self, rows: np.ndarray, draw: int) -> np.ndarray:
-        """Standardised deviation of the noise of new readings."""
-        known = self.process.known_noise
-        if self.noise_kind == "known":
-            if not np.allclose(known, known[0]):
-                raise ModelError(
-                    "The noise is known reading by reading, so that of a new reading is not. "
-                    "Predict the function (noise=False), or fit with noise='varying'."
-                )
-            return np.full(len(rows), np.sqrt(known[0]))
-        belief = NoiseBelief(np.zeros(len(rows)), self.noise_kind)
-        return np.exp(belief.design(rows, len(self.domain.names)) @ self.process.eta[draw])
 
     @cached_property
     def posterior(self) -> xr.DataTree:
@@ -363,7 +347,6 @@ class GaussianProcessPosterior:
             "regression": dataclasses.asdict(self.regression),
             "scale": dataclasses.asdict(self.outcome_scale),
             "names": list(self.domain.names),
-            "noise_kind": self.noise_kind,
             "random_seed": self.random_seed,
         }
         box = {"low": ("input", self.domain.low), "high": ("input", self.domain.high)}
@@ -430,7 +413,6 @@ def gaussian_process_from_archive(
         ),
         domain=Domain(tuple(names), data["low"].to_numpy(), data["high"].to_numpy()),
         outcome_scale=OutcomeScale(**content["scale"]),
-        noise_kind=content["noise_kind"],
         table=pd.DataFrame(data["table"].to_numpy(), columns=[*names, "outcome"]),
         random_seed=int(content["random_seed"]),
     )

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from scipy import linalg, optimize
 
-from bayesbio.errors import CalibrationError
+from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference.numeric import sample_function
 from bayesbio.surrogate.covariance import JITTER, Covariance, Evidence, Linear
 
@@ -20,9 +20,9 @@ WITHIN = 6.0  # modes this much less plausible (in nats) than the best start no 
 AMPLITUDE = (0.0, 2.5)
 ROUGHNESS = (-2.5, 1.0)
 LENGTH_SCALE = (0.5, 1.2)  # grows with the root of the number of inputs
-LENGTH_SCALE_BELOW = (0.7, 1.2)  # along the outcome of the fidelity below, which has deviation one
-SLOPES = (float(np.log(0.1)), 2.0)
-NOISE = (float(np.log(0.1)), 1.5)
+LENGTH_SCALE_BELOW = (1.2, 0.8)  # along the fidelity below, which has deviation one: nearly a line
+SLOPES = (float(np.log(0.1)), 1.5)
+NOISE = (float(np.log(0.1)), 1.0)
 NOISE_SLOPE = (0.0, 1.0)
 
 
@@ -112,6 +112,26 @@ class ProcessDraws:
         if not self.eta.shape[1]:
             return self.known_noise
         return self.known_noise + np.exp(2.0 * self.noise_design @ self.eta[draw])
+
+    def new_noise(self, draw: int, rows: np.ndarray) -> np.ndarray:
+        """
+        Give the deviation of the noise of new readings at rows, in one draw.
+
+        Raises
+        ------
+        ModelError
+            If the noise is known reading by reading.
+        """
+        parts = self.eta.shape[1]
+        if parts:
+            design = np.column_stack([np.ones(len(rows)), 2.0 * rows[:, : parts - 1]])
+            return np.exp(design @ self.eta[draw])
+        if not np.allclose(self.known_noise, self.known_noise[0]):
+            raise ModelError(
+                "The noise is known reading by reading, so that of a new reading is not. Predict "
+                "the function (noise=False), or fit with noise='varying'."
+            )
+        return np.full(len(rows), np.sqrt(self.known_noise[0]))
 
     def condition(
         self,

@@ -91,6 +91,16 @@ def test_a_scale_up_of_ones_own_table_writes_every_number(tmp_path, monkeypatch)
     assert again.predict(1e5)["C"].shape[-1] == 18
 
 
+def test_a_mechanism_below_twelve_runs_makes_their_prediction_better(tmp_path, monkeypatch):
+    page, numbers = run("multi_fidelity", tmp_path, monkeypatch)
+    assert len(page.encode()) <= 2_000_000
+    assert numbers["passed"] is True
+    assert numbers["gain_crps"] > 1.0
+    assert numbers["coverage_90_runs_and_mechanism"] >= 0.8
+    assert numbers["study_Forrester_linear_crps"] < 0.005
+    assert numbers["case_Tryptophan"] == "offset"
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_an_analysis_opens_with_its_question_and_reads_as_a_notebook(path):
     text = path.read_text(encoding="utf-8")
