@@ -19,7 +19,7 @@ from bayesbio.network.posterior import NetworkPosterior
 from bayesbio.network.trajectory_samples import picked_draws, trajectories
 from bayesbio.ode.cache import kernels
 
-# With fewer effective samples than this an answer is rough.
+# Effective samples that an answer needs.
 _FEW = 100
 
 
@@ -121,7 +121,10 @@ class ForwardNetwork:
         -------
         Dataset
             One variable per target, dims (chain, draw, run), one chain; attrs: units of each, the
-            smallest number of ``effective_samples`` of a run, and ``outside_observed_range``.
+            smallest number of ``effective_samples`` of a run, ``outside_observed_range``, and
+            ``readings_count_for``: 1, or less where a run surprises the process model so much that
+            single samples would carry the answer; its readings then count for that share of their
+            weight.
 
         Raises
         ------
@@ -133,9 +136,10 @@ class ForwardNetwork:
         if targets is None:
             wanted = np.array([k for k in wanted if not np.isfinite(scores[:, k]).any()], int)
         rng = np.random.default_rng(random_seed)
-        drawn, sizes = [], []
+        drawn, sizes, powers = [], [], []
         for row, run in zip(scores, runs, strict=True):
-            values, weights = self._sampled(row, run, samples, rng)
+            values, weights, power = self._sampled(row, run, samples, rng)
+            powers.append(power)
             sizes.append(1.0 / float((weights**2).sum()))
             ladder = (rng.uniform() + np.arange(samples)) / samples
             kept = np.searchsorted(np.cumsum(weights), ladder).clip(max=samples - 1)
@@ -154,6 +158,7 @@ class ForwardNetwork:
             coords={"chain": [0], "draw": np.arange(samples), "run": runs},
             attrs={
                 "effective_samples": float(np.min(sizes)),
+                "readings_count_for": float(np.min(powers)),
                 "outside_observed_range": outside_observed_range(self.posterior, scores, runs),
             },
         )
@@ -253,8 +258,12 @@ class ForwardNetwork:
 
     def _sampled(
         self, row: np.ndarray, run: str, count: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Sample every node, shape (nodes, count), standardised, with weights that add up to 1."""
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """
+        Sample every node, shape (nodes, count), standardised.
+
+        Weights, shape (count,), add up to 1; the last number is what readings count for.
+        """
         posterior = self.posterior
         plan, places = posterior.plan, [posterior.place(name) for name in self.nodes]
         below = {posterior.place(name) for name in posterior.network.descendants(*self.nodes)}
@@ -286,9 +295,8 @@ class ForwardNetwork:
                 f"No sample comes near the readings of {run!r}: the process model does not "
                 "expect such a run. Leave readings out, or calibrate with runs like it."
             )
-        chance = np.exp(weight - np.nanmax(weight))
-        chance[~np.isfinite(chance)] = 0.0
-        return values, chance / chance.sum()
+        chance, power = _tempered(weight, min(_FEW, 0.1 * count))
+        return values, chance, power
 
     def _trajectories(
         self, row: np.ndarray, places: Sequence[int], values: np.ndarray, rng: np.random.Generator
@@ -341,6 +349,25 @@ def _log_density(
     row = pd.DataFrame({"value": [reading], "flag": [""], "run": ["new"], "time_h": [node.time]})
     told: np.ndarray = noise.log_likelihood(mean[None], row, parameters)[0, :, 0]
     return told
+
+
+def _tempered(weight: np.ndarray, least: float) -> tuple[np.ndarray, float]:
+    """Normalise log weights, to a power below 1 where fewer effective samples would be left."""
+    possible = np.isfinite(weight)
+    level = np.where(possible, weight - np.max(weight[possible]), 0.0)
+
+    def chances(power: float) -> np.ndarray:
+        found = np.where(possible, np.exp(power * level), 0.0)
+        return np.asarray(found / found.sum())
+
+    low, high = 0.0, 1.0
+    if (chances(1.0) ** 2).sum() * least <= 1.0:
+        return chances(1.0), 1.0
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        enough = (chances(middle) ** 2).sum() * least <= 1.0
+        low, high = (middle, high) if enough else (low, middle)
+    return chances(low), low
 
 
 def with_process_model(

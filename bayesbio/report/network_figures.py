@@ -105,17 +105,17 @@ def draw_criticality(
     """
     panels = shares if isinstance(shares, Mapping) else {shares.target: shares}
     tables = {name: found.summary().head(most) for name, found in panels.items()}
-    longest = max(len(table) for table in tables.values())
     columns = min(len(tables), 2)
     rows = -(-len(tables) // columns)
+    lengths = [len(table) for table in tables.values()]
+    longest = [max(lengths[columns * row : columns * (row + 1)]) for row in range(rows)]
+    heights_of = [0.3 * count + 1.0 for count in longest]
     with house_style():
-        figure = Figure(
-            figsize=(max(6.0, 4.6 * columns), rows * (0.3 * longest + 1.0)), layout="constrained"
-        )
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        figure = Figure(figsize=(max(6.0, 4.6 * columns), sum(heights_of)), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False, height_ratios=heights_of).ravel()
         for spare in axes[len(tables) :]:
             spare.set_visible(False)
-        for panel, (name, table) in zip(axes, tables.items(), strict=False):
+        for number, (panel, (name, table)) in enumerate(zip(axes, tables.items(), strict=False)):
             heights = np.arange(len(table))
             means = 100.0 * table["mean"].to_numpy()
             reach = (
@@ -133,7 +133,7 @@ def draw_criticality(
                         fontsize=7.5, color=QUIET,
                     )  # fmt: skip
             panel.set_yticks(heights, [_readable(str(label)) for label in table.index])
-            panel.set_ylim(longest - 0.4, -0.6)
+            panel.set_ylim(longest[number // columns] - 0.4, -0.6)
             panel.set_xlim(min(0.0, 1.05 * float(reach.min())), 1.38 * right)
             panel.grid(axis="y", visible=False)
             panel.set_title(_readable(name))
@@ -351,7 +351,8 @@ def _network_legend(figure: Figure, roles: set[str], doubtful: bool) -> None:
     if doubtful:
         handles.append(Line2D([], [], color=QUIET, lw=1.4, linestyle=(0, (4, 2)),
                               label="sign unsure"))  # fmt: skip
-    columns = min(len(handles), int(figure.get_figwidth() / 1.35))
+    rows = -(-len(handles) // int(figure.get_figwidth() / 1.35))
+    columns = -(-len(handles) // rows)
     figure.legend(handles=handles, loc="lower center", ncols=columns, handletextpad=0.5,
                   columnspacing=1.4)  # fmt: skip
 

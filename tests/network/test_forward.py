@@ -117,6 +117,15 @@ def test_a_reading_of_the_trajectory_itself_is_evidence(growth):
     assert_allclose(told["titer"].mean(), 1.0 + 2.0 * np.log(3.0), atol=0.02)
 
 
+def test_a_run_that_surprises_the_model_does_not_rest_on_single_samples(growth):
+    expected = growth.predict({"titer": 4.0}, samples=2000, random_seed=6)
+    assert expected.attrs["readings_count_for"] == 1.0
+    told = growth.predict({"titer": 40.0}, samples=2000, random_seed=6)
+    assert told.attrs["readings_count_for"] < 0.9
+    assert told.attrs["effective_samples"] >= 99.0
+    assert len(np.unique(told["biomass@24"])) > 50
+
+
 def test_holding_what_drives_the_model_moves_the_risk_by_the_closed_form(growth):
     told = growth.probability_out_of_specification(do={"initial_biomass": 0.1}, random_seed=4)
     mean = 1.0 + 2.0 * (np.log(0.1) + 24 * RATE)
