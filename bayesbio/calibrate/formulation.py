@@ -162,7 +162,10 @@ def formulate(
     _check_kinds(campaign, model, vary)
     if hasattr(model, "for_campaign"):
         model = model.for_campaign(campaign)
-    findings = check(campaign, model=model)
+    by_name, before = split(priors)
+    if before is not None and noise is None:
+        noise = dict(before.noise)
+    findings = check(campaign, model=model, signals=_signals(noise))
     findings.require()
     compiled = kernels(model)
     traced = compiled.trace
@@ -174,12 +177,9 @@ def formulate(
         name: widest_first({level: groups_of(campaign, level, name)[0] for level in levels})
         for name, levels in asked.items()
     }
-    by_name, before = split(priors)
     priors, beside = _split_priors(dict(by_name), varied, covariates)
     if before is not None:
         _check_before(before, campaign, covariates)
-        if noise is None:
-            noise = dict(before.noise)
     _check_names(priors, traced.names, "prior", type(model).__name__)
 
     frame = campaign.to_frame(details=True)
@@ -425,10 +425,15 @@ def _check_names(names: Iterable[str], known: tuple[str, ...], what: str, model:
             )
 
 
+def _signals(noise: Any) -> dict[str, str]:
+    """Measured quantities that have an assay, and what it is an assay of."""
+    asked = noise.items() if isinstance(noise, Mapping) else ()
+    return {name: each.source for name, each in asked if isinstance(each, Noise) and each.source}
+
+
 def _aliases(noise: Any, campaign: Campaign, known: tuple[str, ...]) -> dict[str, str]:
     """Measured quantities that are signals of a quantity of the model (`assay`)."""
-    asked = noise.items() if isinstance(noise, Mapping) else ()
-    found = {name: each.source for name, each in asked if isinstance(each, Noise) and each.source}
+    found = _signals(noise)
     for name, source in found.items():
         if source not in known:
             near = difflib.get_close_matches(source, known, n=1)

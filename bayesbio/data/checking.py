@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ ROUNDING = 1e-9  # what a spreadsheet leaves of a zero
 JUMP = 6.0  # a slip of the decimal point, less what happens between two samples
 
 
-def check(campaign: Campaign, model: Any = None) -> Findings:
+def check(campaign: Campaign, model: Any = None, *, signals: Iterable[str] = ()) -> Findings:
     """
     Check a campaign: what cannot be, what is unlikely, and what to do about it.
 
@@ -29,6 +29,8 @@ def check(campaign: Campaign, model: Any = None) -> Findings:
     campaign : Campaign
     model : process model, optional
         Also asks for the inputs, settings and measurements that this model needs.
+    signals : names, optional
+        Measured quantities that say something about the model through a calibration curve.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def check(campaign: Campaign, model: Any = None) -> Findings:
         found += _feeds(run, model)
     found += _censored(campaign)
     if model is not None:
-        found += _for_model(campaign, model, words)
+        found += _for_model(campaign, model, words, tuple(signals))
     return Findings(found)
 
 
@@ -338,10 +340,12 @@ def _censored(campaign: Campaign) -> Iterator[Finding]:
             )
 
 
-def _for_model(campaign: Campaign, model: Any, words: Vocabulary) -> Iterator[Finding]:
+def _for_model(
+    campaign: Campaign, model: Any, words: Vocabulary, signals: Iterable[str]
+) -> Iterator[Finding]:
     """Find what the model needs and a run does not have."""
     known = (*model.State._fields, *getattr(model, "output_names", ()))
-    measured = [name for name in campaign.quantities if name in known]
+    measured = [name for name in campaign.quantities if name in (*known, *signals)]
     if not measured:
         yield Finding(
             "error",

@@ -16,6 +16,7 @@ from bayesbio.errors import DataError
 from bayesbio.inference.priors import between, describe, registered
 
 SHARED = "noise_shared"
+SAMPLES = "analysed_sample"  # ArviZ keeps "sample" for itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,7 +211,7 @@ class OfAllAnalytes(OfSample):
 
     @override
     def dimension(self, quantity: str) -> str:
-        return "sample"
+        return SAMPLES
 
     @override
     def units(self, quantity: str, unit: str) -> dict[str, str]:
@@ -226,8 +227,8 @@ class OfAllAnalytes(OfSample):
         rng: np.random.Generator,
     ) -> np.ndarray:
         errors, labels = own.get("errors"), self.labels(rows)
-        if errors is not None and set(labels) <= set(errors["sample"].to_numpy().tolist()):
-            return errors.sel(sample=labels).to_numpy()
+        if errors is not None and set(labels) <= set(errors[SAMPLES].to_numpy().tolist()):
+            return errors.sel({SAMPLES: labels}).to_numpy()
         return _one_each(labels, sd, shape, rng)
 
     def _check(self, quantity: str, rows: pd.DataFrame) -> None:

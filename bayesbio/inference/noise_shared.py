@@ -15,6 +15,7 @@ from bayesbio.errors import CalibrationError
 from bayesbio.inference.noise import Noise, prior_or_none
 from bayesbio.inference.noise_kinds import RELATIVE_NOISE, default_noise
 from bayesbio.inference.noise_layers import (
+    SAMPLES,
     SHARED,
     Drift,
     Layer,
@@ -242,7 +243,7 @@ def register_shared(noise: Mapping[str, Noise], rows: Mapping[str, pd.DataFrame]
     >>> noise = {name: shared().scaled_to(name, rows) for name in ("glucose", "ethanol")}
     >>> with pm.Model() as model:
     ...     register_shared(noise, {"glucose": rows, "ethanol": rows})
-    >>> model.coords["sample"]
+    >>> model.coords["analysed_sample"]
     ('R1 at 24.0 h',)
     """
     sharing = shared_by(noise)
@@ -304,8 +305,8 @@ def draw_shared(
     Returns
     -------
     dict
-        ``noise_shared_by_sample``, a DataArray over chain, draw and sample; empty where nothing is
-        shared.
+        ``noise_shared_by_sample``, a DataArray over chain, draw and analysed_sample; empty where
+        nothing is shared.
 
     Examples
     --------
@@ -313,7 +314,7 @@ def draw_shared(
     >>> rows = pd.DataFrame({"run": ["R1"], "time_h": [24.0]})
     >>> found = draw_shared({"titer": shared()}, draws, rows, np.random.default_rng(1))
     >>> dict(found["noise_shared_by_sample"].sizes)
-    {'chain': 1, 'draw': 2, 'sample': 1}
+    {'chain': 1, 'draw': 2, 'analysed_sample': 1}
     """
     if not shared_by(noise):
         return {}
@@ -322,7 +323,7 @@ def draw_shared(
     errors = sd.to_numpy()[..., None] * rng.standard_normal((*sd.shape, len(labels)))
     return {
         f"{SHARED}_by_sample": xr.DataArray(
-            errors, dims=(*sd.dims, "sample"), coords={"sample": labels}
+            errors, dims=(*sd.dims, SAMPLES), coords={SAMPLES: labels}
         )
     }
 
