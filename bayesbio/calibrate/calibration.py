@@ -408,7 +408,7 @@ def predictive_groups(
         mean = course[scatter.source or quantity].to_numpy()[:, :, run, time]
         row = f"{quantity}_row"
         flat = noise_parameters(draws, quantity, scatter, wide=False)
-        wide = noise_parameters(draws, quantity, scatter, wide=True) | samples
+        wide = noise_parameters(draws, quantity, scatter, wide=True, samples=samples)
         own = part.assign(known=True)
         dims = ("chain", "draw", row)
         predictive[quantity] = (dims, scatter.draw(mean, wide, rng, rows=own))

@@ -355,7 +355,7 @@ def add_noise(
             continue
         mean = course[source]
         flat = mean.to_numpy().reshape(*mean.shape[:2], -1)
-        parameters = noise_parameters(draws, quantity, scatter, wide=True) | samples
+        parameters = noise_parameters(draws, quantity, scatter, wide=True, samples=samples)
         read = scatter.draw(flat, parameters, rng, rows=moments).reshape(mean.shape)
         noisy[quantity] = mean.copy(data=read)
         if quantity != source:
@@ -364,16 +364,24 @@ def add_noise(
 
 
 def noise_parameters(
-    draws: xr.Dataset, quantity: str, noise: Noise, *, wide: bool
+    draws: xr.Dataset,
+    quantity: str,
+    noise: Noise,
+    *,
+    wide: bool,
+    samples: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """
     Draws of the noise of a quantity, with an axis for the readings appended where ``wide``.
 
-    Errors that readings share stay DataArrays, whose last dimension says which they belong to.
+    Errors that readings share stay DataArrays, whose last dimension says which they belong to;
+    those of new ``samples`` take the place of the errors that were calibrated.
     """
     found: dict[str, Any] = {}
     for name in noise.names(quantity):
-        if name in draws:
+        if samples and name in samples:
+            found[name] = samples[name]
+        elif name in draws:
             values = draws[name]
             plain = values.to_numpy()
             found[name] = values if values.ndim > 2 else plain[..., None] if wide else plain

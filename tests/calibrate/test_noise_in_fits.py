@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import bayesbio
-from bayesbio.calibrate import fit
+from bayesbio.calibrate import fit, prior_check
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import ModelError
 from bayesbio.inference import (
@@ -100,6 +100,17 @@ def virtual_runs(rng):
     return Campaign(runs, units={"optical_density": "1"})
 
 
+def kinds(rng):
+    """Six kinds of noise in one campaign."""
+    return {
+        "viable_cell_density": counts(per_unit=50.0),
+        "glucose": shared(lognormal()),
+        "lactate": shared(combined()),
+        "biomass": autocorrelated(replicated(lognormal())),
+        "optical_density": assay("titer", standards(rng), noise=normal()),
+    }
+
+
 @pytest.fixture(scope="module")
 def everything():
     """One calibration with six kinds of noise."""
@@ -107,18 +118,24 @@ def everything():
     return fit(
         virtual_runs(rng),
         Decay(),
-        noise={
-            "viable_cell_density": counts(per_unit=50.0),
-            "glucose": shared(lognormal()),
-            "lactate": shared(combined()),
-            "biomass": autocorrelated(replicated(lognormal())),
-            "optical_density": assay("titer", standards(rng), noise=normal()),
-        },
+        noise=kinds(rng),
         draws=300,
         tune=400,
         chains=2,
         random_seed=5,
     )
+
+
+def test_every_kind_of_noise_is_predicted_from_its_priors():
+    rng = np.random.default_rng(11)
+    found = prior_check(virtual_runs(rng), Decay(), noise=kinds(rng), draws=100, random_seed=2)
+    table = found.summary()
+    assert set(table.index) == set(kinds(rng))
+    assert (table["inside"] > 0.5).all() and (table["unsolved"] == 0).all()
+    log = np.log(found.prediction[["glucose", "lactate"]].isel(run=0, time=0).clip(1e-3))
+    left = log - np.log(found.draws["start"])
+    assert np.corrcoef(left["glucose"].squeeze(), left["lactate"].squeeze())[0, 1] > 0.2
+    assert found.prediction["optical_density"].attrs["signal_of"] == "titer"
 
 
 @pytest.mark.slow
