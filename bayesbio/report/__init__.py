@@ -1,6 +1,12 @@
 """For a reader: figures, diagnostics, sentences, and the page that holds them."""
 
 from bayesbio.report.corrections import draw_correction
+from bayesbio.report.factor_figures import (
+    draw_held_out,
+    draw_key_factors,
+    draw_partial_effects,
+    draw_surface,
+)
 from bayesbio.report.fidelity_figures import (
     draw_equivalence,
     draw_fidelities,
@@ -43,7 +49,10 @@ __all__ = [
     "draw_fidelities",
     "draw_fidelity_scores",
     "draw_forecasts",
+    "draw_held_out",
+    "draw_key_factors",
     "draw_network",
+    "draw_partial_effects",
     "draw_predictive",
     "draw_prior_check",
     "draw_risk",
@@ -54,6 +63,7 @@ __all__ = [
     "draw_scale_weights",
     "draw_scales",
     "draw_stopping",
+    "draw_surface",
     "draw_variance_parts",
     "house_style",
     "sentence",

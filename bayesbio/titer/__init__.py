@@ -7,10 +7,13 @@ from bayesbio.titer.drift import parameter_drift
 from bayesbio.titer.explanation import explain
 from bayesbio.titer.factors import confounding, interactions, key_factors
 from bayesbio.titer.fault_scores import area_under_roc, monitoring_scores
+from bayesbio.titer.forecasting import titer_forecast
 from bayesbio.titer.grouping import Varying
+from bayesbio.titer.joint import JointPosterior, JointTiter
 from bayesbio.titer.likelihood import Gaussian, Hurdle, StudentT
 from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.monitoring import Monitor, monitor_from_archive
+from bayesbio.titer.partial_batch import forecast_titer
 from bayesbio.titer.posterior import TiterPosterior, titer_from_archive
 from bayesbio.titer.regression import TiterModel
 from bayesbio.titer.run_score import RunScore
@@ -37,6 +40,8 @@ __all__ = [
     "Horseshoe",
     "Hurdle",
     "Interaction",
+    "JointPosterior",
+    "JointTiter",
     "Linear",
     "Mixture",
     "Monitor",
@@ -57,6 +62,7 @@ __all__ = [
     "confounding",
     "control_chart",
     "explain",
+    "forecast_titer",
     "interaction_surface",
     "interactions",
     "key_factors",
@@ -67,5 +73,6 @@ __all__ = [
     "screened_interactions",
     "second_order",
     "suggest",
+    "titer_forecast",
     "titer_from_archive",
 ]

@@ -59,7 +59,7 @@ def explain(posterior: TiterPosterior, row: Any, *, random_seed: int = 0) -> pd.
     cells = posterior.design.coding.cells(frame)
     if any(np.isnan(cells[name]).any() for name in posterior.population.names):
         # The same generator draws the same cells as in `locate`.
-        cells = posterior.population.draw(cells, len(at), rng)
+        cells = posterior.population.completed(cells, len(at), rng)
     start, parts = _parts(posterior, posterior.design, cells, at[:, 0], "intercept", "effect")
     makes_start: Any = None
     makes_path: Any = None

@@ -14,8 +14,10 @@ from bayesbio.errors import DataError
 from bayesbio.titer.coding import NOT_RECORDED
 from bayesbio.titer.terms import Cells
 
-# Scales of the half-normal priors, in standard deviations of the response.
-BETWEEN_LEVELS, BETWEEN_SLOPES = 0.5, 0.3
+# Scales of the half-normal priors, in standard deviations of the response; of a logit.
+BETWEEN_LEVELS, BETWEEN_SLOPES, BETWEEN_LOGITS = 0.5, 0.3, 2.0
+CLEARLY = 5.0  # ratio of mean squares from which levels are told apart
+MAKES = "makes_"  # prefix of what belongs to making product at all
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +46,49 @@ class Varying:
         """Suffix of its names: ``sd_<name>`` and ``by_<name>``."""
         return self.group if self.slope is None else f"{self.group}_{self.slope}"
 
-    def effects(self, levels: tuple[str, ...]) -> Any:
-        """Register the levels' effects, standardised, in the current ``pm.Model``."""
+    def effects(self, levels: tuple[str, ...], prefix: str = "", *, centred: bool = False) -> Any:
+        """
+        Register the levels' effects, standardised, in the current ``pm.Model``.
+
+        Parameters
+        ----------
+        levels : tuple of str
+        prefix : str
+            Of the names.
+        centred : bool
+            Whether effects themselves are sampled, right where each level's readings say much.
+        """
+        spread = self.spread(prefix)
+        if centred:
+            effects = pm.Normal(f"{prefix}by_{self.name}_raw", 0.0, spread, shape=len(levels))
+        else:
+            raw = pm.Normal(f"{prefix}by_{self.name}_raw", 0.0, 1.0, shape=len(levels))
+            effects = spread * raw
+        return pm.Deterministic(f"{prefix}by_{self.name}_score", effects)
+
+    def spread(self, prefix: str = "") -> Any:
+        """Register the standard deviation between levels."""
         scale = BETWEEN_LEVELS if self.slope is None else BETWEEN_SLOPES
-        spread = pm.HalfNormal(f"sd_{self.name}_score", scale)
-        return spread * pm.Normal(f"by_{self.name}_raw", 0.0, 1.0, shape=len(levels)), spread
+        return pm.HalfNormal(f"{prefix}sd_{self.name}_score", BETWEEN_LOGITS if prefix else scale)
+
+    def places(self, expected: Any) -> Any:
+        """
+        Register where levels lie, around what the regression expects of each.
+
+        It is the same prior as that of `effects`, sampled in the places themselves: right where
+        each level's readings say much and its rows share their factors, as replicates do.
+
+        Parameters
+        ----------
+        expected : PyTensor vector, shape (levels,)
+
+        Returns
+        -------
+        PyTensor vector, shape (levels,)
+        """
+        places = pm.Normal(f"by_{self.name}_raw", expected, self.spread(), shape=expected.shape)
+        pm.Deterministic(f"by_{self.name}_score", places - expected)
+        return places
 
     def times(self, effects: Any, cells: Cells) -> Any:
         """Multiply by the factor where it is a slope."""
@@ -87,3 +127,17 @@ def row_levels(rows: Any, group: str, levels: Mapping[str, int]) -> tuple[np.nda
     given = [level_name(value) for value in rows[group]]
     places = np.array([levels.get(value, -1) for value in given], dtype=int)
     return places, sorted({value for value in given if value not in levels})
+
+
+def tells_levels_apart(values: np.ndarray, numbers: np.ndarray) -> bool:
+    """Tell whether readings differ clearly more between levels than within (F of 5 or more)."""
+    known = np.isfinite(values)
+    values, numbers = values[known], np.unique(numbers[known], return_inverse=True)[1]
+    counts = np.bincount(numbers)
+    spare = len(values) - len(counts)
+    if len(counts) < 2 or spare < 1:
+        return False
+    means = np.bincount(numbers, values) / counts
+    within = ((values - means[numbers]) ** 2).sum() / spare
+    between = (counts * (means - values.mean()) ** 2).sum() / (len(counts) - 1)
+    return bool(between >= CLEARLY * within)

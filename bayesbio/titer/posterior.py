@@ -22,7 +22,7 @@ from bayesbio.inference.archive import write_archive
 from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.verdict import Gate, Verdict
 from bayesbio.titer.coding import as_rows
-from bayesbio.titer.grouping import Varying, level_name, row_levels
+from bayesbio.titer.grouping import MAKES, Varying, level_name, row_levels
 from bayesbio.titer.likelihood import FAMILIES, Gaussian, log_likelihood
 from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.predictor import Design
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bayesbio.titer.regression import Problem
 
 KIND = "titer"
+JUDGED_STARTS = ("sd_", "makes_sd_", "half_", "degrees_")
 JUDGED = ("intercept", "effect", "noise", "makes_intercept", "makes_effect")
 # A regression with as many terms as rows is close to each of its own readings, as it should be:
 # whether it predicts is asked of readings left out.
@@ -135,7 +136,11 @@ class TiterPosterior:
     @cached_property
     def _verdict(self) -> Verdict:
         names = [str(name) for name in self.posterior["posterior"].data_vars]
-        judged = [n for n in names if n in JUDGED or n.startswith(("sd_", "half_", "degrees_"))]
+        judged = [
+            n
+            for n in names
+            if n in JUDGED or n.startswith(("sd_", "makes_sd_", "half_", "degrees_"))
+        ]
         return verdict_of(self.posterior, gate=GATE, variables=judged)
 
     def summary(self) -> pd.DataFrame:
@@ -199,8 +204,9 @@ class TiterPosterior:
         Parameters
         ----------
         rows : Table, DataFrame, mapping or list of mappings
-            Factors of the cultures, and their groups where known. A missing number is drawn given
-            the other factors of its row; a level that was not fitted from the distribution of
+            Factors of the cultures (as they are, not as an instrument with an error reads them),
+            and their groups where known. A missing number is drawn given the other factors of its
+            row; a level that was not fitted from the distribution of
             levels.
         noise : bool
             Whether readings are predicted (scatter of cultures, true zeros, assay), or the typical
@@ -266,39 +272,54 @@ class TiterPosterior:
         chosen = {name: values[draws] for name, values in self._draws.items()}
         count = len(chosen["intercept"])
         if any(np.isnan(cells[name]).any() for name in self.population.names):
-            exact = dataclasses.replace(self.population, error=np.zeros_like(self.population.error))
-            cells = exact.draw(cells, count, rng)
+            cells = self.population.completed(cells, count, rng)
             said.append("Missing factors were drawn given the others of their row.")
         location = chosen["intercept"][:, None] + _predictor(
             self.design, cells, chosen, "effect", frame, rng
         )
-        for one, names in self.levels.items():
-            place, unseen = row_levels(
-                frame, one.group, {name: number for number, name in enumerate(names)}
-            )
-            known = np.concatenate([chosen[f"by_{one.name}"], np.zeros((count, 1))], axis=1)[
-                :, place
-            ]
-            if unseen:
-                said.append(
-                    f"{one.group} {', '.join(unseen)} was not fitted: its effect was drawn from "
-                    "the distribution of levels."
-                )
-                given = (
-                    [level_name(value) for value in frame[one.group]]
-                    if one.group in frame
-                    else ["(not stated)"] * len(frame)
-                )
-                for name in unseen:
-                    new = chosen[f"sd_{one.name}"] * rng.standard_normal(count)
-                    known += new[:, None] * np.array([value == name for value in given])
-            location = location + one.times(known, cells)
+        location = location + self._grouped(frame, cells, chosen, "", rng, said)
         makes = None
         if self.makes is not None:
             makes = chosen["makes_intercept"][:, None] + _predictor(
                 self.makes, cells, chosen, "makes_effect", frame, rng
             )
+            makes = makes + self._grouped(frame, cells, chosen, MAKES, rng, [])
         return location, makes, said
+
+    def _grouped(
+        self,
+        frame: pd.DataFrame,
+        cells: Mapping[str, Any],
+        chosen: Mapping[str, np.ndarray],
+        prefix: str,
+        rng: np.random.Generator,
+        said: list[str],
+    ) -> np.ndarray:
+        """Add what groups do; a level that was not fitted is drawn from their distribution."""
+        count = len(chosen["intercept"])
+        total = np.zeros((count, len(frame)))
+        for one, names in self.levels.items():
+            if prefix and one.slope is not None:
+                continue
+            numbers = {name: number for number, name in enumerate(names)}
+            place, unseen = row_levels(frame, one.group, numbers)
+            effects = chosen[f"{prefix}by_{one.name}"]
+            known = np.concatenate([effects, np.zeros((count, 1))], axis=1)[:, place]
+            if unseen:
+                said.append(
+                    f"{one.group} {', '.join(unseen)} was not fitted: its effect was drawn from "
+                    "the distribution of levels."
+                )
+            for name in unseen:
+                here = (
+                    np.array([level_name(value) == name for value in frame[one.group]])
+                    if one.group in frame
+                    else np.ones(len(frame), dtype=bool)
+                )
+                new = chosen[f"{prefix}sd_{one.name}"] * rng.standard_normal(count)
+                known += new[:, None] * here
+            total += one.times(known, cells)
+        return total
 
     def typical(
         self, location: np.ndarray, makes: np.ndarray | None, *, draws: Any = slice(None)
@@ -498,9 +519,12 @@ def assembled(problem: Problem, tree: xr.DataTree, *, random_seed: int) -> Titer
         coords["makes_column"] = list(problem.makes.labels)
         coords["makes_term"] = [term.label for term in problem.makes.terms]
     for one, (names, _) in problem.levels.items():
-        found[f"sd_{one.name}"] = scaled(f"sd_{one.name}_score")
-        found[f"by_{one.name}"] = scaled(f"by_{one.name}_score", one.group)
         coords[one.group] = list(names)
+        for prefix, factor in (("", spread), (MAKES, 1.0)):
+            by, between = f"{prefix}by_{one.name}", f"{prefix}sd_{one.name}"
+            if f"{by}_score" in sampled:
+                found[between] = scaled(f"{between}_score", factor=factor)
+                found[by] = scaled(f"{by}_score", one.group, factor=factor)
     for name in (*problem.design.shape_names, *problem.model.family.unknown_names[1:]):
         dims = [f"{name}_part"] * (sampled[name].ndim - 2)
         found[name] = scaled(name, *dims, factor=1.0)
@@ -557,13 +581,13 @@ def _predictive_groups(problem: Problem, fitted: TiterPosterior) -> dict[str, xr
     location = draws["intercept"][:, None] + _predictor(
         problem.design, cells, draws, "effect", frame, rng
     )
-    for one, (_, numbers) in problem.levels.items():
-        location = location + one.times(draws[f"by_{one.name}"][:, numbers], cells)
+    location = location + fitted._grouped(frame, cells, draws, "", rng, [])
     makes = None
     if problem.makes is not None:
         makes = draws["makes_intercept"][:, None] + _predictor(
             problem.makes, cells, draws, "makes_effect", frame, rng
         )
+        makes = makes + fitted._grouped(frame, cells, draws, MAKES, rng, [])
     readings, family = problem.readings, problem.model.family
     values = {name: draws[name][:, None] for name in family.unknown_names}
     parts = log_likelihood(

@@ -15,7 +15,7 @@ from bayesbio.errors import DataError, ModelError
 from bayesbio.inference.density import LogDensity
 from bayesbio.inference.sampling import Progress, sample
 from bayesbio.titer.coding import Coding, as_table
-from bayesbio.titer.grouping import Varying, levels_of
+from bayesbio.titer.grouping import MAKES, Varying, levels_of, tells_levels_apart
 from bayesbio.titer.likelihood import Gaussian, Hurdle, Readings, log_likelihood
 from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.posterior import TiterPosterior, assembled
@@ -178,17 +178,17 @@ class TiterModel:
         table = as_table(table, self.response)
         noticed: list[str] = []
         table = _with_readings(table, self.response, noticed)
-        table = _limited(table, self.response, self.detection_limit, noticed)
+        hurdle = isinstance(self.likelihood, Hurdle)
+        table = _limited(table, self.response, self.detection_limit, noticed, zeros=not hurdle)
         groups = {one.group for one in self.groups}
         wanted = self.factors
-        if wanted is None:
-            listed = {f for term in self.terms for f in term.factors} if self.terms else set()
-            wanted = tuple(
-                name
-                for name in table
-                if name != self.response
-                and (name in listed or (name in table.factors and name not in groups))
-            )
+        if self.terms is not None:
+            listed = {factor for term in self.terms for factor in term.factors}
+            listed |= {one.slope for one in self.groups if one.slope is not None}
+            wanted = tuple(dict.fromkeys(table.column(name).name for name in sorted(listed)))
+            wanted = tuple(name for name in table if name in wanted)
+        elif wanted is None:
+            wanted = tuple(name for name in table.factors if name not in groups)
         coding, said = Coding.of_table(table, wanted)
         noticed += said
         unused = [name for name in table.groups if name not in groups and name not in coding.names]
@@ -198,7 +198,6 @@ class TiterModel:
                 "group have something in common."
             )
         cells = coding.cells(table.to_frame())
-        hurdle = isinstance(self.likelihood, Hurdle)
         scale = self.scale or choose_scale(table, self.response, coding.names, noticed, hurdle)
         terms = self._terms(table, coding, scale, noticed)
         design = Design.of_cells(coding, terms, cells)
@@ -314,20 +313,38 @@ class Problem:
             location = pm.Normal("intercept_score", 0.0, 1.0) + self._predictor(
                 "effect", self.design, cells, noise, rows
             )
-            for one, (names, numbers) in self.levels.items():
-                effects, spread = one.effects(names)
-                pm.Deterministic(f"by_{one.name}_score", effects)
-                location = location + one.times(effects[numbers], cells)
+            location = self._grouped(location, cells, "")
             makes = None
             if self.makes is not None:
                 # On the logit scale a reading is worth about as much as one with an error of two.
                 makes = pm.Normal("makes_intercept", 0.0, 1.5) + self._predictor(
                     "makes_effect", self.makes, cells, 2.0, rows
                 )
+                makes = self._grouped(makes, cells, MAKES)
             parts = log_likelihood(family, self.readings, location, noise, values, makes=makes)
             for flag, part in parts.items():
                 pm.Potential(f"readings_{flag or 'quantified'}", part.sum())
         return model
+
+    def _grouped(self, place: Any, cells: Any, prefix: str) -> Any:
+        quantified = np.where(self.readings.flag == "", self.readings.value, np.nan)
+        for one, (names, numbers) in self.levels.items():
+            if prefix and one.slope is not None:
+                continue
+            clear = not prefix and tells_levels_apart(quantified, numbers)
+            _, first = np.unique(numbers, return_index=True)
+            if clear and one.slope is None and self._shared(numbers, first):
+                place = one.places(place[first])[numbers]
+            else:
+                effects = one.effects(names, prefix, centred=clear)
+                place = place + one.times(effects[numbers], cells)
+        return place
+
+    def _shared(self, numbers: np.ndarray, first: np.ndarray) -> bool:
+        """Tell whether rows of one level have the same factors and groups."""
+        columns = [*self.cells.values(), *(known for _, known in self.levels.values())]
+        exact = not self.population.rows(self.cells)[1].any()
+        return exact and all(np.array_equal(values[first][numbers], values) for values in columns)
 
     def _predictor(self, name: str, design: Design, cells: Any, noise: Any, rows: int) -> Any:
         shapes = {}
@@ -376,12 +393,14 @@ def _with_readings(table: Table, response: str, noticed: list[str]) -> Table:
     return table.select(kept)
 
 
-def _limited(table: Table, response: str, limit: float | None, noticed: list[str]) -> Table:
-    """Flag what lies under the detection limit."""
+def _limited(
+    table: Table, response: str, limit: float | None, noticed: list[str], *, zeros: bool
+) -> Table:
+    """Flag what lies under the detection limit, exact zeros too if they are to count so."""
     if limit is None:
         return table
     values, flag = table[response], table.flag(response)
-    under = (values < limit) & (flag == "")
+    under = (values < limit) & (flag == "") & (zeros | (values != 0.0))
     if under.any():
         noticed.append(
             f"{under.sum()} readings of {response} are under the detection limit of {limit:g} "

@@ -51,6 +51,8 @@ class Population:
     def of_cells(cls, coding: Coding, cells: Cells, error: Mapping[str, float]) -> Population:
         """Estimate it; `error` is in the unit of each factor."""
         names = coding.numbers
+        if not names:
+            return cls((), np.empty(0), np.empty((0, 0)), np.empty(0))
         scores = np.array([cells[name] for name in names]).reshape(len(names), -1)
         known = np.isfinite(scores)
         filled = np.where(known, scores, 0.0)
@@ -90,11 +92,29 @@ class Population:
 
     def rows(self, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
         """Give the scores, shape (rows, factors), and which cells are uncertain."""
+        if not self.names:
+            rows = len(next(iter(cells.values())))
+            return np.empty((rows, 0)), np.empty((rows, 0), dtype=bool)
         scores = np.array([cells[name] for name in self.names]).reshape(len(self.names), -1).T
         return scores, ~np.isfinite(scores) | (self.error > 0.0)
 
-    def draw(self, cells: Cells, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Draw uncertain cells of new rows: shape (draws, rows) for factors that have any."""
+    def completed(
+        self, cells: Cells, draws: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """
+        Draw the missing cells of new rows, given the others of their row.
+
+        Cells that are there count as what they say, whatever the error of reading them was.
+
+        Returns
+        -------
+        dict
+            Shape (draws, rows) for factors of which cells are missing, else as it came.
+        """
+        exact = dataclasses.replace(self, error=np.zeros_like(self.error))
+        return exact._drawn(cells, draws, rng)
+
+    def _drawn(self, cells: Cells, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         scores, uncertain = self.rows(cells)
         drawn = {}
         for place in np.flatnonzero(uncertain.any(axis=0)):

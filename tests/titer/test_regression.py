@@ -216,6 +216,7 @@ LEVELS = np.array(list("ABAB") * 5)
         ),
         (TiterModel(likelihood=Hurdle()), frame_of(), "needs zeros"),
         (TiterModel(varying=["site"]), frame_of(), "no column 'site' to vary by"),
+        (TiterModel(terms=[Linear("pH")]), frame_of(), "no column 'pH'"),
         (TiterModel(), [1.0, 2.0], "expected a Table"),
         (TiterModel(likelihood=Gaussian(assay="sd")), frame_of(), "no column 'sd'"),
     ],
