@@ -36,8 +36,11 @@ arguments.add_argument("--unit", default="1", help="its unit")
 arguments.add_argument("--train", default="10,100,4000", help="volumes to learn from [L]")
 arguments.add_argument("--predict", type=float, default=100_000.0, help="volume to predict [L]")
 arguments.add_argument("--quick", action="store_true", help="fewer draws")
-arguments.add_argument("--out", type=Path, default=Path("reports"), help="folder of the reports")
+arguments.add_argument(
+    "--out", type=Path, help="folder of the reports; metrics.json lies there too"
+)
 options, _ = arguments.parse_known_args()  # a notebook brings arguments of its own
+folder = options.out or Path("reports")
 effort = dict(draws=250, tune=250, chains=2) if options.quick else dict(draws=1000, tune=500)
 SCORES = ("rmse", "mae", "crps", "coverage_90", "width_90")
 SOURCE_RMSE, SOURCE_CRPS = 1.796, 2.88  # of the method published with these data
@@ -188,7 +191,7 @@ if default_data and simulated.exists():
         )
     )
 page = write_report(
-    options.out / "scale_up",
+    folder / "scale_up",
     fit,
     title=f"Will {options.predict:g} L behave as the smaller vessels say?",
     answer=answer,
@@ -203,5 +206,6 @@ page = write_report(
     metrics=metrics,
 )
 fit.save(page.parent / "model.nc")
-shutil.copy(page.parent / "metrics.json", options.out / "metrics.json")  # where scripts look first
+if options.out:
+    shutil.copy(page.parent / "metrics.json", options.out / "metrics.json")
 print(f"Wrote {page}")
