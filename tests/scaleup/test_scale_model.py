@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose
 import bayesbio
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError, ModelError
+from bayesbio.mechanistic import BatchCulture
+from bayesbio.ode import simulate
 from bayesbio.scaleup import ScaleModel, virtual_scales
 from bayesbio.scaleup.law_prior import law_prior
 
@@ -228,3 +230,35 @@ def test_covariates_steer_a_prediction():
 def test_a_virtual_truth_must_exist():
     with pytest.raises(DataError, match="no truth 'magic'"):
         virtual_scales("magic", random_seed=1)
+
+
+@pytest.mark.slow
+def test_any_process_model_may_be_the_curve():
+    model = BatchCulture()
+    rng = np.random.default_rng(1)
+    times, rates = np.linspace(0.0, 30.0, 13), {1.0: 0.30, 100.0: 0.25, 5000.0: 0.20}
+    start = dict(initial_biomass=0.1, initial_substrate=10.0)
+    runs = []
+    for volume, rate in rates.items():
+        course = simulate(
+            model,
+            parameters=dict(maximum_growth_rate=rate, substrate_monod_constant=0.2, cell_yield=0.5),
+            settings=start,
+            times=times,
+        )
+        tables = []
+        for quantity in ("biomass", "substrate"):
+            mean = course[quantity].to_numpy().ravel()
+            value = mean * (1.0 + 0.03 * rng.standard_normal(13)) + 0.02 * rng.standard_normal(13)
+            tables.append(
+                pd.DataFrame(
+                    {"time_h": times, "quantity": quantity, "value": np.maximum(value, 0.0)}
+                )
+            )
+        runs.append(Run(f"{volume:g} L", pd.concat(tables), settings={"volume": volume, **start}))
+    fit = ScaleModel(curve=model).fit(Campaign(runs), random_seed=1, draws=200, tune=150, chains=2)
+    found = fit.summary()["eti_50"]
+    for volume, rate in rates.items():
+        assert_allclose(found[f"maximum_growth_rate_by_run[{volume:g} L]"], rate, rtol=0.04)
+    predicted = fit.predict(50_000.0)
+    assert {"biomass", "substrate", "biomass_variance"} <= set(predicted.data_vars)
