@@ -29,6 +29,7 @@ from bayesbio.inference import (
 from bayesbio.mechanistic import ProcessModel, describe_model, rebuild_model
 from bayesbio.ode import simulate
 from bayesbio.ode.cache import kernels
+from bayesbio.ode.movable import names_in
 
 KIND = "calibration"
 
@@ -204,6 +205,14 @@ class Calibration:
         columns = ["parameter", "level", "groups", "sd", "shrinkage"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
+    @functools.cached_property
+    def _units(self) -> dict[str, str]:
+        """Units of what the model names, and of what moments and sizes of events depend on."""
+        units = dict(self.model.units)
+        by_events = names_in(event for run in self.campaign for event in run.events)
+        known = {"time": "h", **units}
+        return {name: known.get(of, "1") for name, of in by_events.items()} | units
+
     def unit(self, name: str) -> str:
         """
         Look the unit of a posterior variable up.
@@ -211,7 +220,7 @@ class Calibration:
         Effects carry the unit of their parameter, spreads of positive parameters none (they are
         relative), noise that of its quantity or none where it is relative.
         """
-        units = self.model.units
+        units = self._units
         for measured, noise in self.noise.items():
             unit = units.get(measured, self.campaign.units.get(measured, "1"))
             found = noise.units(measured, unit)

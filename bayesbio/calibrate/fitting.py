@@ -21,6 +21,8 @@ from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import LogDensity, Mode, Noise, Progress, describe, find_mode, sample
 from bayesbio.mechanistic import ProcessModel
+from bayesbio.ode.failures import in_words
+from bayesbio.ode.simulation import value_names
 
 PRIOR_DRAWS = 500
 
@@ -119,6 +121,8 @@ def fit(
     )
     model = formulation.kernels.trace.model
     density, mode = density_and_mode(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
+    for board in density.boards:
+        board[:] = 0.0  # the search for the mode may go anywhere
     tree = sample(
         density,
         start=mode,
@@ -134,9 +138,17 @@ def fit(
     posterior = tree["posterior"].to_dataset()
     posterior = posterior[[name for name in posterior.data_vars if not is_coordinate(str(name))]]
     tree["posterior"] = xr.DataTree(posterior)
+    for board in density.boards:
+        typical = {
+            name: (float(np.log(posterior[name]).mean()), float(np.log(posterior[name]).std()))
+            for name in model.Parameters._fields
+            if name in posterior and bool((posterior[name] > 0.0).all())
+        }
+        told = in_words(board, formulation.kernels.trace, campaign.names, typical)
+        tree["sample_stats"].attrs["failures"] = told
     options = options_of(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
     values = run_parameters(
-        formulation.kernels.trace.names,
+        value_names(formulation.kernels, campaign),
         posterior,
         list(campaign),
         campaign,

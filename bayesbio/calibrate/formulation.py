@@ -39,7 +39,8 @@ from bayesbio.inference import (
 )
 from bayesbio.mechanistic import Parameter, ProcessModel
 from bayesbio.ode.cache import Kernels, kernels
-from bayesbio.ode.simulation import stated
+from bayesbio.ode.movable import names_in
+from bayesbio.ode.simulation import stated, value_names
 
 if TYPE_CHECKING:
     from bayesbio.calibrate.calibration import Calibration
@@ -169,10 +170,11 @@ def formulate(
     findings.require()
     compiled = kernels(model)
     traced = compiled.trace
+    names = value_names(compiled, campaign)
     asked, together = _levels(vary)
     covariates = dict(covariates or {})
-    for what, names in (("vary", asked), ("covariates", covariates)):
-        _check_names(names, traced.names, what, type(model).__name__)
+    for what, named in (("vary", asked), ("covariates", covariates)):
+        _check_names(named, names, what, type(model).__name__)
     varied = {
         name: widest_first({level: groups_of(campaign, level, name)[0] for level in levels})
         for name, levels in asked.items()
@@ -180,7 +182,7 @@ def formulate(
     priors, beside = _split_priors(dict(by_name), varied, covariates)
     if before is not None:
         _check_before(before, campaign, covariates)
-    _check_names(priors, traced.names, "prior", type(model).__name__)
+    _check_names(priors, names, "prior", type(model).__name__)
 
     frame = campaign.to_frame(details=True)
     aliases = _aliases(noise, campaign, traced.observed_names)
@@ -204,7 +206,7 @@ def formulate(
     known = {} if carried is None else dict.fromkeys(carried.names)
 
     unknowns, given = [], {}
-    for name in traced.names:
+    for name in names:
         prior = priors.get(name)
         if isinstance(prior, int | float):
             if not math.isfinite(prior):
@@ -501,6 +503,20 @@ def _unknown(
     known = [stated(run, name) is not None for run in campaign]
     if all(known):
         return None
+    if name not in traced.names:
+        asking = [name in names_in(run.events) for run in campaign]
+        missing = [
+            run.name
+            for run, asks, knows in zip(campaign, asking, known, strict=True)
+            if asks and not knows
+        ]
+        if not missing:
+            return None
+        raise ModelError(
+            f"Run {missing[0]!r}: an event depends on {name!r}, which nothing gives. Estimate it, "
+            f"priors={{{name!r}: between(low, high)}}, fix it with a number there, or add a column "
+            f"{name} to the table of runs."
+        )
     state = name.removeprefix("initial_")
     if name in getattr(model, "setting_defaults", {}) and not _clearly_there(rows.get(state)):
         return None

@@ -24,6 +24,7 @@ from bayesbio.inference import (
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode import simulate
 from bayesbio.ode.cache import kernels
+from bayesbio.ode.simulation import value_names
 
 NEW_RUN = "new"
 POINTS = 101  # times of a prediction until some hour
@@ -55,7 +56,7 @@ def predict_runs(
     chosen = chosen_runs(campaign, runs, settings, profiles, events)
     rng = np.random.default_rng(random_seed)
     values = run_parameters(
-        kernels(model).trace.names,
+        value_names(kernels(model), chosen),
         draws,
         chosen,
         campaign,
@@ -147,7 +148,8 @@ def run_parameters(
     and draws the others. What a run started from, where it was estimated run by run, is for a new
     run what it states, else its first readings with their noise.
     """
-    values: dict[str, Any] = dict(given)
+    names = tuple(names)
+    values: dict[str, Any] = {name: value for name, value in given.items() if name in names}
     coords = {"run": [run.name for run in runs]}
     fresh = _FreshEffects(draws, together or {}, rng)
     for name in names:

@@ -33,7 +33,7 @@ def volume_findings(run: Run) -> Iterator[Finding]:
     ['warning']
     """
     measured = _series(run, "volume")
-    moved = [event for event in run.events if event.quantity == "volume"]
+    moved = [event for event in run.fixed_events if event.quantity == "volume"]
     flows = [name for name in (*FLOWS_IN, *FLOWS_OUT) if name in run.profiles]
     counters = {name: _series(run, name) for name in COUNTERS if name in run.quantities}
     if "feed_rate" in flows:
@@ -56,7 +56,7 @@ def volume_findings(run: Run) -> Iterator[Finding]:
         expected += added - added[0]
     for event in moved:
         sign = {"bolus": 1.0, "sample": -1.0}.get(event.kind, 0.0)
-        expected += sign * event.value * ((times > event.time) & (event.time >= times[0]))
+        expected += sign * event.amount * ((times > event.hour) & (event.hour >= times[0]))
     gap = np.abs(volumes - expected)
     worst = int(np.argmax(gap / np.maximum(volumes, 1e-12)))
     if gap[worst] > VOLUME_TOLERANCE * max(volumes[worst], expected[worst]):

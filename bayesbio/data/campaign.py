@@ -14,8 +14,9 @@ import pandas as pd
 
 from bayesbio.data import vocabulary
 from bayesbio.data.columns import Columns
+from bayesbio.data.event import Event
 from bayesbio.data.findings import Finding, Findings
-from bayesbio.data.run import MEASUREMENT_COLUMNS, Event, Profile, Run
+from bayesbio.data.run import MEASUREMENT_COLUMNS, Profile, Run
 from bayesbio.errors import DataError
 
 FRAME_COLUMNS = ("run", "time_h", "quantity", "value", "unit", "replicate", "flag")
@@ -243,7 +244,7 @@ def _cut(run: Run, quantities: list[str] | None, until: float | None) -> Run:
         rows = rows[rows["quantity"].isin(quantities)]
     if until is not None:
         rows = rows[rows["time_h"] <= until]
-        events = tuple(event for event in events if event.time <= until)
+        events = tuple(event for event in events if not event.hour > until)
     return run.replace(measurements=rows, events=events)
 
 
@@ -253,7 +254,7 @@ def _units_of(runs: tuple[Run, ...], given: dict[str, str]) -> dict[str, str]:
     for run in runs:
         names |= dict.fromkeys(run.quantities) | dict.fromkeys(run.profiles)
         names |= {name: None for name, value in run.settings.items() if not isinstance(value, str)}
-        names |= dict.fromkeys(event.quantity for event in run.events)
+        names |= dict.fromkeys(event.quantity for event in run.events if event.quantity)
     units = {}
     for name in names:
         word = None if name in given else vocabulary.find(name)
@@ -263,6 +264,8 @@ def _units_of(runs: tuple[Run, ...], given: dict[str, str]) -> dict[str, str]:
 
 def _digits(value: Any) -> Any:
     """Round a number to twelve significant digits as text, so that float noise does not count."""
+    if isinstance(value, Mapping):
+        return [[name, _digits(part)] for name, part in value.items()]
     if isinstance(value, (bool, np.bool_)) or value is None or isinstance(value, str):
         return value if not isinstance(value, np.bool_) else bool(value)
     return format(float(value) + 0.0, ".12g")
@@ -278,7 +281,8 @@ def _canonical(run: Run) -> dict[str, Any]:
         "measurements": rows,
         "settings": {name: _digits(run.settings[name]) for name in sorted(run.settings)},
         "events": sorted(
-            [_digits(e.time), e.kind, e.quantity, _digits(e.value)] for e in run.events
+            ([_digits(part) for part in event.to_list()] for event in run.events),
+            key=lambda row: [str(part) for part in row],
         ),
         "profiles": {
             name: [profile.interpolation, [[_digits(v) for v in p] for p in profile.points]]
@@ -300,7 +304,7 @@ def _run_to_dict(run: Run) -> dict[str, Any]:
         "name": run.name,
         "measurements": table,
         "settings": {name: _plain(value) for name, value in run.settings.items()},
-        "events": [dataclasses.asdict(event) for event in run.events],
+        "events": [event.to_dict() for event in run.events],
         "profiles": {
             name: {
                 "points": [list(p) for p in profile.points],
@@ -323,6 +327,6 @@ def _run_from_dict(row: Mapping[str, Any]) -> Run:
         row["name"],
         measurements,
         settings=row["settings"],
-        events=[Event(**event) for event in row["events"]],
+        events=[Event.from_dict(event) for event in row["events"]],
         profiles=profiles,
     )

@@ -217,26 +217,22 @@ def _events(run: Run, words: Vocabulary) -> Iterator[Finding]:
     """Find events before the start or of unknown quantities."""
     span = _start_and_end(run)
     start = span[0] if span else 0.0
-    for event in run.events:
-        if event.time < start:
+    for event in run.fixed_events:
+        if event.hour < start:
             yield Finding(
                 "error",
                 run.name,
-                event.time,
-                f"the {event.kind} of {event.quantity} at {event.time:g} h is before the "
-                "start of the "
-                f"run at {start:g} h.",
+                event.hour,
+                f"the {event} is before the start of the run at {start:g} h.",
                 "Correct the time; what was in the vessel at the start is "
                 "initial_<state> in the settings.",
             )
-        if span and event.time > span[1] and event.kind != "sample":
+        if span and event.hour > span[1] and event.kind not in ("sample", "stop"):
             yield Finding(
                 "warning",
                 run.name,
-                event.time,
-                f"the {event.kind} of {event.quantity} at {event.time:g} h is after the "
-                "last measurement "
-                f"at {span[1]:g} h.",
+                event.hour,
+                f"the {event} is after the last measurement at {span[1]:g} h.",
                 "Check its time.",
             )
 
@@ -293,9 +289,9 @@ def _feeds(run: Run, model: Any) -> Iterator[Finding]:
             "Give it as a setting, such as a column 'feed_glucose (g/L)' in runs.csv.",
         )
     by_time: dict[float, set[str]] = {}
-    for event in run.events:
+    for event in run.fixed_events:
         if event.kind == "bolus":
-            by_time.setdefault(event.time, set()).add(event.quantity)
+            by_time.setdefault(event.hour, set()).add(event.quantity)
     bare = [time for time, added in by_time.items() if added <= {"volume"}]
     if bare:
         held = f"; the setting {named[0]} holds for a feed rate only" if named else ""

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from bayesbio.data.event import Event
 from bayesbio.data.reading_gathered import Entry, Gathered
-from bayesbio.data.run import Event, Profile, Run
+from bayesbio.data.run import Profile, Run
 
 HOUR = 3600.0
 

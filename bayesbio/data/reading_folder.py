@@ -9,6 +9,7 @@ from typing import Any
 from bayesbio.data import reading_headers as headers
 from bayesbio.data import units
 from bayesbio.data.columns import ColumnUse
+from bayesbio.data.event import EVENT_KINDS
 from bayesbio.data.reading_cells import Reading, is_blank, read_cell, to_moment
 from bayesbio.data.reading_columns import Options, Plan, Survey, plan_quantity
 from bayesbio.data.reading_entries import gather
@@ -16,7 +17,6 @@ from bayesbio.data.reading_gathered import Gathered
 from bayesbio.data.reading_layout import Layout, lay_out, row_times, run_name
 from bayesbio.data.reading_sheets import Block
 from bayesbio.data.reading_values import Converter
-from bayesbio.data.run import EVENT_KINDS
 from bayesbio.data.vocabulary import key, unknown_name
 from bayesbio.errors import DataError, UnitError
 
@@ -234,6 +234,9 @@ def read_events(block: Block, options: Options, gathered: Gathered, default_run:
         kind = _kind(cells[kind_place or 0], options)
         if kind is None:
             _unknown_kind(cells[kind_place or 0], number, block, options, gathered, run)
+            continue
+        if kind == "stop":
+            gathered.events.append((run, time, kind, "", 0.0))
             continue
         text = run_name(cells[place_of["quantity"]]) if "quantity" in place_of else ""
         text = (

@@ -11,49 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesbio.data.event import Event
 from bayesbio.errors import DataError
 
 MEASUREMENT_COLUMNS = ("time_h", "quantity", "value", "replicate", "flag", "sd", "value_upper")
 FLAGS = ("", "below", "above", "between", "excluded")
-EVENT_KINDS = ("bolus", "sample", "inoculation", "switch")
 INTERPOLATIONS = ("linear", "step")
-
-
-@dataclasses.dataclass(frozen=True)
-class Event:
-    """
-    Something done to a run at one moment.
-
-    Parameters
-    ----------
-    time : float [h]
-        When it happens.
-    kind : str
-        ``bolus`` (value = amount added: g, mol or L), ``sample`` (value = volume removed, L),
-        ``inoculation`` (sets a state) or ``switch`` (an input takes the value from then on).
-        A model may understand further kinds.
-    quantity : str
-        What is added, removed, set or switched. Same run, time and kind: one event.
-    value : float [house unit of the quantity or its amount]
-        How much.
-
-    Examples
-    --------
-    >>> Event(72.0, "bolus", "glucose", 4.0).quantity
-    'glucose'
-    """
-
-    time: float
-    kind: str
-    quantity: str
-    value: float
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.time) and np.isfinite(self.value)):
-            raise DataError(
-                f"Event {self.kind!r} of {self.quantity!r} has time {self.time} h and value "
-                f"{self.value}; both must be finite numbers. Fill the empty cell or drop the row."
-            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +109,7 @@ class Run:
         object.__setattr__(self, "name", str(self.name))
         object.__setattr__(self, "measurements", _complete(self.measurements, self.name))
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
-        object.__setattr__(self, "events", tuple(sorted(self.events, key=lambda e: e.time)))
+        object.__setattr__(self, "events", tuple(sorted(self.events, key=_place_in_time)))
         object.__setattr__(self, "profiles", MappingProxyType(dict(self.profiles)))
 
     @property
@@ -161,9 +124,19 @@ class Run:
             rows = rows[rows["quantity"] == quantity]
         return np.unique(rows["time_h"].to_numpy(float, copy=True))
 
+    @property
+    def fixed_events(self) -> tuple[Event, ...]:
+        """Events whose moment and value are numbers, in the order of time."""
+        return tuple(event for event in self.events if event.is_fixed)
+
     def replace(self, **changes: Any) -> Run:
         """Return a copy with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+
+def _place_in_time(event: Event) -> float:
+    """Hour of an event, for sorting; those whose moment is not known yet come last."""
+    return event.hour if np.isfinite(event.hour) else np.inf
 
 
 @functools.cache

@@ -159,7 +159,8 @@ def divergences(
             f"<= {gate.non_finite:.1%} of the draws",
             rare,
             f"{lost} of {total} draws met values where the model cannot be computed"
-            + (_around(labels, draws, failed) + "."),
+            + (_around(labels, draws, failed) + ".")
+            + (f" {stats.attrs['failures']}." if stats.attrs.get("failures") else ""),
             ""
             if rare
             else "Narrow the priors that reach where the model fails"

@@ -14,6 +14,8 @@ from pymc.initial_point import make_initial_point_fn
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.callbacks import density_callback, expansion_callback
 
+BOARD = "board_"  # how the name of a shared array begins on which a density writes failures
+
 
 class LogDensity:
     """
@@ -34,6 +36,8 @@ class LogDensity:
         Number of unconstrained coordinates.
     places : dict
         Name of each free variable -> slice of the coordinates it occupies.
+    boards : list of array
+        Arrays on which the density writes down what went wrong (failed solutions).
 
     Raises
     ------
@@ -68,6 +72,12 @@ class LogDensity:
             )
         self.model = model
         self.compiled = _compile(model)
+        self.boards = [
+            array
+            for name, arrays in self.compiled.compiled_logp_func.held.items()
+            if name.startswith(BOARD)
+            for array in arrays
+        ]
         self.size = int(self.compiled.n_dim)
         names, slices, shapes = self.compiled.shape_info
         self._layout = dict(zip(names, zip(slices, shapes, strict=True), strict=True))

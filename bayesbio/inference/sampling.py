@@ -173,7 +173,7 @@ def sample(
                 seeds,
                 draws=draws,
                 tune=tune,
-                cores=min(chains, cores or os.cpu_count() or 1),
+                cores=min(chains, cores or _usable_cores()),
                 target_accept=acceptance,
                 adaptation=adaptation,
                 attempt=attempt,
@@ -200,6 +200,13 @@ def sample(
     }
     tree["posterior"].attrs.update(attributes)
     return tree
+
+
+def _usable_cores() -> int:
+    """Cores that this process may run on, which may be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _run(

@@ -14,6 +14,7 @@ from bayesbio.data.run import Profile, Run
 from bayesbio.network.nodes import Node
 from bayesbio.ode import simulate
 from bayesbio.ode.cache import kernels
+from bayesbio.ode.simulation import value_names
 
 
 def trajectories(
@@ -45,8 +46,8 @@ def trajectories(
         Trajectories, the same as they would be read, and the draws behind them; dims chain (one),
         draw (count), and run (one) and time for the first two.
     """
-    names = kernels(calibration.model).trace.names
     template = Run("new") if run is None else calibration.campaign[run]
+    names = value_names(kernels(calibration.model), [template])
     inputs = {node: v for node, v in driven.items() if node.quantity in calibration.model.inputs}
     settings = {node.name: v for node, v in driven.items() if node.name in names}
     fresh = Run(

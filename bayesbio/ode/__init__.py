@@ -1,10 +1,19 @@
 """Equations to trajectories: tracing, generated kernels, solvers, events, gradients."""
 
-from bayesbio.data import Event, Profile
+from bayesbio.data import Above, Below, Event, Profile
 from bayesbio.ode.latex import equation_pairs, equations
 from bayesbio.ode.simulation import simulate
 
-__all__ = ["Event", "Profile", "equation_pairs", "equations", "simulate", "trajectories"]
+__all__ = [
+    "Above",
+    "Below",
+    "Event",
+    "Profile",
+    "equation_pairs",
+    "equations",
+    "simulate",
+    "trajectories",
+]
 
 
 def __getattr__(name: str) -> object:

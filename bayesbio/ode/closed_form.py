@@ -25,13 +25,18 @@ NOT_FINITE = 3
 
 
 @entry
-def solve(theta, segments, rtol, atol, method, keep):
+def solve(theta, segments, movable, moments, sizes, board, rtol, atol, method, keep):
     """Evaluate every run at its save times; the tape and marks stay empty."""
     stored = np.empty((save_count(segments), OBSERVED))
     status = np.empty(theta.shape[0], np.int64)
     for run in range(theta.shape[0]):
         status[run] = evaluate(theta[run], run, segments, stored)
-    return stored, status, np.empty((0, 0, 0)), np.empty(0, np.int64)
+        if status[run] > SOLVED:
+            board[status[run]] += 1.0
+            board[4] = run
+            for i in range(min(theta.shape[1], board.size - 5)):
+                board[5 + i] = theta[run, i]
+    return stored, status, np.empty((0, 0, 0)), np.empty(0, np.int64), np.empty((0, 3))
 
 
 @compiled
@@ -54,7 +59,7 @@ def evaluate(p, run, segments, stored):
 
 
 @entry
-def pull(theta, segments, storedbar, status, tape, marks):
+def pull(theta, segments, movable, moments, sizes, storedbar, status, tape, marks, fired):
     """Gradients by theta; inputs and events play no part in a closed form."""
     thetabar = np.zeros_like(theta)
     y = np.empty(STATES)
@@ -72,7 +77,8 @@ def pull(theta, segments, storedbar, status, tape, marks):
                 observe_pullback(time, y, p, storedbar[segments.saves[segment]], ybar, pbar)
                 solution_pullback(time, p, ybar, pbar)
     none = np.zeros_like(segments.levels)
-    return thetabar, none, none.copy(), np.zeros_like(segments.amounts)
+    idle = np.zeros_like(moments), np.zeros_like(sizes)
+    return thetabar, idle[0], idle[1], none, none.copy(), np.zeros_like(segments.amounts)
 
 
 @compiled
@@ -85,7 +91,10 @@ def save_count(segments):
 
 
 @entry
-def solve_draws(theta, segments, rtol, atol, method, first, last, stored, status):
+def solve_draws(
+    theta, segments, movable, moments, sizes, rtol, atol, method, first, last, stored, status,
+    happened,
+):  # fmt: skip
     """Evaluate draws `first` to `last` of theta (draws, runs, width)."""
     for draw in range(first, last):
         for run in range(theta.shape[1]):

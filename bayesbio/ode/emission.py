@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import sympy
 
-from bayesbio.ode import closed_form, driver, explicit, implicit, sparse_lu, tableaus
+from bayesbio.ode import closed_form, driver, explicit, implicit, layout, sparse_lu, tableaus
 from bayesbio.ode.adjoint_code import straight_line, tangent
 from bayesbio.ode.grid_code import GRID_SUFFIX, NODES_SUFFIX, Transport, both
 from bayesbio.ode.trace import Trace
@@ -23,6 +23,8 @@ import math
 
 import numpy as np
 from numba import njit
+
+from bayesbio.ode.segments import STOP, SWITCH, Layout
 
 options = dict(error_model="numpy", nogil=True, fastmath={{"contract"}}, boundscheck={check})
 compiled = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
@@ -76,7 +78,7 @@ def emit(traced: Trace) -> str:
         return "\n\n".join([*parts, _template(closed_form)])
     parts += [*_derivatives(traced), *_jumps(traced)]
     parts.append(inspect.getsource(tableaus).split("import numpy as np\n")[1].strip())
-    parts += [_template(module) for module in (explicit, sparse_lu, implicit, driver)]
+    parts += [_template(module) for module in (explicit, sparse_lu, implicit, layout, driver)]
     return "\n\n".join(parts)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from bayesbio.data import Event, Profile
+from bayesbio.data import Above, Below, Event, Profile
 from bayesbio.errors import DataError, ModelError
-from bayesbio.ode.segments import Segments
+from bayesbio.ode.segments import STOP, SWITCH, Segments
 from bayesbio.ode.trace import Trace
 
 FIRST_KINDS = ("inoculation",)  # a measurement at the same moment comes after these
+WITHOUT_JUMP = {"switch": SWITCH, "stop": STOP}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +25,21 @@ class Plan:
     times: np.ndarray
     profiles: Mapping[str, Profile]
     events: Iterable[Event]
+
+    @property
+    def fixed_events(self) -> list[Event]:
+        """Events that are laid out before the run; a stop is not among them."""
+        return [event for event in self.events if event.is_fixed and event.kind != "stop"]
+
+    @property
+    def movable_events(self) -> list[Event]:
+        """Events whose moment or size depends on parameters or on the state, and stops."""
+        return [event for event in self.events if not event.is_fixed or event.kind == "stop"]
+
+    @property
+    def start(self) -> float:
+        """Time at which the run starts [h]."""
+        return min(0.0, float(self.times.min()))
 
 
 def schedule(traced: Trace, plans: Sequence[Plan]) -> Segments:
@@ -45,7 +62,7 @@ def schedule(traced: Trace, plans: Sequence[Plan]) -> Segments:
     runs, first_jumps, saved = [0], [], 0
     for plan in plans:
         _check_closed_form(traced, plan)
-        start, stop = min(0.0, plan.times.min()), plan.times.max()
+        start, stop = plan.start, plan.times.max()
         events = _grouped(traced, plan, start)
         profiles = _profiles(traced, plan, start, stop)
         looks = {time: saved + place for place, time in enumerate(plan.times)}
@@ -125,8 +142,8 @@ def _profiles(traced: Trace, plan: Plan, start: float, stop: float) -> list[Prof
     defaults = getattr(traced.model, "input_defaults", {})
     for name in traced.inputs:
         switches = sorted(
-            (event.time, event.value)
-            for event in plan.events
+            (event.hour, event.amount)
+            for event in plan.fixed_events
             if event.kind == "switch" and event.quantity == name
         )
         profile = plan.profiles.get(name)
@@ -178,38 +195,60 @@ def _grouped(
 ) -> list[tuple[float, str, int, np.ndarray, np.ndarray]]:
     """Jumps of a run in the order in which they happen: rows of one time and kind are one."""
     grouped: dict[tuple[float, str], list[Event]] = {}
-    for event in plan.events:
-        if event.time < start:
+    for event in plan.fixed_events:
+        if event.hour < start:
             raise DataError(
                 f"Run {plan.name!r}: the event {event.kind!r} of {event.quantity!r} at "
-                f"{event.time:g} h lies before the start of the run ({start:g} h). Correct the "
+                f"{event.hour:g} h lies before the start of the run ({start:g} h). Correct the "
                 "time, or put what was there at the start into initial_<state>."
             )
-        if event.kind == "switch":
-            if event.quantity not in traced.inputs:
-                raise DataError(
-                    f"Run {plan.name!r}: a switch of {event.quantity!r}, which is no input of "
-                    f"{type(traced.model).__name__}; its inputs: {_listed(traced.inputs)}."
-                )
-            continue
-        if event.kind in traced.refusals:
-            raise ModelError(f"Run {plan.name!r}, {event.time:g} h: {traced.refusals[event.kind]}")
-        if event.kind not in traced.kinds:
-            raise DataError(
-                f"Run {plan.name!r}: event kind {event.kind!r} is unknown; known: "
-                f"{_listed((*traced.kinds, 'switch'))}."
-            )
-        grouped.setdefault((event.time, event.kind), []).append(event)
+        check_event(traced, plan.name, event)
+        if event.kind != "switch":
+            grouped.setdefault((event.hour, event.kind), []).append(event)
     jumps = []
     for (time, kind), events in grouped.items():
         amounts, given = np.zeros(len(traced.states)), np.zeros(len(traced.states))
         for event in events:
             if event.quantity not in traced.fields:
                 continue  # something added that the model does not follow
-            amounts[traced.fields[event.quantity]] += event.value
+            amounts[traced.fields[event.quantity]] += event.amount
             given[traced.fields[event.quantity]] = 1.0
         jumps.append((time, kind, traced.kinds.index(kind), amounts, given))
     return sorted(jumps, key=lambda jump: (jump[0], jump[2]))
+
+
+def check_event(traced: Trace, run: str, event: Event) -> None:
+    """Refuse an event that a model cannot follow."""
+    name = type(traced.model).__name__
+    if event.kind == "switch":
+        if event.quantity not in traced.inputs:
+            raise DataError(
+                f"Run {run!r}: a switch of {event.quantity!r}, which is no input of {name}; its "
+                f"inputs: {_listed(traced.inputs)}."
+            )
+    elif event.kind in traced.refusals:
+        when = f", {event.hour:g} h" if np.isfinite(event.hour) else ""
+        raise ModelError(f"Run {run!r}{when}: {traced.refusals[event.kind]}")
+    elif event.kind not in (*traced.kinds, *WITHOUT_JUMP):
+        raise DataError(
+            f"Run {run!r}: event kind {event.kind!r} is unknown; known: "
+            f"{_listed((*traced.kinds, *WITHOUT_JUMP))}."
+        )
+    if isinstance(event.time, Below | Above):
+        watched = event.time.quantity
+        if watched not in traced.observed_names:
+            near = difflib.get_close_matches(watched, traced.observed_names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ModelError(
+                f"Run {run!r}: the {event} waits for a quantity that is no state or output of "
+                f"{name}.{hint} It has {_listed(traced.observed_names)}."
+            )
+        place = traced.place(watched)
+        if place.stop - place.start > 1:
+            raise ModelError(
+                f"Run {run!r}: the {event} waits for {watched}, which is an array along a grid; "
+                "watch one number, such as an output of the model."
+            )
 
 
 def _listed(names: Iterable[str]) -> str:

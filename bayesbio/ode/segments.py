@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+SWITCH, STOP = -1, -2  # kinds of a movable event that are no jump of the state
+
 
 class Segments(NamedTuple):
     """
@@ -37,3 +39,63 @@ class Segments(NamedTuple):
     kinds: np.ndarray
     amounts: np.ndarray
     given: np.ndarray
+
+
+class Movable(NamedTuple):
+    """
+    Events whose moment or size is only known when a run is solved, run by run.
+
+    Beside it go two arrays that may depend on parameters: ``moments``, shape (movable,), the time
+    of each event or the limit that starts it; ``sizes``, shape (movable, states), the amounts of a
+    jump, or the level of a switch in the first column.
+
+    Attributes
+    ----------
+    runs : int array, shape (runs + 1,)
+        First movable event of each run.
+    kinds : int array, shape (movable,)
+        Index into the model's kinds of jump, or `SWITCH` or `STOP`.
+    inputs : int array, shape (movable,)
+        Which input a switch sets.
+    watched : int array, shape (movable,)
+        Observed quantity that starts the event when it passes its limit; -1: a time does.
+    signs : float array, shape (movable,)
+        1 where it has to rise, -1 where it has to fall.
+    given : float array, shape (movable, states)
+    overridden : float array, shape (segments, inputs) [h]
+        Time of the last switch at a fixed time, which ends what earlier movable ones set.
+    """
+
+    runs: np.ndarray
+    kinds: np.ndarray
+    inputs: np.ndarray
+    watched: np.ndarray
+    signs: np.ndarray
+    given: np.ndarray
+    overridden: np.ndarray
+
+
+class Layout(NamedTuple):
+    """
+    Pieces of one run once the moments of its movable events are known.
+
+    Attributes
+    ----------
+    edges : float array, shape (pieces, 2) [h]
+    saves : int array, shape (pieces,)
+    jumps : int array, shape (pieces, 2)
+        First jump at the start of a piece, and the one after its last.
+    sources : int array, shape (pieces,)
+        The segment that a piece is cut from.
+    causes : int array, shape (pieces,)
+        Movable event at the start of a piece, or -1.
+    switches : int array, shape (pieces, inputs)
+        Movable event that sets an input, or -1.
+    """
+
+    edges: np.ndarray
+    saves: np.ndarray
+    jumps: np.ndarray
+    sources: np.ndarray
+    causes: np.ndarray
+    switches: np.ndarray

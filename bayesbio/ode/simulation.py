@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,13 +15,11 @@ from bayesbio.errors import ModelError, SolveError
 from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.cache import Kernels, kernels
 from bayesbio.ode.events import Plan, schedule
+from bayesbio.ode.failures import REASONS
+from bayesbio.ode.movable import movable_events, names_in
+from bayesbio.ode.segments import STOP
 
 METHODS = ("auto", "explicit", "implicit")  # in the order of the codes of `driver`
-REASONS = {
-    1: "the step became too small",
-    2: "more than the allowed number of steps was needed",
-    3: "the state was no longer a finite number",
-}
 DIMENSIONS = ("chain", "draw", "run")
 
 
@@ -53,6 +51,8 @@ def simulate(
     profiles : mapping of input name to Profile
         A bare list of (time, value) is linear.
     events : sequence of Event
+        Boluses, samples, switches, stops. A moment may be the name of a parameter, or
+        ``Below("glucose", 0.1)``; after a stop the run holds what it has reached.
     campaign : Campaign
         Takes settings, profiles, events (and times, where none are given) from its runs.
     times : array, shape (n,) [h]
@@ -67,7 +67,8 @@ def simulate(
     Dataset
         One variable per state and output, its unit in ``attrs["units"]``, dims
         (chain, draw, run, time) and a grid where the model has one. Runs with times of their own
-        hold NaN elsewhere. ``attrs``: ``failures`` by reason, and how many trajectories were
+        hold NaN elsewhere. Where a run may stop, ``stop_time`` [h] says when it did, NaN where it
+        did not. ``attrs``: ``failures`` by reason, and how many trajectories were
         ``stiff``.
 
     Raises
@@ -91,6 +92,19 @@ def simulate(
     ... )
     >>> float(course["concentration_a"].squeeze()[-1].round(4))
     0.3679
+
+    The same batch, ended when half of it is converted:
+
+    >>> from bayesbio.ode import Below
+    >>> course = simulate(
+    ...     BatchReactor(isothermal=True),
+    ...     parameters=dict(rate_constant_1=0.5, rate_constant_2=0.05),
+    ...     settings=dict(initial_concentration_a=1.0),
+    ...     events=[Event(Below("concentration_a", 0.5), "stop")],
+    ...     times=[0.0, 2.0],
+    ... )
+    >>> float(course["stop_time"].squeeze().round(4))
+    1.3863
     """
     if method not in METHODS:
         raise ModelError(f"method={method!r} is unknown; use one of {', '.join(METHODS)}.")
@@ -110,9 +124,18 @@ def simulate(
     empty = [plan.name for plan in plans if not len(plan.times)]
     if empty:
         raise ModelError(f"Run {empty[0]!r} has no times; give times=[...] in hours.")
-    theta, chains, draws = _theta(compiled, runs, values)
-    stored, status = _solve(compiled, plans, theta, rtol, atol, METHODS.index(method))
-    return _dataset(compiled, plans, stored, status, chains, draws, theta)
+    given, chains, draws = _arranged(compiled, runs, values)
+    theta = np.ascontiguousarray(
+        np.concatenate([given[name] for name in compiled.trace.names], axis=-1)
+    )
+    stored, status, stopped = _solve(
+        compiled, plans, theta, given, rtol, atol, METHODS.index(method)
+    )
+    found = _dataset(compiled, plans, stored, status, chains, draws, theta)
+    if stopped is not None:
+        when = stopped.reshape(chains, draws, len(plans))
+        found["stop_time"] = (DIMENSIONS, when, {"units": "h"})
+    return found
 
 
 def _virtual_run(settings: Any, profiles: Any, events: Any) -> Run:
@@ -133,6 +156,12 @@ def stated(run: Run, name: str) -> Any:
     return run.settings.get(name.removeprefix("initial_")) if value is None else value
 
 
+def value_names(compiled: Kernels, runs: Iterable[Run]) -> tuple[str, ...]:
+    """Names that need values: those of the model, then those that events of the runs depend on."""
+    by_events = names_in(event for run in runs for event in run.events)
+    return tuple(dict.fromkeys((*compiled.trace.names, *by_events)))
+
+
 def run_values(compiled: Kernels, runs: Sequence[Run], given: Mapping[str, Any]) -> dict[str, Any]:
     """
     Values of every name a model needs: as given, else from the settings of each run.
@@ -141,21 +170,32 @@ def run_values(compiled: Kernels, runs: Sequence[Run], given: Mapping[str, Any])
     """
     traced = compiled.trace
     model, name_of_model = traced.model, type(traced.model).__name__
-    unknown = [name for name in given if name not in traced.names]
+    names = value_names(compiled, runs)
+    unknown = [name for name in given if name not in names]
     if unknown:
         raise ModelError(
             f"{unknown[0]!r} is no parameter, setting or initial state of {name_of_model}; it has "
-            f"{', '.join(traced.names)}."
+            f"{', '.join(names)}."
         )
     defaults = getattr(model, "setting_defaults", {})
     values: dict[str, Any] = {}
-    for name in traced.names:
+    for name in names:
         if name in given:
             values[name] = given[name]
             continue
         found = [stated(run, name) for run in runs]
         found = [defaults.get(name) if value is None else value for value in found]
         missing = [run.name for run, value in zip(runs, found, strict=True) if value is None]
+        if missing and name not in traced.names:
+            asking = [run.name for run in runs if name in names_in(run.events)]
+            if not set(missing) & set(asking):
+                values[name] = np.array([0.0 if value is None else value for value in found])
+                continue
+            raise ModelError(
+                f"Run {next(run for run in missing if run in asking)!r}: an event depends on "
+                f"{name!r}, which nothing gives; give parameters={{{name!r}: ...}} or "
+                f"settings={{{name!r}: ...}}."
+            )
         if missing:
             unit = model.units.get(name.removeprefix("initial_"), "1")
             kind = "parameter" if name in traced.parameters else "setting"
@@ -173,10 +213,10 @@ def run_values(compiled: Kernels, runs: Sequence[Run], given: Mapping[str, Any])
     return values
 
 
-def _theta(
+def _arranged(
     compiled: Kernels, runs: Sequence[Run], given: Mapping[str, Any]
-) -> tuple[np.ndarray, int, int]:
-    """Parameters, settings and initial states as one array (chain x draw, run, width)."""
+) -> tuple[dict[str, np.ndarray], int, int]:
+    """Give every value an array (chain x draw, run, width), and say how many chains and draws."""
     traced = compiled.trace
     values = run_values(compiled, runs, given)
     names = {run.name: place for place, run in enumerate(runs)}
@@ -206,17 +246,17 @@ def _theta(
     chains = max(part.shape[0] for part in parts.values())
     draws = max(part.shape[1] for part in parts.values())
     try:
-        columns = [
-            np.broadcast_to(part, (chains, draws, len(runs), traced.width(name)))
+        full = {
+            name: np.broadcast_to(part, (chains, draws, len(runs), traced.width(name)))
             for name, part in parts.items()
-        ]
+        }
     except ValueError as error:
         shapes = {name: part.shape[:2] for name, part in parts.items() if part.shape[:2] != (1, 1)}
         raise ModelError(
             f"Parameters disagree on the number of chains and draws: {shapes}."
         ) from error
-    theta = np.concatenate(columns, axis=-1)
-    return np.ascontiguousarray(theta.reshape(chains * draws, len(runs), -1)), chains, draws
+    flat = {name: part.reshape(chains * draws, *part.shape[2:]) for name, part in full.items()}
+    return flat, chains, draws
 
 
 def _from_dataarray(
@@ -243,19 +283,26 @@ def _solve(
     compiled: Kernels,
     plans: Sequence[Plan],
     theta: np.ndarray,
+    given: Mapping[str, np.ndarray],
     rtol: float,
     atol: float,
     method: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Solve all draws, sharing them out over the cores."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Solve all draws, sharing them out over the cores; with the times of stops, if there are."""
     segments = schedule(compiled.trace, plans)
+    movable, openings = movable_events(compiled.trace, plans, segments)
+    moments, sizes = openings.filled({name: part[..., 0] for name, part in given.items()})
     saves = sum(len(plan.times) for plan in plans)
     count = theta.shape[0]
     stored = np.empty((count, saves, len(compiled.trace.observed)))
     status = np.empty((count, len(plans)), np.int64)
+    happened = np.empty(moments.shape)
 
     def part(bounds: tuple[int, int]) -> None:
-        compiled.module.solve_draws(theta, segments, rtol, atol, method, *bounds, stored, status)
+        compiled.module.solve_draws(
+            theta, segments, movable, moments, sizes, rtol, atol, method, *bounds,
+            stored, status, happened,
+        )  # fmt: skip
 
     workers = min(
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1),
@@ -268,7 +315,15 @@ def _solve(
         bounds = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(part, bounds))
-    return stored, status
+    if not (movable.kinds == STOP).any():
+        return stored, status, None
+    stopped = np.full((count, len(plans)), np.inf)
+    for run in range(len(plans)):
+        for event in range(movable.runs[run], movable.runs[run + 1]):
+            if movable.kinds[event] == STOP:
+                stopped[:, run] = np.minimum(stopped[:, run], happened[:, event])
+    last = np.array([plan.times.max() for plan in plans])
+    return stored, status, np.where((stopped < last) & (status <= 0), stopped, np.nan)
 
 
 def _dataset(

@@ -18,20 +18,28 @@ from pytensor.tensor.rewriting.basic import register_specialize
 
 from bayesbio.data import Campaign
 from bayesbio.errors import ModelError
+from bayesbio.inference.density import BOARD
 from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.cache import Kernels, kernels, load_module
 from bayesbio.ode.events import Plan, schedule
-from bayesbio.ode.segments import Segments
+from bayesbio.ode.failures import new_board
+from bayesbio.ode.movable import Openings, movable_events
+from bayesbio.ode.segments import Movable, Segments
 from bayesbio.ode.simulation import METHODS, run_values
 
-SCHEDULE = Segments._fields
-DIFFERENTIABLE = ("levels", "slopes", "amounts")
+OPEN = ("theta", "moments", "sizes")  # what depends on parameters, before the schedule
+SCHEDULE = tuple(f"segments_{name}" for name in Segments._fields) + tuple(
+    f"movable_{name}" for name in Movable._fields
+)
+FIXED = len(Segments._fields)
+DIFFERENTIABLE = (*OPEN, "segments_levels", "segments_slopes", "segments_amounts")
+VERSION = 3  # of the calls below; PyTensor's disk cache does not see their code
 _counter = itertools.count()
 
 
 class Solve(Op):
     """
-    Solve every run: (theta, schedule) -> stored, status, tape, marks.
+    Solve every run: theta, moments, sizes, schedule, board -> stored, status, tape, marks, fired.
 
     The key names the generated module; its source holds the solver, so a changed solver is
     another key and never meets an old compiled one.
@@ -47,36 +55,37 @@ class Solve(Op):
         self.method, self.keep = METHODS.index(method), keep
 
     def make_node(self, *inputs: Any) -> Apply:
-        """Build the node from theta and the nine arrays of a schedule."""
+        """Build the node from theta, moments, sizes, the arrays of a schedule and a board."""
         variables = [pt.as_tensor_variable(value) for value in inputs]
-        outputs = [pt.dmatrix(), pt.lvector(), pt.dtensor3(), pt.lvector()]
+        outputs = [pt.dmatrix(), pt.lvector(), pt.dtensor3(), pt.lvector(), pt.dmatrix()]
         return Apply(self, variables, outputs)
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Solve outside numba mode."""
         module = load_module(self.key)
-        theta, *arrays = inputs
+        theta, moments, sizes, *arrays, board = inputs
+        schedule = Segments(*arrays[:FIXED]), Movable(*arrays[FIXED:])
         options = (self.rtol, self.atol, self.method, self.keep)
-        found = module.solve(theta, Segments(*arrays), *options)
+        found = module.solve(theta, *schedule, moments, sizes, board, *options)
         for storage, value in zip(output_storage, found, strict=True):
             storage[0] = value
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Only what was stored depends smoothly on theta, input levels, slopes and amounts."""
-        smooth = [True] + [name in DIFFERENTIABLE for name in SCHEDULE]
-        return [[connected, False, False, False] for connected in smooth]
+        """Only what was stored is smooth, in theta, moments, sizes, levels, slopes and amounts."""
+        smooth = [name in DIFFERENTIABLE for name in (*OPEN, *SCHEDULE, "board")]
+        return [[connected, False, False, False, False] for connected in smooth]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
         """Gradient through the adjoint of the accepted steps."""
         if isinstance(cotangents[0].type, DisconnectedType):
             return [disconnected_type() for _ in inputs]
-        thetabar, *rest = Pull(self.key).make_node(*inputs, cotangents[0], *outputs[1:]).outputs
-        found = dict(zip(DIFFERENTIABLE, rest, strict=True))
-        return [thetabar, *(found.get(name, disconnected_type()) for name in SCHEDULE)]
+        pulled = Pull(self.key).make_node(*inputs[:-1], cotangents[0], *outputs[1:]).outputs
+        found = dict(zip(DIFFERENTIABLE, pulled, strict=True))
+        return [found.get(name, disconnected_type()) for name in (*OPEN, *SCHEDULE, "board")]
 
 
 class Pull(Op):
-    """Adjoint of `Solve`: gradients by theta, levels, slopes and amounts."""
+    """Adjoint of `Solve`: gradients by theta, moments, sizes, levels, slopes and amounts."""
 
     __props__ = ("key",)
 
@@ -84,15 +93,17 @@ class Pull(Op):
         self.key = key
 
     def make_node(self, *inputs: Any) -> Apply:
-        """Build the node from the inputs of `Solve`, a cotangent, status, tape and marks."""
+        """Build the node from the inputs of `Solve` but the board, a cotangent, and its outputs."""
         variables = [pt.as_tensor_variable(value) for value in inputs]
-        return Apply(self, variables, [pt.dmatrix() for _ in range(4)])
+        outputs = [pt.dmatrix(), pt.dvector(), *(pt.dmatrix() for _ in range(4))]
+        return Apply(self, variables, outputs)
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Pull back outside numba mode."""
         module = load_module(self.key)
-        theta, *arrays = inputs[:-4]
-        found = module.pull(theta, Segments(*arrays), *inputs[-4:])
+        theta, moments, sizes, *arrays = inputs[:-5]
+        schedule = Segments(*arrays[:FIXED]), Movable(*arrays[FIXED:])
+        found = module.pull(theta, *schedule, moments, sizes, *inputs[-5:])
         for storage, value in zip(output_storage, found, strict=True):
             storage[0] = value
 
@@ -110,10 +121,12 @@ def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
     rtol, atol, method, keep = op.rtol, op.atol, op.method, op.keep
 
     @numba_njit
-    def solve_runs(theta: Any, *arrays: Any) -> Any:
-        return solve(theta, Segments(*arrays), rtol, atol, method, keep)
+    def solve_runs(theta: Any, moments: Any, sizes: Any, *arrays: Any) -> Any:
+        segments, movable = Segments(*arrays[:FIXED]), Movable(*arrays[FIXED:-1])
+        board = arrays[-1]
+        return solve(theta, segments, movable, moments, sizes, board, rtol, atol, method, keep)
 
-    return solve_runs, 1
+    return solve_runs, VERSION
 
 
 @register_funcify_default_op_cache_key(Pull)
@@ -121,10 +134,11 @@ def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
     pull = load_module(op.key).pull
 
     @numba_njit
-    def pull_runs(theta: Any, *inputs: Any) -> Any:
-        return pull(theta, Segments(*inputs[:-4]), *inputs[-4:])
+    def pull_runs(theta: Any, moments: Any, sizes: Any, *inputs: Any) -> Any:
+        segments, movable = Segments(*inputs[:FIXED]), Movable(*inputs[FIXED:-5])
+        return pull(theta, segments, movable, moments, sizes, *inputs[-5:])
 
-    return pull_runs, 1
+    return pull_runs, VERSION
 
 
 @register_specialize
@@ -237,23 +251,39 @@ def solved(
     method: str,
 ) -> list[Variable]:
     """Apply `Solve` to runs and plans; the schedule enters as shared variables."""
-    values = run_values(compiled, runs, given)
-    columns = []
-    for name, value in values.items():
-        width = compiled.trace.width(name)
-        if name in given:
-            value = pt.as_tensor_variable(value, dtype="float64")
-            if width > 1:
-                columns.append(pt.broadcast_to(pt.atleast_2d(value), (len(runs), width)))
-            else:
-                columns.append(pt.broadcast_to(value, (len(runs),))[:, None])
+    traced = compiled.trace
+    columns: dict[str, Any] = {}
+    for name, value in run_values(compiled, runs, given).items():
+        width = traced.width(name)
+        if name not in given:
+            columns[name] = pt.constant(np.asarray(value, float).reshape(len(runs), width))
+            continue
+        value = pt.as_tensor_variable(value, dtype="float64")
+        if width > 1:
+            columns[name] = pt.broadcast_to(pt.atleast_2d(value), (len(runs), width))
         else:
-            columns.append(pt.constant(np.asarray(value, float).reshape(len(runs), width)))
-    theta = pt.concatenate(columns, axis=1)
+            columns[name] = pt.broadcast_to(value, (len(runs),))[:, None]
+    theta = pt.concatenate([columns[name] for name in traced.names], axis=1)
     number = next(_counter)
-    arrays = schedule(compiled.trace, plans)
+    segments = schedule(traced, plans)
+    movable, openings = movable_events(traced, plans, segments)
     shared = [
         pytensor.shared(array, name=f"schedule_{number}_{name}")
-        for name, array in zip(SCHEDULE, arrays, strict=True)
+        for name, array in zip(SCHEDULE, (*segments, *movable), strict=True)
     ]
-    return Solve(compiled.key, rtol, atol, method).make_node(theta, *shared).outputs
+    board = pytensor.shared(new_board(traced), name=f"{BOARD}{number}", borrow=True)
+    node = Solve(compiled.key, rtol, atol, method).make_node(
+        theta, *_opened(openings, columns), *shared, board
+    )
+    return node.outputs
+
+
+def _opened(openings: Openings, columns: Mapping[str, Any]) -> tuple[Variable, Variable]:
+    """Moments and sizes of movable events as PyTensor variables."""
+    found: dict[str, Any] = {
+        "moments": pt.constant(openings.moments),
+        "sizes": pt.constant(openings.sizes),
+    }
+    for array, place, name, run in openings.named:
+        found[array] = pt.inc_subtensor(found[array][place], columns[name][run, 0])
+    return found["moments"], found["sizes"]

@@ -79,10 +79,10 @@ def _described(run: Run, times: np.ndarray) -> dict[str, np.ndarray]:
             found[f"is {name} {value}"] = np.ones(len(times))
         elif value is not None and np.isfinite(value):
             found[f"setting {name}"] = np.full(len(times), float(value))
-    for event in run.events:
+    for event in run.fixed_events:
         if event.kind == "bolus":
             fed = found.setdefault(f"fed {event.quantity}", np.zeros(len(times)))
-            fed += event.value * (times > event.time)
+            fed += event.amount * (times > event.hour)
     for name, profile in {**_switched(run), **run.profiles}.items():
         found[f"present {name}"] = np.asarray(profile.at(times), dtype=float)
         found[f"integral {name}"] = integral(profile, times)
@@ -97,11 +97,11 @@ def _described(run: Run, times: np.ndarray) -> dict[str, np.ndarray]:
 def _switched(run: Run) -> dict[str, Profile]:
     """Step profiles of the inputs that events switch."""
     points: dict[str, dict[float, float]] = {}
-    for event in run.events:
+    for event in run.fixed_events:
         if event.kind == "switch":
             before = run.settings.get(event.quantity, 0.0)
-            points.setdefault(event.quantity, {min(0.0, event.time): float(before)})
-            points[event.quantity][event.time] = event.value
+            points.setdefault(event.quantity, {min(0.0, event.hour): float(before)})
+            points[event.quantity][event.hour] = event.amount
     return {name: Profile(tuple(sorted(given.items())), "step") for name, given in points.items()}
 
 

@@ -115,6 +115,16 @@ def test_divergences_are_counted_apart_from_failed_densities_and_placed():
     assert lenient.passed
 
 
+def test_why_solutions_were_given_up_is_said_where_it_is_known():
+    rate = 0.04 + 0.002 * np.random.default_rng(1).standard_normal((4, 1000))
+    tree = build(rate=rate, stats={"diverging": np.zeros(rate.shape, dtype=bool)})
+    assert "given up" not in verdict_of(tree)["solver failures"].sentence
+    tree["sample_stats"].attrs["failures"] = "3 solutions of a run were given up: too small a step"
+    said = verdict_of(tree)["solver failures"]
+    assert said.passed
+    assert said.sentence.endswith("3 solutions of a run were given up: too small a step.")
+
+
 def test_low_energy_is_said_but_does_not_fail():
     walk = np.cumsum(np.random.default_rng(1).standard_normal((4, 1000)), axis=1)
     verdict = verdict_of(build(stats={"energy": walk}))

@@ -11,6 +11,8 @@ from bayesbio.data import Event, Profile
 from bayesbio.ode import tableaus
 from bayesbio.ode.cache import kernels
 from bayesbio.ode.events import Plan, schedule
+from bayesbio.ode.failures import new_board
+from bayesbio.ode.movable import movable_events
 from bayesbio.ode.simulation import METHODS
 
 
@@ -18,8 +20,20 @@ def solve(model, theta, plans, tolerance=1e-11, method="auto", **changes):
     """Solve runs with kernels of a model; changes replace arrays of the schedule."""
     compiled = kernels(model)
     made = schedule(compiled.trace, plans)._replace(**changes)
-    found = compiled.module.solve(theta, made, tolerance, tolerance, METHODS.index(method), True)
-    return compiled, made, found
+    movable, openings = movable_events(compiled.trace, plans, made)
+    open_numbers = openings.moments, openings.sizes
+    options = tolerance, tolerance, METHODS.index(method), True
+    board = new_board(compiled.trace)
+    found = compiled.module.solve(theta, made, movable, *open_numbers, board, *options)
+    return compiled, (made, movable, *open_numbers), found
+
+
+BARS = ("theta", "moments", "sizes", "levels", "slopes", "amounts")
+
+
+def pulled(compiled, theta, made, weights, found):
+    """Gradients of the weighted sum of what was stored."""
+    return dict(zip(BARS, compiled.module.pull(theta, *made, weights, *found[1:]), strict=True))
 
 
 def test_the_tableau_is_consistent():
@@ -56,7 +70,7 @@ def test_error_follows_the_tolerance(decay):
     theta = np.array([[0.3, 2.0]])
     exact = 2.0 * np.exp(-3.0)
     for tolerance in (1e-4, 1e-7, 1e-10):
-        _, _, (stored, status, _, _) = solve(decay, theta, plans, tolerance)
+        _, _, (stored, status, *_) = solve(decay, theta, plans, tolerance)
         assert status[0] == 0
         assert abs(stored[0, 0] - exact) < 20 * tolerance
 
@@ -128,23 +142,17 @@ def gradient_by_differences(value, x):
 def test_the_adjoint_agrees_with_central_differences(fed_batch, two_runs, what):
     theta, plans = two_runs
     model = fed_batch["model"]
-    compiled, made, (stored, status, tape, marks) = solve(model, theta, plans)
-    assert np.all(status == 0)
-    weights = np.random.default_rng(1).normal(size=stored.shape)
-    bars = dict(
-        zip(
-            ("theta", "levels", "slopes", "amounts"),
-            compiled.module.pull(theta, made, weights, status, tape, marks),
-            strict=True,
-        )
-    )
+    compiled, made, found = solve(model, theta, plans)
+    assert np.all(found[1] == 0)
+    weights = np.random.default_rng(1).normal(size=found[0].shape)
+    bars = pulled(compiled, theta, made, weights, found)
 
     def value(x):
         if what == "theta":
             return np.sum(weights * solve(model, x, plans)[2][0])
         return np.sum(weights * solve(model, theta, plans, **{what: x})[2][0])
 
-    x = theta if what == "theta" else getattr(made, what)
+    x = theta if what == "theta" else getattr(made[0], what)
     assert_allclose(bars[what], gradient_by_differences(value, x), rtol=1e-5, atol=1e-4)
 
 
@@ -179,10 +187,9 @@ def test_the_tape_grows_with_the_run(decay):
     times = np.linspace(0.0, 60.0, 900)
     plans = [Plan("a", times, {}, ())]
     theta = np.array([[0.05, 1.0]])
-    compiled, made, (stored, status, tape, marks) = solve(decay, theta, plans, 1e-9)
-    assert tape.shape[1] > 512
-    weights = np.ones_like(stored)
-    bar = compiled.module.pull(theta, made, weights, status, tape, marks)[0]
+    compiled, made, found = solve(decay, theta, plans, 1e-9)
+    assert found[2].shape[1] > 512
+    bar = pulled(compiled, theta, made, np.ones_like(found[0]), found)["theta"]
     exact = 3.0 * np.sum(-times * np.exp(-0.05 * times))
     assert_allclose(bar[0, 0], exact, rtol=1e-6)
 
@@ -193,11 +200,25 @@ def test_the_tape_grows_with_the_run(decay):
 def test_an_extreme_draw_gives_nan_and_a_reason(decay, rate, start):
     plans = [Plan("a", np.array([0.0, 50.0]), {}, ()), Plan("b", np.array([50.0]), {}, ())]
     theta = np.array([[rate, start], [0.1, 1.0]])
-    compiled, made, (stored, status, tape, marks) = solve(decay, theta, plans, 1e-6)
+    compiled, made, found = solve(decay, theta, plans, 1e-6)
+    stored, status = found[:2]
     assert status[0] > 0
     assert status[1] == 0
     assert np.all(np.isnan(stored[:2]))
     assert_allclose(stored[2, 0], np.exp(-5.0), rtol=1e-4)
-    bar = compiled.module.pull(theta, made, np.ones_like(stored), status, tape, marks)[0]
+    bar = pulled(compiled, theta, made, np.ones_like(stored), found)["theta"]
     assert np.all(np.isnan(bar[0]))
     assert np.all(np.isfinite(bar[1]))
+
+
+def test_permuting_runs_permutes_what_is_stored_and_its_gradient(fed_batch, two_runs):
+    theta, plans = two_runs
+    model = fed_batch["model"]
+    compiled, made, found = solve(model, theta, plans, 1e-8)
+    backwards = solve(model, theta[::-1].copy(), plans[::-1], 1e-8)
+    first = len(plans[0].times)
+    turned = np.vstack([backwards[2][0][-first:], backwards[2][0][:-first]])
+    assert np.array_equal(found[0], turned)
+    bar = pulled(compiled, theta, made, np.ones_like(found[0]), found)["theta"]
+    other = pulled(compiled, theta[::-1].copy(), backwards[1], np.ones_like(turned), backwards[2])
+    assert np.array_equal(bar, other["theta"][::-1])

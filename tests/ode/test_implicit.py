@@ -13,6 +13,8 @@ from bayesbio.mechanistic import BatchCulture
 from bayesbio.ode import simulate, tableaus
 from bayesbio.ode.cache import kernels
 from bayesbio.ode.events import Plan, schedule
+from bayesbio.ode.failures import new_board
+from bayesbio.ode.movable import movable_events
 from bayesbio.ode.simulation import METHODS
 
 
@@ -163,8 +165,13 @@ def test_exhaustion_with_a_tiny_monod_constant_is_solved_in_few_steps():
     compiled = kernels(model)
     values = {**EXHAUSTED, **CULTURE}
     theta = np.array([[values[name] for name in compiled.trace.names]])
-    made = schedule(compiled.trace, [Plan("a", np.array([12.0, 20.0]), {}, ())])
-    stored, status, _, marks = compiled.module.solve(theta, made, 1e-6, 1e-9, 0, False)
+    plans = [Plan("a", np.array([12.0, 20.0]), {}, ())]
+    made = schedule(compiled.trace, plans)
+    movable, openings = movable_events(compiled.trace, plans, made)
+    opened, board = (openings.moments, openings.sizes), new_board(compiled.trace)
+    stored, status, _, marks, _ = compiled.module.solve(
+        theta, made, movable, *opened, board, 1e-6, 1e-9, 0, False
+    )
     assert status[0] == -1
     assert marks[-1] < 400
 
@@ -194,15 +201,19 @@ def test_the_adjoint_agrees_with_central_differences(case, method, fed_batch):
         profiles, events = fed_batch["profiles"], fed_batch["events"]
     compiled = kernels(model)
     theta = np.array([[values[name] for name in compiled.trace.names]])
-    made = schedule(compiled.trace, [Plan("a", np.array(times), profiles, events)])
+    plans = [Plan("a", np.array(times), profiles, events)]
+    segments = schedule(compiled.trace, plans)
+    movable, openings = movable_events(compiled.trace, plans, segments)
+    made = segments, movable, openings.moments, openings.sizes
+    board = new_board(compiled.trace)
     code, tight = METHODS.index(method), 1e-10
 
     def solve(x):
-        return compiled.module.solve(x, made, tight, 1e-13, code, True)
+        return compiled.module.solve(x, *made, board, tight, 1e-13, code, True)
 
-    stored, status, tape, marks = solve(theta)
+    stored, *rest = solve(theta)
     weights = np.random.default_rng(2).normal(size=stored.shape)
-    bar = compiled.module.pull(theta, made, weights, status, tape, marks)[0]
+    bar = compiled.module.pull(theta, *made, weights, *rest)[0]
     found = np.zeros_like(theta)
     for place in range(theta.shape[1]):
         h = 1e-4 * max(abs(theta[0, place]), 1e-6)

@@ -3,7 +3,8 @@ import pandas as pd
 from numpy.testing import assert_allclose
 
 from bayesbio.data.campaign import Campaign
-from bayesbio.data.run import Event, Profile, Run
+from bayesbio.data.event import Event
+from bayesbio.data.run import Profile, Run
 from bayesbio.surrogate.features import RunFeatures, integral
 
 

@@ -1,0 +1,91 @@
+"""Merge what the cases measured into metrics.json and one page with a figure."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from bayesbio.report.figures import PALETTE
+
+REPORTS = Path(__file__).parents[2] / "reports" / "benchmarks"
+
+
+def work_precision(cases: dict[str, dict]) -> str | None:
+    """Draw time against error, one panel a problem; the name of the file."""
+    panels: dict[str, dict[str, list]] = {}
+    for case, content in cases.items():
+        curves = content.get("curves", {})
+        nested = any(isinstance(rows, dict) for rows in curves.values())
+        for name, part in curves.items() if nested else [(case, curves)]:
+            if part:
+                panels[name] = part
+    if not panels:
+        return None
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.4), squeeze=False)
+    solvers = list(dict.fromkeys(name for part in panels.values() for name in part))
+    colours = dict(zip(solvers, [*PALETTE, "0.4", "0.6"], strict=False))
+    for axis, (title, part) in zip(axes[0], panels.items(), strict=True):
+        for solver, rows in part.items():
+            errors, seconds = [row[1] for row in rows], [1e3 * row[2] for row in rows]
+            wide = 2.4 if solver == "bayesbio" else 1.2
+            axis.loglog(errors, seconds, "o-", color=colours[solver], lw=wide, ms=3, label=solver)
+        axis.set_title(title.replace("_", " "), fontsize=10)
+        axis.set_xlabel("error [relative]")
+        axis.invert_xaxis()
+    axes[0, 0].set_ylabel("time [ms]")
+    handles = {
+        label: handle
+        for axis in axes[0]
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=6,
+                  frameon=False, fontsize=9)  # fmt: skip
+    figure.tight_layout(rect=(0, 0.12, 1, 1))
+    figure.savefig(REPORTS / "work_precision.png", dpi=110)
+    return "work_precision.png"
+
+
+def main() -> None:
+    """Merge."""
+    cases = {
+        path.stem: json.loads(path.read_text())
+        for path in sorted(REPORTS.glob("*.json"))
+        if path.stem != "metrics"
+    }
+    ratios = {key: value for content in cases.values() for key, value in content["ratios"].items()}
+    metrics = {key: ratios[key] for key in sorted(ratios)}
+    (REPORTS / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    figure = work_precision(cases)
+    rows = "".join(
+        f"<tr><td>{html.escape(key)}</td><td>{value:.3g}</td><td>{1 / value:.3g}</td></tr>"
+        for key, value in metrics.items()
+    )
+    others = "".join(
+        f"<tr><td>{case}: {html.escape(name.replace('_', ' '))}</td><td>{value:.3g}</td></tr>"
+        for case, content in cases.items()
+        for name, value in content.items()
+        if isinstance(value, int | float)
+    )
+    picture = f'<img src="{figure}" alt="Time against error of each solver">' if figure else ""
+    page = f"""<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Benchmarks</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
+td,th{{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:left}}img{{max-width:100%}}
+</style><h1>Benchmarks</h1>
+<p>Our time over the peer's at equal accuracy, each pair measured in one run on one machine: below
+1 is faster. Every figure is remade by a script of <code>analyses/benchmarks</code>.</p>
+<table><tr><th>ratio</th><th>ours over theirs</th><th>times faster</th></tr>{rows}</table>
+{picture}<h2>Growth and others</h2><table>{others}</table></html>
+"""
+    (REPORTS / "index.html").write_text(page)
+    print(json.dumps(metrics, indent=1))
+
+
+if __name__ == "__main__":
+    main()
