@@ -91,6 +91,7 @@ def test_a_scale_up_of_ones_own_table_writes_every_number(tmp_path, monkeypatch)
     assert again.predict(1e5)["C"].shape[-1] == 18
 
 
+@pytest.mark.slow
 def test_a_mechanism_below_twelve_runs_makes_their_prediction_better(tmp_path, monkeypatch):
     page, numbers = run("multi_fidelity", tmp_path, monkeypatch)
     assert len(page.encode()) <= 2_000_000
