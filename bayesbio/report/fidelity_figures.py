@@ -41,6 +41,7 @@ def draw_fidelity_scores(scores: pd.DataFrame, *, peers: Mapping[str, float]) ->
     """
     pairs, methods = list(dict.fromkeys(scores["pair"])), list(dict.fromkeys(scores["method"]))
     step = 0.8 / len(methods)
+    named: set[str] = set()
     with house_style():
         figure = Figure(figsize=(7.6, 0.62 * len(pairs) + 1.3), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True, width_ratios=[1.6, 1.0])
@@ -67,8 +68,9 @@ def draw_fidelity_scores(scores: pd.DataFrame, *, peers: Mapping[str, float]) ->
                         markersize=5.5,
                         color=PALETTE[number],
                         markeredgecolor="white",
-                        label=method if place == 0 and column == "crps" else None,
+                        label=None if method in named or column != "crps" else method,
                     )
+                named.add(method)
         for place, pair in enumerate(pairs):
             if pair in peers:
                 panels[0].plot(
