@@ -20,6 +20,12 @@ from bayesbio.report.figures import (
     house_style,
 )
 from bayesbio.report.index import write_index
+from bayesbio.report.monitoring_figures import (
+    draw_control_results,
+    draw_roc,
+    draw_run_score,
+    draw_scores,
+)
 from bayesbio.report.network_figures import (
     draw_criticality,
     draw_forecasts,
@@ -41,6 +47,7 @@ from bayesbio.report.writing import sentence, write_quick_look, write_report
 
 __all__ = [
     "Section",
+    "draw_control_results",
     "draw_correction",
     "draw_courses",
     "draw_criticality",
@@ -62,6 +69,9 @@ __all__ = [
     "draw_scale_trends",
     "draw_scale_weights",
     "draw_scales",
+    "draw_roc",
+    "draw_run_score",
+    "draw_scores",
     "draw_stopping",
     "draw_surface",
     "draw_variance_parts",

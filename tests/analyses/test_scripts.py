@@ -102,6 +102,17 @@ def test_a_mechanism_below_twelve_runs_makes_their_prediction_better(tmp_path, m
     assert numbers["case_Tryptophan"] == "offset"
 
 
+def test_the_monitor_names_faulty_runs_and_is_compared_with_the_usual_methods(
+    tmp_path, monkeypatch
+):
+    page, numbers = run("titer_monitoring", tmp_path, monkeypatch)
+    assert len(page.encode()) <= 2_000_000
+    assert numbers["passed"] is True
+    assert numbers["protein_faults_found"] == 4
+    assert numbers["monitor_auroc"] > numbers["isolation_forest_auroc"]
+    assert "drifting since" in page
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_an_analysis_opens_with_its_question_and_reads_as_a_notebook(path):
     text = path.read_text(encoding="utf-8")
