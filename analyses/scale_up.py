@@ -184,8 +184,8 @@ if default_data and simulated.exists():
     sections.append(
         Section(
             "Virtual scale-ups, where the truth is known",
-            "The defaults were chosen on these alone, before the readings above were scored: 100 "
-            "replicates of each truth, 100 m3 predicted from 10 L, 100 L and 4 m3. Coverage of the "
+            "The defaults were frozen on such trials alone, before the readings above were scored. "
+            "Each time 100 m3 is predicted from 10 L, 100 L and 4 m3. Coverage of the "
             "90 % interval and CRPS are of the logarithm of the response.",
             table=pd.read_csv(simulated),
         )
