@@ -14,6 +14,8 @@ from bayesbio.mechanistic import PackedBed, spectral_elements
 from bayesbio.ode import equations, simulate
 from bayesbio.ode.cache import kernels
 from bayesbio.ode.events import Plan, schedule
+from bayesbio.ode.failures import new_board
+from bayesbio.ode.movable import movable_events
 from bayesbio.ode.simulation import METHODS
 from bayesbio.ode.trace import trace
 
@@ -109,9 +111,12 @@ def test_the_steady_outlet_is_that_of_wehner_and_wilhelm():
 def solve(theta, *, rtol, keep, event=()):
     compiled = kernels(BED)
     feed = {"inlet_concentration": Profile([(0.0, 1.0), (0.1, 0.2), (1.0, 0.0)], "linear")}
-    made = schedule(compiled.trace, [Plan("a", np.array([0.2, 0.5]), feed, event)])
-    code = METHODS.index("implicit")
-    return compiled, made, compiled.module.solve(theta, made, rtol, 1e-2 * rtol, code, keep)
+    plans = [Plan("a", np.array([0.2, 0.5]), feed, event)]
+    made = schedule(compiled.trace, plans)
+    movable, openings = movable_events(compiled.trace, plans, made)
+    arguments = (made, movable, openings.moments, openings.sizes)
+    options = (new_board(compiled.trace), rtol, 1e-2 * rtol, METHODS.index("implicit"), keep)
+    return compiled, arguments, compiled.module.solve(theta, *arguments, *options)
 
 
 def theta_of(parameters):
@@ -121,9 +126,9 @@ def theta_of(parameters):
 def test_the_gradient_by_eight_parameters_and_the_start_is_exact():
     theta = theta_of(FULL)
     event = [Event(0.3, "inoculation", "bound", 0.2)]
-    compiled, made, (stored, status, tape, marks) = solve(theta, rtol=1e-8, keep=True, event=event)
-    weights = np.random.default_rng(5).normal(size=stored.shape)
-    bar = compiled.module.pull(theta, made, weights, status, tape, marks)[0]
+    compiled, arguments, found = solve(theta, rtol=1e-8, keep=True, event=event)
+    weights = np.random.default_rng(5).normal(size=found[0].shape)
+    bar = compiled.module.pull(theta, *arguments, weights, *found[1:])[0]
     places = [*range(len(FULL)), len(FULL) + 7, len(FULL) + 400]
     for place in places:
         h = 1e-4 * max(theta[0, place], 1e-2)
@@ -137,8 +142,8 @@ def test_the_gradient_by_eight_parameters_and_the_start_is_exact():
 
 def test_value_and_gradient_cost_less_than_five_forward_solves():
     theta = theta_of(FULL)
-    compiled, made, (stored, status, tape, marks) = solve(theta, rtol=1e-4, keep=True)
-    weights = np.ones_like(stored)
+    compiled, arguments, found = solve(theta, rtol=1e-4, keep=True)
+    weights = np.ones_like(found[0])
 
     def seconds(call):
         best = np.inf
@@ -150,7 +155,7 @@ def test_value_and_gradient_cost_less_than_five_forward_solves():
 
     forward = seconds(lambda: solve(theta, rtol=1e-4, keep=False))
     with_tape = seconds(lambda: solve(theta, rtol=1e-4, keep=True))
-    back = seconds(lambda: compiled.module.pull(theta, made, weights, status, tape, marks))
+    back = seconds(lambda: compiled.module.pull(theta, *arguments, weights, *found[1:]))
     assert with_tape + back < 5.0 * forward
 
 

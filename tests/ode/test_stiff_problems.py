@@ -17,6 +17,8 @@ from bayesbio.mechanistic import record
 from bayesbio.ode import simulate, tableaus
 from bayesbio.ode.cache import kernels
 from bayesbio.ode.events import Plan, schedule
+from bayesbio.ode.failures import new_board
+from bayesbio.ode.movable import movable_events
 from bayesbio.ode.simulation import METHODS
 
 PROBLEMS = Path(__file__).parents[2] / "analyses" / "benchmarks" / "stiff_problems.py"
@@ -105,21 +107,27 @@ def test_permuting_states_changes_nothing_beyond_rounding():
         assert_allclose(one[state], other[state], rtol=1e-7)
 
 
+def solve_plan(compiled, theta, plan, rtol, atol):
+    """One run in implicit steps, with its tape: what the kernels take and give."""
+    made = schedule(compiled.trace, [plan])
+    movable, openings = movable_events(compiled.trace, [plan], made)
+    arguments = (made, movable, openings.moments, openings.sizes)
+    options = (new_board(compiled.trace), rtol, atol, METHODS.index("implicit"), True)
+    return arguments, compiled.module.solve(theta, *arguments, *options)
+
+
 HELD = 1e9  # a tolerance at which every step is accepted: the times alone set the steps
 
 
-def solve_fed_batch(fed_batch, count, theta=None, made=None):
+def solve_fed_batch(fed_batch, count, theta=None):
     """One run of the full fed-batch in equal implicit steps, with a ramp of the feed."""
     compiled = kernels(fed_batch["model"])
     values = {**fed_batch["parameters"], **fed_batch["settings"]}
     if theta is None:
         theta = np.array([[values[name] for name in compiled.trace.names]])
-    if made is None:
-        feed = {"feed_rate": Profile([(0.0, 0.0), (120.0, 0.004)])}
-        times = np.concatenate([[0.0, 1e-3], np.linspace(0.0, 96.0, count + 1)[1:]])
-        made = schedule(compiled.trace, [Plan("a", times, feed, ())])
-    code = METHODS.index("implicit")
-    return compiled, theta, made, compiled.module.solve(theta, made, HELD, HELD, code, True)
+    feed = {"feed_rate": Profile([(0.0, 0.0), (120.0, 0.004)])}
+    times = np.concatenate([[0.0, 1e-3], np.linspace(0.0, 96.0, count + 1)[1:]])
+    return compiled, theta, *solve_plan(compiled, theta, Plan("a", times, feed, ()), HELD, HELD)
 
 
 def test_halving_the_step_of_the_kernels_shows_order_four(fed_batch):
@@ -134,20 +142,21 @@ def test_halving_the_step_of_the_kernels_shows_order_four(fed_batch):
 
 
 def test_the_adjoint_is_that_of_central_differences_on_a_frozen_step_sequence(fed_batch):
-    compiled, theta, made, (stored, status, tape, marks) = solve_fed_batch(fed_batch, 24)
+    compiled, theta, arguments, found = solve_fed_batch(fed_batch, 24)
+    stored = found[0]
     weights = np.random.default_rng(3).normal(size=stored.shape) / np.abs(stored).max(axis=0)
-    bar = compiled.module.pull(theta, made, weights, status, tape, marks)[0]
-    found = np.zeros_like(theta)
+    bar = compiled.module.pull(theta, *arguments, weights, *found[1:])[0]
+    slopes = np.zeros_like(theta)
     for place in range(theta.shape[1]):
         h = 1e-5 * max(abs(theta[0, place]), 1e-3)
         ends = []
         for sign in (1.0, -1.0):
             moved = theta.copy()
             moved[0, place] += sign * h
-            ends.append(np.sum(weights * solve_fed_batch(fed_batch, 24, moved, made)[3][0]))
-        found[0, place] = (ends[0] - ends[1]) / (2 * h)
-    scale = np.abs(found * theta).max()
-    assert_allclose(bar * theta, found * theta, rtol=1e-5, atol=1e-8 * scale)
+            ends.append(np.sum(weights * solve_fed_batch(fed_batch, 24, moved)[3][0]))
+        slopes[0, place] = (ends[0] - ends[1]) / (2 * h)
+    scale = np.abs(slopes * theta).max()
+    assert_allclose(bar * theta, slopes * theta, rtol=1e-5, atol=1e-8 * scale)
 
 
 def forward_sensitivities(case, steps, wanted):
@@ -190,14 +199,14 @@ def test_the_adjoint_equals_forward_sensitivities(name):
     case = CASES[name]
     compiled = kernels(case.model)
     theta = np.array([[*case.parameters.values(), *case.start.values()]])
-    made = schedule(compiled.trace, [Plan("a", np.array([5.0]), {}, ())])
-    code = METHODS.index("implicit")
-    stored, status, tape, marks = compiled.module.solve(theta, made, 1e-5, 1e-9, code, True)
-    steps = tape[0, : marks[-1], 1]
+    plan = Plan("a", np.array([5.0]), {}, ())
+    arguments, found = solve_plan(compiled, theta, plan, 1e-5, 1e-9)
+    stored, _, tape, marks = found[:4]
+    steps = tape[0, : marks[0], 1]
     state, columns = forward_sensitivities(case, steps, range(len(case.parameters)))
     assert_allclose(stored[0], state, rtol=1e-11)
     for output in range(len(state)):
         weights = np.zeros_like(stored)
         weights[0, output] = 1.0
-        bar = compiled.module.pull(theta, made, weights, status, tape, marks)[0][0]
+        bar = compiled.module.pull(theta, *arguments, weights, *found[1:])[0][0]
         assert_allclose(bar[: len(case.parameters)], columns[:, output], rtol=1e-9)
