@@ -157,16 +157,6 @@ def test_the_posterior_names_every_part_of_the_noise(everything):
 
 
 @pytest.mark.slow
-def test_the_truth_of_parameters_noise_and_curve_is_found(everything):
-    draws = everything.draws
-    truth = {"start": 4.0, "rate": 0.06, "noise_shared": 0.1, "noise_optical_density": 0.02}
-    truth |= {f"curve_optical_density_{part}": value for part, value in CURVE.items()}
-    for name, value in truth.items():
-        low, high = draws[name].quantile([0.005, 0.995]).to_numpy()
-        assert low < value < high, name
-
-
-@pytest.mark.slow
 def test_every_reading_has_a_likelihood_and_a_prediction(everything):
     tree = everything.posterior
     for quantity in everything.noise:
