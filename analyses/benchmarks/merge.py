@@ -15,6 +15,9 @@ from bayesbio.report.figures import PALETTE
 
 REPORTS = Path(__file__).parents[2] / "reports" / "benchmarks"
 
+OURS = {"forward": "bayesbio, forward", "gradient": "bayesbio, with gradient"}
+WRONG = 0.3  # a result with a larger relative error is none
+
 
 def work_precision(cases: dict[str, dict]) -> str | None:
     """Draw time against error, one panel a problem; the name of the file."""
@@ -31,10 +34,12 @@ def work_precision(cases: dict[str, dict]) -> str | None:
     solvers = list(dict.fromkeys(name for part in panels.values() for name in part))
     colours = dict(zip(solvers, [*PALETTE, "0.4", "0.6"], strict=False))
     for axis, (title, part) in zip(axes[0], panels.items(), strict=True):
-        for solver, rows in part.items():
+        for solver, every in part.items():
+            rows = [row for row in every if row[1] < WRONG]
             errors, seconds = [row[1] for row in rows], [1e3 * row[2] for row in rows]
             wide = 2.4 if solver == "bayesbio" else 1.2
-            axis.loglog(errors, seconds, "o-", color=colours[solver], lw=wide, ms=3, label=solver)
+            axis.loglog(errors, seconds, "o-", color=colours[solver], lw=wide, ms=3,
+                        label=OURS.get(solver, solver.replace("_", " ")))  # fmt: skip
         axis.set_title(title.replace("_", " "), fontsize=10)
         axis.set_xlabel("error [relative]")
         axis.invert_xaxis()
