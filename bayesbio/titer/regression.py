@@ -375,7 +375,8 @@ def _with_readings(table: Table, response: str, noticed: list[str]) -> Table:
     if (flag == "between").any():
         raise DataError(
             f"{int((flag == 'between').sum())} readings of {response!r} are flagged 'between', but "
-            "a table holds one value a cell. Flag them 'below' or 'above', or exclude them."
+            "this model takes limits on one side only. Flag them 'below' or 'above', or exclude "
+            "them."
         )
     kept = np.isfinite(values) & (flag != "excluded")
     if not kept.all():

@@ -113,6 +113,15 @@ def test_the_monitor_names_faulty_runs_and_is_compared_with_the_usual_methods(
     assert "drifting since" in page
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["titer_key_factors", "titer_recovery"])
+def test_a_titer_analysis_writes_its_report(name, tmp_path, monkeypatch):
+    page, numbers = run(name, tmp_path, monkeypatch)
+    assert len(page.encode()) <= 2_000_000
+    assert any("crps" in key for key in numbers)
+    assert all(not isinstance(value, dict | list) for value in numbers.values())
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_an_analysis_opens_with_its_question_and_reads_as_a_notebook(path):
     text = path.read_text(encoding="utf-8")
