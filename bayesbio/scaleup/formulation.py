@@ -17,6 +17,7 @@ import pytensor.tensor as pt
 from bayesbio.inference import LogDensity
 from bayesbio.ode.cache import kernels
 from bayesbio.ode.events import Plan, schedule
+from bayesbio.ode.movable import movable_events
 from bayesbio.ode.trajectory import SCHEDULE, trajectories
 from bayesbio.scaleup.law_prior import LawPrior, law_prior
 from bayesbio.scaleup.laws import Law
@@ -225,7 +226,9 @@ def _schedule(problem: ScaleProblem) -> Any:
         own = problem.rows[problem.rows["run"] == run.name]
         times = np.unique(own["time_h"].to_numpy(float, copy=True))
         plans.append(Plan(run.name, times, run.profiles, run.events))
-    return schedule(kernels(problem.curve).trace, plans)
+    traced = kernels(problem.curve).trace
+    segments = schedule(traced, plans)
+    return (*segments, *movable_events(traced, plans, segments)[0])
 
 
 def _shape_of(problem: ScaleProblem, assembled: Assembled, arrays: Any) -> str:

@@ -98,9 +98,8 @@ def read_scales(
     ]
     for name in others:
         table[name] = frame[name]
-    return read_campaign(
-        table, quantities={target: unit}, roles=dict.fromkeys(others, "setting") or None
-    )
+    roles = dict.fromkeys(("volume", *others), "setting")
+    return read_campaign(table, quantities={target: unit}, roles=roles)
 
 
 def _read(source: str | os.PathLike[str]) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def test_panels_share_axes_and_name_their_lines():
     figure = draw_fidelities(grid, panels, xlabel="Feed [mL/h]", ylabel="Titer [g/L]")
     shown = [text.get_text() for text in figure.legends[0].get_texts()]
     assert shown == ["90 % interval", "prediction", "mechanism alone", "truth", "runs"]
-    assert [axis.get_title() for axis in figure.axes] == ["one", "two"]
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["one", "two"]
 
 
 def test_the_four_cases_fill_the_panel():

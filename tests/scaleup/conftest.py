@@ -14,7 +14,7 @@ def made():
 
 @pytest.fixture(scope="session")
 def fitted(made):
-    return ScaleModel().fit(made.campaign, random_seed=1, draws=400, tune=300, chains=2)
+    return ScaleModel().fit(made.campaign, random_seed=1, draws=1000, tune=300, chains=2)
 
 
 @pytest.fixture(scope="session")

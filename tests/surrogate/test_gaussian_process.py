@@ -154,6 +154,7 @@ def test_a_saved_process_predicts_the_same(fitted, tmp_path):
     assert again.hash == fitted.hash and again.data_hash == fitted.data_hash
 
 
+@pytest.mark.slow
 def test_a_surrogate_of_a_simulator_knows_its_error_and_its_border():
     def simulator(rate, time):
         return np.exp(-rate * time)

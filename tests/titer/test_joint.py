@@ -29,7 +29,7 @@ def samples(rows=120, *, seed=1, titers=25):
 @pytest.fixture(scope="module")
 def joint():
     frame, _ = samples()
-    return JointTiter("hplc", ["octet", "od600"]).fit(frame, draws=500, tune=500, random_seed=1)
+    return JointTiter("hplc", ["octet", "od600"]).fit(frame, draws=1000, tune=500, random_seed=1)
 
 
 def test_the_bridge_between_two_assays_is_found(joint):
