@@ -63,7 +63,7 @@ def _entry(folder: Path) -> dict[str, Any]:
     picture = folder / "figures" / "answer.png"
     return {
         "link": f"{folder.name}/index.html",
-        "title": told.get("title", folder.name),
+        "title": told.get("title", folder.name.replace("_", " ").capitalize()),
         "answer": told.get("answer", ""),
         "passed": told.get("passed"),
         "picture": f"{folder.name}/figures/answer.png" if picture.is_file() else None,
