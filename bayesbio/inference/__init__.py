@@ -5,6 +5,7 @@ from bayesbio.inference.correlations import correlate, correlation_matrix, pairs
 from bayesbio.inference.covariates import Design, design, told_apart
 from bayesbio.inference.density import LogDensity
 from bayesbio.inference.elicitation import from_quantiles, literature, source_of
+from bayesbio.inference.executing import Repeated, run_each, usable_cores
 from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.levels import moved_at, nesting, pooling_factor, varying, widest_first
 from bayesbio.inference.noise import Noise
@@ -36,7 +37,8 @@ from bayesbio.inference.priors import (
     registered,
     require_distribution,
 )
-from bayesbio.inference.sampling import Progress, sample
+from bayesbio.inference.progress import Progress, audience
+from bayesbio.inference.sampling import sample
 from bayesbio.inference.scores import (
     coverage,
     crps,
@@ -58,10 +60,12 @@ __all__ = [
     "Mode",
     "Noise",
     "Progress",
+    "Repeated",
     "TableFold",
     "Verdict",
     "VerdictItem",
     "assay",
+    "audience",
     "autocorrelated",
     "between",
     "combined",
@@ -98,6 +102,7 @@ __all__ = [
     "registered",
     "replicated",
     "require_distribution",
+    "run_each",
     "sample",
     "score_table",
     "shared",
@@ -106,6 +111,7 @@ __all__ = [
     "student_t",
     "table_folds",
     "told_apart",
+    "usable_cores",
     "varying",
     "verdict_of",
     "widest_first",

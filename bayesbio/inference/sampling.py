@@ -2,9 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -12,12 +10,12 @@ import numpy as np
 import nutpie
 import pymc as pm
 import xarray as xr
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.checkpoint import Checkpoint
 from bayesbio.inference.density import LogDensity
+from bayesbio.inference.executing import usable_cores
+from bayesbio.inference.progress import Progress, audience
 from bayesbio.inference.starting import Mode, dispersed_starts, find_mode, name_culprits
 
 # Seconds between two looks at the chains, and between two reports of progress.
@@ -25,33 +23,6 @@ _GLANCE, _REPORT = 0.02, 0.25
 _STAGES = ("sampling", "sampling again with smaller steps")
 # What nutpie writes when the density or its gradient was not a number, or could not be computed.
 _NOT_FINITE = ("error code", "NaN energy")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """
-    How far sampling has come; handed to `sample(..., progress=...)` a few times a second.
-
-    Attributes
-    ----------
-    stage : str
-        "compiling", "searching the mode", "sampling" or "sampling again with smaller steps".
-    finished, total : int
-        Draws done and asked for, over all chains, tuning included.
-    divergences : int
-        Divergences so far, tuning included.
-    elapsed : float
-        Seconds since sampling began.
-    remaining : float
-        Seconds to go at the present pace; NaN while unknown.
-    """
-
-    stage: str
-    finished: int = 0
-    total: int = 0
-    divergences: int = 0
-    elapsed: float = 0.0
-    remaining: float = float("nan")
 
 
 def sample(
@@ -144,7 +115,7 @@ def sample(
     >>> dict(tree["posterior"].sizes)
     {'chain': 2, 'draw': 200}
     """
-    with _audience(progress) as tell:
+    with audience(progress) as tell:
         if isinstance(model, LogDensity):
             density = model
         else:
@@ -173,7 +144,7 @@ def sample(
                 seeds,
                 draws=draws,
                 tune=tune,
-                cores=min(chains, cores or _usable_cores()),
+                cores=min(chains, cores or usable_cores()),
                 target_accept=acceptance,
                 adaptation=adaptation,
                 attempt=attempt,
@@ -200,13 +171,6 @@ def sample(
     }
     tree["posterior"].attrs.update(attributes)
     return tree
-
-
-def _usable_cores() -> int:
-    """Cores that this process may run on, which may be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _run(
@@ -396,36 +360,3 @@ def _merge(model: pm.Model, branches: Sequence[xr.DataTree]) -> xr.DataTree:
         non_finite=(("chain", "draw"), non_finite),
     )
     return xr.DataTree.from_dict(groups)
-
-
-@contextmanager
-def _audience(
-    progress: Callable[[Progress], None] | bool | None,
-) -> Iterator[Callable[[Progress], None]]:
-    """Whoever wants to hear about progress: nobody, a function, or a bar on the terminal."""
-    if callable(progress):
-        yield progress
-    elif progress:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn(
-                "{task.completed}/{task.total} draws, {task.fields[divergences]} divergences"
-            ),
-            TimeRemainingColumn(),
-        )
-        with RichProgress(*columns) as bar:
-            task = bar.add_task("compiling", total=None, divergences=0)
-
-            def show(state: Progress) -> None:
-                bar.update(
-                    task,
-                    description=state.stage,
-                    completed=state.finished,
-                    total=state.total or None,
-                    divergences=state.divergences,
-                )
-
-            yield show
-    else:
-        yield lambda state: None
