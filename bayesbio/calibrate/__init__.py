@@ -1,6 +1,7 @@
 """Trajectories meet data: fit, quick look, predictions from the posterior."""
 
 from bayesbio.calibrate.calibration import Calibration, calibration_from_archive
+from bayesbio.calibrate.comparison import compare
 from bayesbio.calibrate.fitting import fit
 from bayesbio.calibrate.held_out import held_out_scores
 from bayesbio.calibrate.identifiability import (
@@ -8,6 +9,7 @@ from bayesbio.calibrate.identifiability import (
     structural_identifiability,
 )
 from bayesbio.calibrate.information import Information, expected_information, learned
+from bayesbio.calibrate.leaving_out import LeftOut, leave_out
 from bayesbio.calibrate.model import build_model
 from bayesbio.calibrate.point_estimates import QuickLook, quick_look
 from bayesbio.calibrate.prior_predictive import PriorCheck, prior_check
@@ -16,15 +18,18 @@ from bayesbio.calibrate.updating import update
 __all__ = [
     "Calibration",
     "Information",
+    "LeftOut",
     "PriorCheck",
     "QuickLook",
     "StructuralIdentifiability",
     "build_model",
     "calibration_from_archive",
+    "compare",
     "expected_information",
     "fit",
     "held_out_scores",
     "learned",
+    "leave_out",
     "prior_check",
     "quick_look",
     "structural_identifiability",

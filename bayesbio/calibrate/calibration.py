@@ -54,6 +54,9 @@ class Calibration:
     options : mapping
         What the fit was asked for, as plain text and numbers: priors and their sources, given
         values, levels, findings, tolerances, seed.
+    asked : mapping, optional
+        The same as it was given to `fit`, distributions and all, to fit again without a run. A
+        calibration that was loaded has none.
     """
 
     model: ProcessModel
@@ -61,6 +64,7 @@ class Calibration:
     posterior: xr.DataTree
     noise: Mapping[str, Noise]
     options: Mapping[str, Any]
+    asked: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False)
 
     @property
     def draws(self) -> xr.Dataset:

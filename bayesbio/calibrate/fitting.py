@@ -182,6 +182,18 @@ def fit(
         posterior=tree,
         noise=formulation.noise,
         options=options,
+        asked={
+            "priors": priors,
+            "vary": vary,
+            "noise": noise,
+            "covariates": covariates,
+            "draws": draws,
+            "tune": tune,
+            "chains": chains,
+            "target_accept": target_accept,
+            "rtol": rtol,
+            "atol": atol,
+        },
     )
 
 

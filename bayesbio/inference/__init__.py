@@ -48,7 +48,7 @@ from bayesbio.inference.scores import (
     score_table,
     width,
 )
-from bayesbio.inference.splitting import Fold, TableFold, folds, table_folds
+from bayesbio.inference.splitting import Fold, TableFold, folds, horizons_of, table_folds
 from bayesbio.inference.starting import Mode, dispersed_starts, find_mode
 from bayesbio.inference.verdict import Gate, Verdict, VerdictItem
 
@@ -82,6 +82,7 @@ __all__ = [
     "find_mode",
     "folds",
     "from_quantiles",
+    "horizons_of",
     "interval_score",
     "is_positive",
     "literature",

@@ -194,6 +194,34 @@ class Noise(abc.ABC):
         -0.693147
         """
 
+    def log_likelihood_of_new(
+        self,
+        mean: Any,
+        rows: pd.DataFrame,
+        parameters: Mapping[str, Any],
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """
+        Log density of readings of a run that was not calibrated on.
+
+        As `log_likelihood`, but errors that readings share are drawn anew, one draw for each of the
+        leading axes; their average over draws is the predictive density of each reading.
+
+        Parameters
+        ----------
+        mean, rows, parameters
+            As for `log_likelihood`; a column known marks rows of runs that were calibrated on in
+            part and keep the errors of their own.
+        rng : numpy Generator
+            Source of chance.
+
+        Returns
+        -------
+        array, shape (..., rows)
+        """
+        del rng
+        return self.log_likelihood(mean, rows, parameters)
+
     @abc.abstractmethod
     def draw(
         self,

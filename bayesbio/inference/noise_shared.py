@@ -119,6 +119,33 @@ class Layered(Noise):
         *,
         rows: pd.DataFrame | None = None,
     ) -> np.ndarray:
+        mean = self._scattered(mean, parameters, rng, rows)
+        return self.single.draw(mean, self._of_single(parameters), rng, rows=rows)
+
+    @override
+    def log_likelihood_of_new(
+        self,
+        mean: Any,
+        rows: pd.DataFrame,
+        parameters: Mapping[str, Any],
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        wide = {
+            name: value if getattr(value, "ndim", 0) > 2 else np.asarray(value)[..., None]
+            for name, value in parameters.items()
+        }
+        told = rows if "known" in rows else rows.assign(known=False)
+        moved = self._scattered(mean, wide, rng, told)
+        return self.single.log_likelihood(moved, rows, self._of_single(parameters))
+
+    def _scattered(
+        self,
+        mean: Any,
+        parameters: Mapping[str, Any],
+        rng: np.random.Generator,
+        rows: pd.DataFrame | None,
+    ) -> np.ndarray:
+        """Move the mean by errors that readings share, drawn where they are not known."""
         mean = np.asarray(mean, dtype=float)
         for layer in self.layers:
             own = self._of_layer(layer, parameters)
@@ -129,7 +156,7 @@ class Layered(Noise):
             else:
                 error = layer.draw(sd, own, rows, shape, rng)
             mean = self._moved(mean, error, layer, np)
-        return self.single.draw(mean, self._of_single(parameters), rng, rows=rows)
+        return mean
 
     @override
     def describe(self) -> str:

@@ -193,7 +193,8 @@ def score_table(
     samples : array, shape (draws, rows) [unit of each row's quantity]
         Draws from the predictive distribution of each row.
     rows : DataFrame
-        What was measured: run, quantity, value and flag, as from ``campaign.to_frame()``.
+        What was measured: run, quantity, value and flag, as from ``campaign.to_frame()``. With a
+        column horizon (see `horizons_of`) each part of a run gets its own line.
     probability : float [1]
         Probability of the interval that coverage and width refer to.
     log_likelihood : array, shape (draws, rows), optional [1]
@@ -202,10 +203,10 @@ def score_table(
     Returns
     -------
     DataFrame
-        Columns quantity, run, readings, crps, rmse (of the predictive mean), coverage_90,
-        width_90, interval_score_90 (named after `probability`) and log_score: means over the
-        quantified readings; the log score counts the censored ones too. Excluded rows and lines
-        without a quantified reading are left out.
+        Columns quantity, run, (horizon,) readings, crps, rmse (of the predictive mean),
+        coverage_90, width_90, interval_score_90 (named after `probability`) and log_score: means
+        over the quantified readings; the log score counts the censored ones too. Excluded rows
+        and lines without a quantified reading are left out.
 
     Raises
     ------
@@ -222,16 +223,15 @@ def score_table(
     samples, value = _pair(samples, rows["value"].to_numpy(float, copy=True))
     flag = rows["flag"].to_numpy(str)
     percent = f"{100 * probability:g}"
-    parts = rows.groupby(["quantity", "run"], sort=False).indices
+    keys = ["quantity", "run", *(["horizon"] if "horizon" in rows else [])]
     lines = []
-    for (quantity, run), places in parts.items():
+    for key, places in rows.groupby(keys, sort=False).indices.items():
         known = places[flag[places] == ""]
         if not known.size:
             continue
         drawn, seen = samples[:, known], value[known]
         line = {
-            "quantity": quantity,
-            "run": run,
+            **dict(zip(keys, key, strict=True)),
             "readings": known.size,
             "crps": float(np.mean(crps(drawn, seen))),
             "rmse": float(np.sqrt(np.mean((drawn.mean(axis=0) - seen) ** 2))),
@@ -251,6 +251,8 @@ def pool_scores(table: pd.DataFrame) -> pd.DataFrame:
     """
     Pool scores over runs: one line per quantity and model, every reading counting the same.
 
+    Where the scores are by horizon, so are the lines.
+
     Parameters
     ----------
     table : DataFrame
@@ -260,8 +262,9 @@ def pool_scores(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index (quantity, model), the models of a quantity by increasing crps; columns readings,
-        rmse (root of the pooled mean square), crps and the other scores (means).
+        Index (quantity, model) or (quantity, horizon, model), the models of a quantity by
+        increasing crps; columns readings, rmse (root of the pooled mean square), crps and the
+        other scores (means).
 
     Raises
     ------
@@ -282,18 +285,18 @@ def pool_scores(table: pd.DataFrame) -> pd.DataFrame:
             f"Scores with the columns {', '.join(map(str, table.columns)) or '(none)'} came; a "
             "column model was expected. Name it: table.assign(model='mechanism')."
         )
-    means = list(table.columns.drop(["model", "quantity", "run", "readings"]))
+    keys = ["quantity", *(["horizon"] if "horizon" in table else []), "model"]
+    means = list(table.columns.drop([*keys, "run", "readings"]))
     lines = {}
-    for key, part in table.groupby(["quantity", "model"], sort=False):
+    for key, part in table.groupby(keys, sort=False):
         weights = part["readings"].to_numpy(float)
         line = {name: np.average(part[name].to_numpy(float), weights=weights) for name in means}
         line["rmse"] = np.sqrt(np.average(part["rmse"].to_numpy(float) ** 2, weights=weights))
         lines[key] = {"readings": int(weights.sum()), **line}
     pooled = pd.DataFrame.from_dict(lines, orient="index")
-    pooled.index = pd.MultiIndex.from_tuples(pooled.index, names=["quantity", "model"])
-    order = dict.fromkeys(table["quantity"])
-    place = {name: number for number, name in enumerate(order)}
-    sorting = [(place[quantity], crps) for (quantity, _), crps in pooled["crps"].items()]
+    pooled.index = pd.MultiIndex.from_tuples(pooled.index, names=keys)
+    order = {key: place for place, key in enumerate(dict.fromkeys(key[:-1] for key in lines))}
+    sorting = [(order[key[:-1]], crps) for key, crps in pooled["crps"].items()]
     ranks = sorted(range(len(sorting)), key=sorting.__getitem__)
     return pooled.iloc[ranks][["readings", "rmse", *(name for name in means if name != "rmse")]]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 
 from bayesbio.data.campaign import Campaign
 from bayesbio.data.table import Table
@@ -23,14 +25,31 @@ class Fold:
         Names of the runs that are predicted.
     train, test : Campaign
         The other runs, and these.
+    known_until : float, optional [h]
+        Readings of the held-out runs up to here are learned from, too.
+    starts_known : tuple of str
+        Quantities whose first readings are known rather than predicted: runs start from them.
     """
 
     held_out: tuple[str, ...]
     train: Campaign
     test: Campaign
+    known_until: float | None = None
+    starts_known: tuple[str, ...] = ()
+
+    def rows(self) -> pd.DataFrame:
+        """Give the readings to predict, as from ``to_frame(details=True)``, none excluded."""
+        rows = self.test.to_frame(details=True)
+        asked = rows["flag"] != "excluded"
+        asked &= ~(rows["quantity"].isin(self.starts_known) & (rows["time_h"] <= 0.0))
+        if self.known_until is not None:
+            asked &= rows["time_h"] > self.known_until
+        return rows[asked].reset_index(drop=True)
 
 
-def folds(campaign: Campaign, by: str = "run") -> tuple[Fold, ...]:
+def folds(
+    campaign: Campaign, by: str = "run", *, known_until: float | None = None
+) -> tuple[Fold, ...]:
     """
     Hold out each run in turn, or each group of runs that shares a setting.
 
@@ -41,6 +60,9 @@ def folds(campaign: Campaign, by: str = "run") -> tuple[Fold, ...]:
     by : str
         ``"run"``, or a setting such as ``"clone"`` or ``"site"``: runs with the same value are
         held out together, which is the honest test of predicting a new clone or site.
+    known_until : float, optional [h]
+        Held-out runs are predicted from their readings up to this hour, as a batch that is still
+        running; by default from nothing but settings and first readings.
 
     Returns
     -------
@@ -73,9 +95,75 @@ def folds(campaign: Campaign, by: str = "run") -> tuple[Fold, ...]:
             "another setting, or add runs."
         )
     return tuple(
-        Fold(tuple(names), campaign.without(names), campaign.select(names))
+        Fold(
+            tuple(names),
+            campaign.without(names) if known_until is None else _cut(campaign, names, known_until),
+            campaign.select(names),
+            known_until,
+        )
         for names in groups.values()
     )
+
+
+def _cut(campaign: Campaign, names: Iterable[str], hour: float) -> Campaign:
+    """Leave out of some runs what was read after an hour."""
+    later = set(names)
+    return Campaign(
+        [
+            run.replace(measurements=run.measurements[run.measurements["time_h"] <= hour])
+            if run.name in later
+            else run
+            for run in campaign
+        ],
+        units=campaign.units,
+    )
+
+
+def horizons_of(rows: pd.DataFrame, horizons: int | Iterable[float]) -> list[str]:
+    """
+    Say for each reading how far into its run it lies.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns run and time_h.
+    horizons : int or sequence of float [h]
+        So many equal parts of each run (up to its last reading), or hours that divide it.
+
+    Returns
+    -------
+    list of str
+        Such as "33-67 %" or "24-72 h".
+
+    Raises
+    ------
+    DataError
+        If the hours do not rise, or there is no part.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"run": "R1", "time_h": [0.0, 30.0, 90.0]})
+    >>> horizons_of(rows, 3), horizons_of(rows, [24.0])
+    (['0-33 %', '0-33 %', '67-100 %'], ['0-24 h', 'after 24 h', 'after 24 h'])
+    """
+    time = rows["time_h"].to_numpy(float, copy=True)
+    if isinstance(horizons, int):
+        edges = np.arange(1, horizons) / max(horizons, 1)
+        last = rows.groupby("run")["time_h"].transform("max").to_numpy(float)
+        time = time / np.where(last > 0.0, last, 1.0)
+        ends = [f"{100 * edge:.0f}" for edge in (0.0, *edges, 1.0)]
+        names = [f"{low}-{high} %" for low, high in zip(ends, ends[1:], strict=False)]
+    else:
+        edges = np.asarray(list(horizons), dtype=float)
+        ends = [f"{edge:g}" for edge in (0.0, *edges)]
+        names = [f"{low}-{high} h" for low, high in zip(ends, ends[1:], strict=False)]
+        names.append(f"after {ends[-1]} h")
+    if (isinstance(horizons, int) and horizons < 1) or np.any(np.diff(edges) <= 0.0):
+        raise DataError(
+            f"horizons={horizons!r}: give a number of equal parts, such as 3, or rising hours, "
+            "such as [24.0, 72.0]."
+        )
+    return [names[place] for place in np.searchsorted(edges, time, side="left")]
 
 
 def _setting(campaign: Campaign, name: str, by: str) -> object:

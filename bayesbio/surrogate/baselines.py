@@ -16,7 +16,7 @@ from bayesbio.data.campaign import Campaign
 from bayesbio.data.run import Run
 from bayesbio.errors import DataError
 from bayesbio.inference.scores import score_table
-from bayesbio.inference.splitting import Fold
+from bayesbio.inference.splitting import Fold, horizons_of
 from bayesbio.inference.splitting import folds as folds_of
 from bayesbio.surrogate.features import RunFeatures
 from bayesbio.surrogate.regressors import (
@@ -346,6 +346,7 @@ def baseline_scores(
     folds: Iterable[Fold] | None = None,
     *,
     models: Iterable[str] | None = None,
+    horizons: int | Iterable[float] | None = None,
     random_seed: int = 0,
 ) -> pd.DataFrame:
     """
@@ -361,13 +362,15 @@ def baseline_scores(
         What is held out; by default each run in turn.
     models : iterable of str, optional
         Names from `BASELINES`; by default all.
+    horizons : int or sequence of float [h], optional
+        Score parts of the runs apart, see `bayesbio.inference.horizons_of`.
     random_seed : int
         Same seed, same table.
 
     Returns
     -------
     DataFrame
-        Columns model, quantity, run, readings, crps, rmse, coverage_90, width_90 and
+        Columns model, quantity, run, (horizon,) readings, crps, rmse, coverage_90, width_90 and
         interval_score_90, see `score_table`; scores in the house unit of the quantity.
 
     Raises
@@ -400,7 +403,9 @@ def baseline_scores(
     for name in chosen:
         for quantity in asked:
             for fold in divided:
-                rows = fold.test.to_frame()
+                rows = fold.rows()
+                if horizons is not None:
+                    rows["horizon"] = horizons_of(rows, horizons)
                 rows = rows[(rows["quantity"] == quantity) & (rows["flag"] == "")]
                 if rows.empty:
                     continue

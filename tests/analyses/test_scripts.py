@@ -26,6 +26,7 @@ def tiny(monkeypatch):
 
     monkeypatch.setattr("bayesbio.calibrate.fit", fit)
     monkeypatch.setattr("bayesbio.calibrate.held_out.fit", fit)
+    monkeypatch.setattr("bayesbio.inference.executing.usable_cores", lambda: 1)  # in this process
 
 
 def run(name, folder, monkeypatch):
