@@ -13,6 +13,7 @@ from bayesbio.calibrate.leaving_out import LeftOut, leave_out
 from bayesbio.calibrate.model import build_model
 from bayesbio.calibrate.point_estimates import QuickLook, quick_look
 from bayesbio.calibrate.prior_predictive import PriorCheck, prior_check
+from bayesbio.calibrate.replicating import simulation_based_calibration
 from bayesbio.calibrate.updating import update
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "leave_out",
     "prior_check",
     "quick_look",
+    "simulation_based_calibration",
     "structural_identifiability",
     "update",
 ]

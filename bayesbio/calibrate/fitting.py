@@ -135,6 +135,44 @@ def fit(
         resume=resume,
         progress=progress,
     )
+    options = complete(tree, density, formulation, random_seed=random_seed, rtol=rtol, atol=atol)
+    return Calibration(
+        model=model,
+        campaign=campaign,
+        posterior=tree,
+        noise=formulation.noise,
+        options=options,
+        asked={
+            "priors": priors,
+            "vary": vary,
+            "noise": noise,
+            "covariates": covariates,
+            "draws": draws,
+            "tune": tune,
+            "chains": chains,
+            "target_accept": target_accept,
+            "rtol": rtol,
+            "atol": atol,
+        },
+    )
+
+
+def complete(
+    tree: xr.DataTree,
+    density: LogDensity,
+    formulation: Formulation,
+    *,
+    random_seed: int,
+    rtol: float,
+    atol: float,
+) -> dict[str, Any]:
+    """
+    Add to draws of a posterior what a calibration holds beside them; gives its options.
+
+    Groups prior, log_prior, posterior_predictive, log_likelihood and observed_data are added to the
+    tree in place, coordinates of the sampler leave it.
+    """
+    campaign, model = formulation.campaign, formulation.kernels.trace.model
     posterior = tree["posterior"].to_dataset()
     posterior = posterior[[name for name in posterior.data_vars if not is_coordinate(str(name))]]
     tree["posterior"] = xr.DataTree(posterior)
@@ -144,7 +182,7 @@ def fit(
             for name in model.Parameters._fields
             if name in posterior and bool((posterior[name] > 0.0).all())
         }
-        told = in_words(board, formulation.kernels.trace, campaign.names, typical)
+        told = in_words(board, formulation.kernels.trace, formulation.campaign.names, typical)
         tree["sample_stats"].attrs["failures"] = told
     options = options_of(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
     values = run_parameters(
@@ -176,25 +214,7 @@ def fit(
         tree["log_prior"] = xr.DataTree(densities)
     for name, group in groups.items():
         tree[name] = xr.DataTree(group)
-    return Calibration(
-        model=model,
-        campaign=campaign,
-        posterior=tree,
-        noise=formulation.noise,
-        options=options,
-        asked={
-            "priors": priors,
-            "vary": vary,
-            "noise": noise,
-            "covariates": covariates,
-            "draws": draws,
-            "tune": tune,
-            "chains": chains,
-            "target_accept": target_accept,
-            "rtol": rtol,
-            "atol": atol,
-        },
-    )
+    return options
 
 
 def density_and_mode(

@@ -138,11 +138,11 @@ def expected_information(
     if hasattr(model, "for_campaign"):
         model = model.for_campaign(design)
     traced = kernels(model).trace
-    given, beliefs = _beliefs(design, model, dict(priors or {}))
+    given, beliefs = beliefs_of(design, model, dict(priors or {}))
     names = list(beliefs)
     centre = {name: float(prior_quantiles(beliefs[name], [0.5])[0]) for name in names}
     spread = {name: _prior_sd(beliefs[name]) for name in names}
-    plan = _plan(design, traced.observed_names, times)
+    plan = plan_of(design, traced.observed_names, times)
     hours = np.unique(np.concatenate([when for reads in plan.values() for when in reads.values()]))
     count = len(names)
     moved: dict[str, Any] = {}
@@ -246,7 +246,7 @@ def learned(calibration: Calibration, *, relative_error: float = RELATIVE_ERROR)
     return _information(names, np.array(spread), covariance, candidates)
 
 
-def _beliefs(
+def beliefs_of(
     design: Campaign, model: ProcessModel, priors: dict[str, Any]
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Split what the model needs into numbers and priors."""
@@ -277,7 +277,7 @@ def _beliefs(
     return given, beliefs
 
 
-def _plan(
+def plan_of(
     design: Campaign, observed: Iterable[str], times: Any
 ) -> dict[str, dict[str, np.ndarray]]:
     """When which quantity is read, by run."""

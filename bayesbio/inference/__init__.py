@@ -1,5 +1,6 @@
 """Draws from a posterior, and whether to believe them; knows nothing of process models."""
 
+from bayesbio.inference.approximations import Approximation, laplace_approximation
 from bayesbio.inference.archive import read_archive, write_archive
 from bayesbio.inference.correlations import correlate, correlation_matrix, pairs
 from bayesbio.inference.covariates import Design, design, told_apart
@@ -27,6 +28,7 @@ from bayesbio.inference.noise_shared import (
     shared,
     shared_by,
 )
+from bayesbio.inference.pathfinder import pathfinder_approximation
 from bayesbio.inference.priors import (
     between,
     describe,
@@ -38,6 +40,9 @@ from bayesbio.inference.priors import (
     require_distribution,
 )
 from bayesbio.inference.progress import Progress, audience
+from bayesbio.inference.rank_statistics import Ranks, rank_band, rank_p_value
+from bayesbio.inference.rank_study import RankStudy
+from bayesbio.inference.replicating import simulation_based_calibration
 from bayesbio.inference.sampling import sample
 from bayesbio.inference.scores import (
     coverage,
@@ -50,9 +55,11 @@ from bayesbio.inference.scores import (
 )
 from bayesbio.inference.splitting import Fold, TableFold, folds, horizons_of, table_folds
 from bayesbio.inference.starting import Mode, dispersed_starts, find_mode
+from bayesbio.inference.tempering import sequential_monte_carlo
 from bayesbio.inference.verdict import Gate, Verdict, VerdictItem
 
 __all__ = [
+    "Approximation",
     "Design",
     "Fold",
     "Gate",
@@ -60,6 +67,8 @@ __all__ = [
     "Mode",
     "Noise",
     "Progress",
+    "RankStudy",
+    "Ranks",
     "Repeated",
     "TableFold",
     "Verdict",
@@ -85,6 +94,7 @@ __all__ = [
     "horizons_of",
     "interval_score",
     "is_positive",
+    "laplace_approximation",
     "literature",
     "log_score",
     "lognormal",
@@ -92,11 +102,14 @@ __all__ = [
     "nesting",
     "normal",
     "pairs",
+    "pathfinder_approximation",
     "pool_scores",
     "pooling_factor",
     "prior_draws",
     "prior_quantiles",
     "proportional",
+    "rank_band",
+    "rank_p_value",
     "read_archive",
     "register",
     "register_shared",
@@ -106,8 +119,10 @@ __all__ = [
     "run_each",
     "sample",
     "score_table",
+    "sequential_monte_carlo",
     "shared",
     "shared_by",
+    "simulation_based_calibration",
     "source_of",
     "student_t",
     "table_folds",

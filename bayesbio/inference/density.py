@@ -2,6 +2,7 @@
 
 import ctypes
 import dataclasses
+import functools
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -217,16 +218,20 @@ class LogDensity:
         array, (number, size)
             A variable without a proper prior (`pm.Flat`) stays at its initial value.
         """
+        seeds = np.random.SeedSequence(random_seed).generate_state(number)
+        return np.array([self._flatten(self._prior_draw(int(seed))) for seed in seeds])
+
+    @functools.cached_property
+    def _prior_draw(self) -> Any:
+        """Compiled draw of every free variable from its prior, given a seed."""
         flat: dict[Any, Any] = {
             variable: "support_point"
             for variable in self.model.free_RVs
             if getattr(variable.owner.op, "name", "") in {"flat", "halfflat"}
         }
-        draw = make_initial_point_fn(
+        return make_initial_point_fn(
             model=self.model, overrides=flat, default_strategy="prior", return_transformed=True
         )
-        seeds = np.random.SeedSequence(random_seed).generate_state(number)
-        return np.array([self._flatten(draw(int(seed))) for seed in seeds])
 
     def starting_from(self, point: np.ndarray) -> Any:
         """

@@ -33,6 +33,7 @@ from bayesbio.report.network_figures import (
     draw_risk,
 )
 from bayesbio.report.prior_figures import draw_prior_check
+from bayesbio.report.rank_figures import draw_rank_counts, draw_rank_differences
 from bayesbio.report.scale_figures import (
     draw_scale_errors,
     draw_scale_parity,
@@ -62,6 +63,8 @@ __all__ = [
     "draw_partial_effects",
     "draw_predictive",
     "draw_prior_check",
+    "draw_rank_counts",
+    "draw_rank_differences",
     "draw_risk",
     "draw_scale_errors",
     "draw_scale_parity",

@@ -62,18 +62,21 @@ def provenance(result: Any) -> dict[str, str]:
     --------
     ``provenance(calibration)["Seed"]``
     """
-    posterior = result.posterior["posterior"]
+    posterior = result.posterior["posterior"] if hasattr(result, "posterior") else None
     model = getattr(result, "model", None)
     told = {
         "Data (SHA-256)": data_hash(result),
-        "Posterior (SHA-256)": result.hash,
+        "Result (SHA-256)" if posterior is None else "Posterior (SHA-256)": result.hash,
         "Seed": str(result.random_seed),
-        "Draws": f"{posterior.sizes['chain']} chains of {posterior.sizes['draw']}",
+    }
+    if posterior is not None:
+        told["Draws"] = f"{posterior.sizes['chain']} chains of {posterior.sizes['draw']}"
+    told |= {
         "Model": type(result).__name__
         if model is None
         else f"{type(model).__name__}({_options(model)})",
     }
-    seconds = posterior.attrs.get("sampling_time")
+    seconds = None if posterior is None else posterior.attrs.get("sampling_time")
     if seconds is not None:
         told["Sampling time"] = f"{float(seconds):.1f} s"
     told |= {

@@ -305,8 +305,8 @@ def _posterior_evidence(
     result: Any, summary: pd.DataFrame, picture: Callable[[Figure, str, str], Picture]
 ) -> dict[str, Any]:
     """Show what stands behind any other posterior: its parameters, its chains, what was noticed."""
-    tree = result.posterior
-    draws = tree["posterior"].to_dataset()
+    tree = getattr(result, "posterior", xr.DataTree())
+    draws = tree["posterior"].to_dataset() if "posterior" in tree.children else xr.Dataset()
     scalars = [str(name) for name, values in draws.data_vars.items() if values.ndim == 2]
     sampled = "sample_stats" in tree.children and bool(scalars)
     table = summary.head(MOST_ROWS).copy()

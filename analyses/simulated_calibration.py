@@ -1,0 +1,236 @@
+"""
+Are the posteriors of our process models honest?
+
+Simulation-based calibration: parameters drawn from their priors, readings simulated from them on a
+small design, the model fitted again as `fit` does, and the truth ranked among the draws. Honest
+posteriors give uniform ranks.
+"""
+
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesbio.calibrate import simulation_based_calibration
+from bayesbio.data import Campaign, Profile, Run
+from bayesbio.inference import between, combined, lognormal, normal
+from bayesbio.mechanistic import (
+    BatchCulture,
+    BatchReactor,
+    CitrateOnMeasuredOil,
+    GrowthCurve,
+    MammalianFedBatch,
+)
+
+arguments = ArgumentParser(description=__doc__)
+arguments.add_argument("--quick", action="store_true", help="three replications, few models")
+arguments.add_argument("--out", type=Path, default=Path("reports"), help="folder of the reports")
+arguments.add_argument("--only", nargs="*", default=(), help="names of the studies to run")
+options, _ = arguments.parse_known_args()  # a notebook brings arguments of its own
+folder = options.out / "simulated_calibration"
+folder.mkdir(parents=True, exist_ok=True)
+REPLICATIONS = 3 if options.quick else 200
+SEED = 20260601
+
+
+class LotkaVolterra:
+    """Hares that grow and lynx that live on them, as a user would write it."""
+
+    class State(NamedTuple):
+        """What is balanced."""
+
+        hare: float
+        lynx: float
+
+    class Parameters(NamedTuple):
+        """What is estimated."""
+
+        hare_growth: float
+        predation: float
+        lynx_decline: float
+        lynx_growth: float
+
+    units = dict.fromkeys((*State._fields, *Parameters._fields), "1")
+    inputs = ()
+    settings = ()
+    defaults = {}
+
+    def rates(self, time, state, parameters, inputs, settings):
+        """Meetings of the two."""
+        return {"encounters": state.hare * state.lynx}
+
+    def derivatives(self, time, state, parameters, inputs, settings, rates):
+        """Balances."""
+        hare, lynx, eaten = state.hare, state.lynx, rates["encounters"]
+        return self.State(
+            hare=parameters.hare_growth * hare - parameters.predation * eaten,
+            lynx=parameters.lynx_growth * eaten - parameters.lynx_decline * lynx,
+        )
+
+
+# %% Designs: few runs, few readings, priors of the models themselves where they have any
+heating = {
+    "R1": [(0.0, 298.15), (2.0, 333.15), (16.0, 333.15)],
+    "R2": [(0.0, 323.15), (4.0, 348.15), (16.0, 348.15)],
+}
+reactor = Campaign(
+    [
+        Run(
+            name,
+            settings={"initial_concentration_a": 0.8, "initial_temperature": jacket[0][1]},
+            profiles={"jacket_temperature": Profile(jacket)},
+        )
+        for name, jacket in heating.items()
+    ]
+)
+vials = Campaign(
+    [Run(f"R{i}", settings={"initial_concentration_a": 0.4 + 0.1 * i}) for i in range(1, 7)]
+)
+batch = Campaign(
+    [Run(f"R{i}", settings={"initial_biomass": 0.2, "initial_substrate": 8.0 * i}) for i in (1, 2)]
+)
+growth = Campaign([Run(f"R{i}", settings={"initial_biomass": 0.1 * i}) for i in (1, 2, 3)])
+days = 24.0 * np.arange(0, 13, 2)
+mammalian = Campaign(
+    [
+        Run(
+            name,
+            settings={
+                "initial_viable_cell_density": 0.4,
+                "initial_dead_cell_density": 0.012,
+                "initial_volume": 2.0,
+                "initial_glucose": 6.3,
+                "initial_glutamine": 0.6,
+                "initial_lactate": 0.1,
+                "initial_ammonium": 0.012,
+                "feed_glucose": 80.0,
+                "feed_glutamine": 10.0,
+            },
+            profiles={"feed_rate": Profile([(0.0, 0.0), (72.0, rate)], "step")},
+        )
+        for name, rate in (("R1", 0.003),)
+    ]
+)
+known_clone = {
+    name: between(
+        np.sqrt(interval.low * interval.high) / 1.4, np.sqrt(interval.low * interval.high) * 1.4
+    )
+    for name, interval in MammalianFedBatch().defaults.items()
+    if name in MammalianFedBatch().Parameters._fields
+}
+oil = [(0.0, 30.0), (24.0, 12.0), (48.0, 3.0), (72.0, 8.0), (120.0, 1.0)]
+yeast = Campaign(
+    [
+        Run(
+            name,
+            settings={"initial_biomass": 0.1, "initial_citrate": 0.0},
+            profiles={
+                "residual_oil": Profile([(hour, share * value) for hour, value in oil]),
+                "dilution_rate": Profile([(0.0, 0.0), (24.0, rate)], "step"),
+            },
+        )
+        for name, share, rate in (("R1", 1.0, 0.003), ("R2", 0.3, 0.001))
+    ]
+)
+relative = lognormal(between(0.03, 0.15))
+hours = np.array([0.5, 1.0, 2.0, 4.0, 8.0, 16.0])
+STUDIES = {
+    "batch reactor": dict(
+        design=reactor,
+        model=BatchReactor(),
+        priors={"heat_capacity": 1800.0},  # only ratios to it show in the temperature
+        times={
+            "concentration_a": hours,
+            "concentration_b": hours,
+            "temperature": np.arange(0.5, 12.1, 1.0),
+        },
+        noise={
+            "concentration_a": normal(between(0.005, 0.03)),
+            "concentration_b": normal(between(0.005, 0.03)),
+            "temperature": normal(between(0.2, 1.0)),
+        },
+    ),
+    "batch reactor, runs that differ": dict(
+        design=vials,
+        model=BatchReactor(isothermal=True),
+        times={"concentration_a": hours[:5], "concentration_b": hours[1:]},
+        vary={"rate_constant_1": "run"},
+        noise=normal(between(0.005, 0.03)),
+    ),
+    "batch culture": dict(
+        design=batch,
+        model=BatchCulture(),
+        times={name: np.arange(3.0, 25.0, 3.0) for name in ("biomass", "substrate")},
+        noise={
+            "biomass": relative,
+            "substrate": combined(between(0.05, 0.2), fraction=between(0.02, 0.1)),
+        },
+    ),
+    "growth curve": dict(
+        design=growth,
+        model=GrowthCurve(form="logistic"),
+        times={"biomass": np.arange(0.0, 49.0, 6.0)},
+        noise=relative,
+    ),
+    "mammalian fed-batch": dict(
+        design=mammalian,
+        model=MammalianFedBatch(),
+        priors=known_clone,
+        times={
+            "viable_cell_density": days,
+            "viability": days,
+            "glucose": days,
+            "glutamine": days[:4],
+            "lactate": days,
+            "ammonium": days,
+            "titer": days[2:],
+        },
+        noise={
+            "viable_cell_density": relative,
+            "viability": normal(between(0.005, 0.03)),
+            "glucose": combined(between(0.05, 0.2), fraction=between(0.02, 0.1)),
+            "glutamine": combined(between(0.01, 0.05), fraction=between(0.02, 0.1)),
+            "lactate": relative,
+            "ammonium": relative,
+            "titer": relative,
+        },
+    ),
+    "citrate on measured oil": dict(
+        design=yeast,
+        model=CitrateOnMeasuredOil(),
+        times={"biomass": np.arange(12.0, 121.0, 12.0), "citrate": np.arange(24.0, 121.0, 12.0)},
+        noise={"biomass": relative, "citrate": normal(between(1.0, 5.0))},
+    ),
+    "lynx and hare": dict(
+        design=Campaign([Run("R1")]),
+        model=LotkaVolterra(),
+        times={name: np.arange(0.0, 21.0) for name in ("hare", "lynx")},
+        priors={
+            "hare_growth": between(0.4, 0.75),
+            "predation": between(0.018, 0.04),
+            "lynx_decline": between(0.55, 1.1),
+            "lynx_growth": between(0.016, 0.035),
+            "initial_hare": between(20.0, 50.0),
+            "initial_lynx": between(3.0, 10.0),
+        },
+        noise=lognormal(between(0.1, 0.4)),
+    ),
+}
+
+# %% Run: one compiled density a model; ranks are written as they come, so that a stop costs little
+for name in options.only or STUDIES:
+    began, spent = time.perf_counter(), time.process_time()
+    ranks = simulation_based_calibration(
+        **STUDIES[name],
+        replications=REPLICATIONS,
+        random_seed=SEED,
+        target_accept=0.8,
+        checkpoint=folder / f"{name.replace(', ', ' ').replace(' ', '_')}.csv",
+    )
+    print(
+        f"{name}: {time.process_time() - spent:.0f} s of CPU, {time.perf_counter() - began:.0f} s"
+    )
+    print(ranks.check())
+    print(ranks.remarks.describe().loc[["mean", "min", "max"]].to_string())
