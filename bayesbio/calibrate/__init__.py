@@ -1,5 +1,6 @@
 """Trajectories meet data: fit, quick look, predictions from the posterior."""
 
+from bayesbio.calibrate.approximating import approximate
 from bayesbio.calibrate.calibration import Calibration, calibration_from_archive
 from bayesbio.calibrate.comparison import compare
 from bayesbio.calibrate.fitting import fit
@@ -23,6 +24,7 @@ __all__ = [
     "PriorCheck",
     "QuickLook",
     "StructuralIdentifiability",
+    "approximate",
     "build_model",
     "calibration_from_archive",
     "compare",

@@ -171,6 +171,11 @@ class Calibration:
                 )
         if self.groups:
             found["shrinkage"] = self.shrinkage()["shrinkage"].reindex(found.index)
+        if (
+            "approximation" in self.options
+        ):  # independent draws: no chains whose mixing could be told
+            found[["r_hat", "ess_bulk", "ess_tail"]] = np.nan
+            found.attrs["approximation"] = self.options["approximation"]
         found.attrs["findings"] = list(self.options["findings"])
         found.attrs["verdict"] = "passed" if self.check().passed else str(self.check())
         return found

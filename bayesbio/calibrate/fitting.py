@@ -176,7 +176,7 @@ def complete(
     posterior = tree["posterior"].to_dataset()
     posterior = posterior[[name for name in posterior.data_vars if not is_coordinate(str(name))]]
     tree["posterior"] = xr.DataTree(posterior)
-    for board in density.boards:
+    for board in density.boards if "sample_stats" in tree.children else ():
         typical = {
             name: (float(np.log(posterior[name]).mean()), float(np.log(posterior[name]).std()))
             for name in model.Parameters._fields

@@ -15,7 +15,7 @@ from bayesbio.calibrate.formulation import Priors, Vary, formulate
 from bayesbio.calibrate.model import is_coordinate
 from bayesbio.calibrate.prediction import predict_runs
 from bayesbio.data import Campaign, Event
-from bayesbio.inference import Noise
+from bayesbio.inference import LogDensity, Mode, Noise
 from bayesbio.mechanistic import ProcessModel
 
 LABEL = "quick look: most probable parameters, without uncertainty"
@@ -36,6 +36,10 @@ class QuickLook:
     options : mapping
     converged : bool
         Whether the search ended at a stationary point.
+    other_modes : DataFrame
+        Where other ascents ended that are far from the most probable parameters: below (log density
+        below theirs, nat) and one column a parameter; empty where all ascents agreed. A row within
+        a few nat is another explanation of the data; `approximate(..., method="smc")` weighs it.
     """
 
     model: ProcessModel
@@ -44,6 +48,7 @@ class QuickLook:
     noise: Mapping[str, Noise]
     options: Mapping[str, Any]
     converged: bool
+    other_modes: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     label: str = LABEL
 
     def summary(self) -> pd.DataFrame:
@@ -119,7 +124,7 @@ def quick_look(
     atol: float = 1e-9,
 ) -> QuickLook:
     """
-    Find the most probable parameters: seconds instead of minutes, and no uncertainty.
+    Find the most probable parameters from several starts: seconds, and no uncertainty.
 
     Parameters
     ----------
@@ -162,4 +167,18 @@ def quick_look(
         noise=formulation.noise,
         options=options_of(formulation, random_seed=random_seed, rtol=rtol, atol=atol),
         converged=mode.converged,
+        other_modes=_other_modes(density, mode),
     )
+
+
+def _other_modes(density: LogDensity, mode: Mode) -> pd.DataFrame:
+    """Single parameters where other ascents ended, best first."""
+    rows = []
+    for below, point in mode.elsewhere:
+        values = {
+            name: float(value)
+            for name, value in density.values(point).items()
+            if np.ndim(value) == 0 and not is_coordinate(name)
+        }
+        rows.append({"below": below, **values})
+    return pd.DataFrame(rows)

@@ -153,7 +153,7 @@ class _Replicator:
     """Draws from the prior, readings from them, and fits of these, with one compiled density."""
 
     def __init__(
-        self, formulation: Formulation, *, rtol: float, atol: float, settings: Mapping[str, int]
+        self, formulation: Formulation, *, rtol: float, atol: float, settings: Mapping[str, Any]
     ):
         self.formulation, self.rtol, self.atol = formulation, rtol, atol
         self.settings = dict(settings)

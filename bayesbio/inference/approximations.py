@@ -33,7 +33,7 @@ class Approximation:
     pareto_k : float
         Of the importance weights of the approximation against the posterior; NaN where the method
         has none. Up to 0.7 the draws were resampled by these weights, above they are not to be
-        trusted (Vehtari et al. 2024, JMLR 25:72).
+        trusted (Vehtari et al. 2024, JMLR 25:72). It cannot see a mode that no draw reached.
     log_evidence : float
         Log of the integral of the density [nat]; rough unless `pareto_k` is small.
     remarks : tuple of str

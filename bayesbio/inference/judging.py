@@ -1,6 +1,7 @@
 """All checks of a posterior, put together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -21,7 +22,7 @@ from bayesbio.inference.predictive_checks import (
     predictive_p_values,
 )
 from bayesbio.inference.prior_checks import prior_data_conflict
-from bayesbio.inference.verdict import Gate, Verdict
+from bayesbio.inference.verdict import Gate, Verdict, VerdictItem
 
 
 def verdict_of(
@@ -30,7 +31,8 @@ def verdict_of(
     """
     Judge a posterior: did the chains converge, and does the model predict the data.
 
-    Checks for which the tree has no group are left out. R-hat, effective draws, divergences, solver
+    Checks for which the tree has no group are left out. Draws of an `Approximation` never pass.
+    R-hat, effective draws, divergences, solver
     failures and predictive coverage decide; energy, Pareto k, LOO-PIT, predictive p-values and
     prior-data conflict are advisory.
 
@@ -75,9 +77,17 @@ def verdict_of(
         raise CalibrationError(
             "Nothing in the posterior varies between draws: every variable is constant."
         )
-    sizes = effective_draws(labels, draws, gate)
-    items = [agreement(labels, draws, gate), *sizes]
-    if tree["posterior"].attrs.get("partial", False):
+    attributes = tree["posterior"].attrs
+    efficiency = 1.0
+    if "approximation" in attributes:
+        items = [_approximation(attributes)]
+        if draws.shape[0] > 1:  # populations that know nothing of each other
+            items.append(agreement(labels, draws, gate))
+    else:
+        sizes = effective_draws(labels, draws, gate)
+        items = [agreement(labels, draws, gate), *sizes]
+        efficiency = sizes[0].value / (draws.shape[0] * draws.shape[1])
+    if attributes.get("partial", False):
         items.insert(0, completeness(draws))
     if "sample_stats" in tree.children:
         stats = tree["sample_stats"].to_dataset()
@@ -86,15 +96,27 @@ def verdict_of(
         if "energy" in stats:
             items.append(energy(stats, gate))
     cases = predicted_quantities(tree)
-    efficiency = float(np.clip(sizes[0].value / (draws.shape[0] * draws.shape[1]), 0.01, 1.0))
     items += [
         item
         for item in (
             interval_coverage(cases, gate),
-            *leave_one_out(cases, gate, efficiency=efficiency),
+            *leave_one_out(cases, gate, efficiency=float(np.clip(efficiency, 0.01, 1.0))),
             predictive_p_values(cases, gate),
             prior_data_conflict(tree, gate),
         )
         if item is not None
     ]
     return Verdict(tuple(items))
+
+
+def _approximation(attributes: Mapping[Any, Any]) -> VerdictItem:
+    """Say what stands in for the posterior; that never passes for one."""
+    return VerdictItem(
+        "approximation",
+        float(attributes["pareto_k"]),
+        "draws sampled from the posterior",
+        False,
+        str(attributes["approximation_says"]),
+        "Run fit before you call it a result; where it has several modes that chains do not cross, "
+        "say so and keep the draws of sequential Monte Carlo.",
+    )

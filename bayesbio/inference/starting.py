@@ -21,6 +21,9 @@ _FLAT = 0.02
 _LEAST_CURVATURE = 0.25
 # Coordinates that were held vary by half their prior width between chains.
 _HELD_SPREAD = 0.5
+# An ascent that ended this many standard deviations away (a coordinate), and within so many nats of
+# the mode, has found something else.
+_FAR, _NOT_MUCH = 3.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class Mode:
         Whether the search ended at a stationary point.
     evaluations : int
         Gradients that were computed.
+    elsewhere : tuple of (float, array)
+        Where other ascents ended: log density below the mode [nat] and unconstrained coordinates,
+        highest first; one for each place that is far from the mode and from the others.
     """
 
     point: np.ndarray
@@ -53,6 +59,7 @@ class Mode:
     held: tuple[str, ...]
     converged: bool
     evaluations: int
+    elsewhere: tuple[tuple[float, np.ndarray], ...] = ()
 
     def draws(self, number: int, *, random_seed: int, spread: float = 1.0) -> np.ndarray:
         """
@@ -143,6 +150,7 @@ def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int
         held=tuple(hold),
         converged=converged,
         evaluations=sum(climb.evaluations for climb in climbs),
+        elsewhere=_elsewhere([climb for climb in climbs if climb is not best], best, covariance),
     )
 
 
@@ -290,6 +298,25 @@ class _Climb:
                 for side in sides
             ]
         return (sides[1] - sides[0]) / 2.0
+
+
+def _elsewhere(
+    others: Sequence[_Climb], best: _Climb, covariance: np.ndarray
+) -> tuple[tuple[float, np.ndarray], ...]:
+    """Tops of other ascents that are no worse by much, and far away."""
+    precision = np.linalg.inv(covariance)
+
+    def far(point: np.ndarray, known: np.ndarray) -> bool:
+        away = point - known
+        return bool(away @ precision @ away > _FAR**2 * len(away))
+
+    found: list[tuple[float, np.ndarray]] = []
+    for climb in sorted(others, key=lambda climb: -climb.value):
+        below = float(best.value - climb.value)
+        places = [best.point, *(point for _, point in found)]
+        if below < _NOT_MUCH and all(far(climb.point, place) for place in places):
+            found.append((below, climb.point))
+    return tuple(found)
 
 
 def _held_coordinates(density: LogDensity, hold: Sequence[str]) -> np.ndarray:

@@ -281,7 +281,7 @@ def _calibration_evidence(
         "groups": parameter_groups(result, summary),
         "priors": table_html(prior_table(result)),
         "trade_offs": _table_or_none(trade_offs(result, scalars)),
-        "sampling": _sampling(tree, scalars, picture),
+        "sampling": _sampling(tree, scalars, picture) if "sample_stats" in tree.children else (),
         "equations": equation_blocks(result.model),
         "model_name": type(result.model).__name__,
         "data": _card(campaign, result.options["findings"]),
