@@ -26,6 +26,7 @@ from bayesbio.titer.innovations import (
     highest_by_chance,
     surprises,
 )
+from bayesbio.titer.marginals import Marginals
 from bayesbio.titer.mechanistic_predictive import MechanisticPredictive
 from bayesbio.titer.run_score import RunScore
 from bayesbio.titer.runs_given import campaign_from
@@ -41,8 +42,8 @@ class Monitor:
     Tell unusual runs from usual ones, as their readings arrive.
 
     One-step-ahead surprises (what a reading adds to everything read before it, under the
-    predictive of a new run) are summed by a multivariate exponentially weighted moving average. The
-    limit is passed by the stated share of good runs at any time of a whole run: it comes from runs
+    predictive of a new run) are summed by a multivariate exponentially weighted moving average,
+    once each quantity's heavy tails are allowed for. The limit is passed by the stated share of good runs at any time of a whole run: it comes from runs
     drawn from the predictive, corrected by how good runs fared that were left out.
 
     Parameters
@@ -120,8 +121,10 @@ class Monitor:
         width = len(self.usual.quantities)
         each = -(-CHANCE_DRAWS // max(len(held), 1))
         highest, by_chance = [], []
-        for expected in held:
-            found = surprises(expected)
+        raw = [surprises(expected) for expected in held]
+        self.marginals = Marginals.of(raw, width) if self.is_learned else Marginals.exact(width)
+        for each_run in raw:
+            found = self.marginals.normal(each_run)
             scores = [step.score for step in accumulate(found, width, self.smoothing)]
             highest.append(max(scores, default=0.0))
             by_chance.append(highest_by_chance(found, width, self.smoothing, draws=each, rng=rng))
@@ -176,7 +179,7 @@ class Monitor:
         (one,) = given
         expected = self.usual.expected(one, until=until)
         self._require_readings(one, len(expected.reading), until)
-        found = surprises(expected)
+        found = self.marginals.normal(surprises(expected))
         steps = accumulate(found, len(self.quantities), self.smoothing)
         limit = self.limit
         names = np.array(self.quantities)
@@ -264,7 +267,7 @@ class Monitor:
             np.concatenate([getattr(each, name) for each in found])
             for name in ("places", "reading", "expected", "spread", "size")
         )
-        reach = stats.norm.isf(0.05) * spread
+        reach = self.marginals.reach(0.05)[place] * spread
         columns: dict[str, Any] = {"time_h": time, "quantity": np.array(self.quantities)[place]}
         for name, scaled in (
             ("value", read),
@@ -435,6 +438,8 @@ class Monitor:
             {
                 "highest": ("chance_draw", self.chance.highest),
                 "held_out": ("good_run", self.held_out.to_numpy(float)),
+                "freedom": ("watched", self.marginals.freedom),
+                "scale": ("watched", self.marginals.scale),
             }
         )
         content = {
@@ -476,6 +481,7 @@ def monitor_from_archive(
     made.random_seed, made.data_hash = content["random_seed"], content["data_hash"]
     made.units, made.noticed = content["units"], tuple(content["noticed"])
     chance = tree["chance"].to_dataset()
+    made.marginals = Marginals(chance["freedom"].to_numpy(), chance["scale"].to_numpy())
     made.held_out = pd.Series(
         chance["held_out"].to_numpy(), index=pd.Index(content["runs"], name="run")
     )

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 
 import bayesbio
 from bayesbio.data import Campaign, Profile, Run, Table, TableColumn
 from bayesbio.errors import CalibrationError, DataError
 from bayesbio.titer import Monitor
+from bayesbio.titer.innovations import Surprise, accumulate
 
 DAYS = np.arange(0.0, 192.0, 24.0)
 QUANTITIES = ("glucose", "lactate", "ph", "viable_cell_density")
@@ -69,11 +71,38 @@ def test_a_score_does_not_look_ahead(monitor):
         assert part.limit == whole.limit
 
 
-def test_contributions_add_up_to_the_squared_distance(monitor):
+def test_the_score_is_the_less_likely_of_the_whole_and_the_most_surprising_quantity(monitor):
     score = monitor.score(normal_run(np.random.default_rng(4), "bad", shift=3.0))
-    # With four quantities read, the score is -log10 of a chi-squared tail of four.
+    # Contributions add up to the squared distance: chi-squared of four, all four being read.
     half = score.contributions.sum(axis=1).to_numpy() / 2.0
-    assert_allclose(score.course["score"], -np.log10(np.exp(-half) * (1.0 + half)), rtol=1e-8)
+    whole = -np.log10(np.exp(-half) * (1.0 + half))
+    given = score.course["score"].to_numpy()
+    assert (given >= whole - 1e-8).all()
+    assert np.isclose(given, whole).any() and (given > whole + 0.05).any()
+
+
+def test_one_odd_quantity_of_many_counts_as_the_largest_of_so_many():
+    odd = Surprise(0.0, np.arange(8), np.r_[5.0, np.zeros(7)], np.eye(8), *np.ones((3, 8)))
+    (found,) = accumulate([odd], 8, 0.3)
+    tail = 2.0 * stats.norm.sf(5.0)
+    assert_allclose(found.score, -np.log10(1.0 - (1.0 - tail) ** 8), rtol=1e-9)
+    assert found.score > -np.log10(stats.chi2.sf(25.0, 8)) + 1.0
+
+
+def test_heavy_tails_of_one_quantity_do_not_set_the_limit_for_all():
+    rng = np.random.default_rng(11)
+
+    def run(name, shift=0.0):
+        rows = normal_run(rng, name, shift=shift, quantity="ph").measurements.copy()
+        wild = rows["quantity"] == "glucose"
+        rows.loc[wild, "value"] += 0.3 * rng.standard_t(2.5, size=wild.sum())
+        return Run(name, rows)
+
+    monitor = Monitor([run(f"good {n}") for n in range(30)])
+    heavy = dict(zip(monitor.quantities, monitor.marginals.freedom, strict=True))
+    assert heavy["glucose"] <= 7.0
+    assert monitor.screen([run(f"new {n}") for n in range(60)])["alarm"].mean() <= 0.1
+    assert monitor.screen([run(f"bad {n}", shift=5.0) for n in range(20)])["alarm"].mean() >= 0.8
 
 
 def test_expected_bands_hold_nine_readings_of_ten(monitor):
