@@ -25,7 +25,7 @@ arguments.add_argument("--resume", action="store_true", help="keep what scores.c
 arguments.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
 options, _ = arguments.parse_known_args()  # a notebook brings arguments of its own
 seeds, sizes = (options.seeds[:1], [60]) if options.quick else (options.seeds, [60, 150])
-draws = dict(draws=100, tune=300, chains=2) if options.quick else dict(draws=800, tune=700)
+draws = dict(draws=100, tune=300, chains=2) if options.quick else {}
 kinds = ["normal, saturating", "lines and products"]
 peers = ["lasso", "lasso with interactions"] + ([] if options.quick else ["random forest"])
 file = options.out / "titer_recovery" / "scores.csv"

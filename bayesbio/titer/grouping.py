@@ -46,19 +46,22 @@ class Varying:
         """Suffix of its names: ``sd_<name>`` and ``by_<name>``."""
         return self.group if self.slope is None else f"{self.group}_{self.slope}"
 
-    def effects(self, levels: tuple[str, ...], prefix: str = "", *, centred: bool = False) -> Any:
+    def effects(
+        self, levels: tuple[str, ...], spread: Any, prefix: str = "", *, centred: bool = False
+    ) -> Any:
         """
         Register the levels' effects, standardised, in the current ``pm.Model``.
 
         Parameters
         ----------
         levels : tuple of str
+        spread : variable
+            Standard deviation between levels, see `spread`.
         prefix : str
             Of the names.
         centred : bool
             Whether effects themselves are sampled, right where each level's readings say much.
         """
-        spread = self.spread(prefix)
         if centred:
             effects = pm.Normal(f"{prefix}by_{self.name}_raw", 0.0, spread, shape=len(levels))
         else:
@@ -71,7 +74,7 @@ class Varying:
         scale = BETWEEN_LEVELS if self.slope is None else BETWEEN_SLOPES
         return pm.HalfNormal(f"{prefix}sd_{self.name}_score", BETWEEN_LOGITS if prefix else scale)
 
-    def places(self, expected: Any) -> Any:
+    def places(self, expected: Any, spread: Any) -> Any:
         """
         Register where levels lie, around what the regression expects of each.
 
@@ -81,12 +84,13 @@ class Varying:
         Parameters
         ----------
         expected : PyTensor vector, shape (levels,)
+        spread : variable
 
         Returns
         -------
         PyTensor vector, shape (levels,)
         """
-        places = pm.Normal(f"by_{self.name}_raw", expected, self.spread(), shape=expected.shape)
+        places = pm.Normal(f"by_{self.name}_raw", expected, spread, shape=expected.shape)
         pm.Deterministic(f"by_{self.name}_score", places - expected)
         return places
 

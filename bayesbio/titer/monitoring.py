@@ -43,8 +43,9 @@ class Monitor:
 
     One-step-ahead surprises (what a reading adds to everything read before it, under the
     predictive of a new run) are summed by a multivariate exponentially weighted moving average,
-    once each quantity's heavy tails are allowed for. The limit is passed by the stated share of good runs at any time of a whole run: it comes from runs
-    drawn from the predictive, corrected by how good runs fared that were left out.
+    once each quantity's heavy tails are allowed for. The limit is passed by the stated share of
+    good runs at any time of a whole run: it comes from runs drawn from the predictive, corrected by
+    how good runs fared that were left out.
 
     Parameters
     ----------

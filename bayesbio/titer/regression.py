@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pymc as pm
+import pytensor.tensor as pt
 
 from bayesbio.data.table import Table
 from bayesbio.errors import DataError, ModelError
@@ -29,7 +30,8 @@ from bayesbio.titer.uncertain_cells import Population
 MOST_PAIRS = 120  # with more pairs of factors than this, interactions are screened
 KEPT_PAIRS = 30
 JITTER = 0.2  # standard deviation of starting points around the typical prior value
-TARGET_ACCEPT = 0.95
+# Sparse priors bend the density sharply: small steps from the start, smaller ones if any diverge.
+TARGET_ACCEPT, AGAIN = 0.99, 0.998
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +119,7 @@ class TiterModel:
         self,
         table: Table | pd.DataFrame,
         *,
-        draws: int = 1000,
+        draws: int = 1500,
         tune: int = 1000,
         chains: int = 4,
         cores: int | None = None,
@@ -164,6 +166,7 @@ class TiterModel:
             random_seed=random_seed,
             start=start,
             target_accept=TARGET_ACCEPT,
+            on_divergence=AGAIN,
             adaptation="diag",
             progress=progress,
         )
@@ -310,38 +313,62 @@ class Problem:
             cells, _ = self.population.sampled(self.cells)
             values = family.unknowns()
             noise = values["noise_score"]
+            spreads = self._spreads("")
+            own, settings = self._residual(spreads, rows)
             location = pm.Normal("intercept_score", 0.0, 1.0) + self._predictor(
-                "effect", self.design, cells, noise, rows
+                "effect", self.design, cells, pt.sqrt(noise**2 + own), settings
             )
-            location = self._grouped(location, cells, "")
+            location = self._grouped(location, cells, spreads, "")
             makes = None
             if self.makes is not None:
                 # On the logit scale a reading is worth about as much as one with an error of two.
+                spreads = self._spreads(MAKES)
+                own, settings = self._residual(spreads, rows)
                 makes = pm.Normal("makes_intercept", 0.0, 1.5) + self._predictor(
-                    "makes_effect", self.makes, cells, 2.0, rows
+                    "makes_effect", self.makes, cells, pt.sqrt(4.0 + own), settings
                 )
-                makes = self._grouped(makes, cells, MAKES)
+                makes = self._grouped(makes, cells, spreads, MAKES)
             parts = log_likelihood(family, self.readings, location, noise, values, makes=makes)
             for flag, part in parts.items():
                 pm.Potential(f"readings_{flag or 'quantified'}", part.sum())
         return model
 
-    def _grouped(self, place: Any, cells: Any, prefix: str) -> Any:
+    def _spreads(self, prefix: str) -> dict[Varying, Any]:
+        """Register how much the levels of each group differ."""
+        return {
+            one: one.spread(prefix) for one in self.levels if not (prefix and one.slope is not None)
+        }
+
+    def _residual(self, spreads: Mapping[Varying, Any], rows: int) -> tuple[Any, int]:
+        """
+        Tell what replicates share beside their factors, and how many settings there are.
+
+        Where the rows of each level have the same factors, a factor has to be seen through what
+        differs between levels, not through the noise of single readings.
+        """
+        own, settings = 0.0, rows
+        for one, spread in spreads.items():
+            names, numbers = self.levels[one]
+            if one.slope is None and len(names) < rows and self._shared(numbers):
+                own, settings = own + spread**2, min(settings, len(names))
+        return own, settings
+
+    def _grouped(self, place: Any, cells: Any, spreads: Mapping[Varying, Any], prefix: str) -> Any:
         quantified = np.where(self.readings.flag == "", self.readings.value, np.nan)
-        for one, (names, numbers) in self.levels.items():
-            if prefix and one.slope is not None:
-                continue
+        for one, spread in spreads.items():
+            names, numbers = self.levels[one]
             clear = not prefix and tells_levels_apart(quantified, numbers)
-            _, first = np.unique(numbers, return_index=True)
-            if clear and one.slope is None and self._shared(numbers, first):
-                place = one.places(place[first])[numbers]
+            if clear and one.slope is None and self._shared(numbers):
+                _, first = np.unique(numbers, return_index=True)
+                place = one.places(place[first], spread)[numbers]
             else:
-                effects = one.effects(names, prefix, centred=clear)
+                effects = one.effects(names, spread, prefix, centred=clear)
                 place = place + one.times(effects[numbers], cells)
         return place
 
-    def _shared(self, numbers: np.ndarray, first: np.ndarray) -> bool:
+    def _shared(self, numbers: np.ndarray) -> bool:
         """Tell whether rows of one level have the same factors and groups."""
+        _, first = np.unique(numbers, return_index=True)
         columns = [*self.cells.values(), *(known for _, known in self.levels.values())]
         exact = not self.population.rows(self.cells)[1].any()
         return exact and all(np.array_equal(values[first][numbers], values) for values in columns)

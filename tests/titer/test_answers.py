@@ -91,7 +91,9 @@ def test_factors_that_cannot_be_told_apart_are_named():
     frame = pd.DataFrame({"a": a, "b": a + 0.01 * rng.normal(size=60), "c": rng.normal(size=60)})
     frame["titer"] = 5.0 + a + 0.2 * rng.normal(size=60)
     terms = second_order(TiterModel(scale="natural").formulate(frame).table, interactions=False)
-    found = TiterModel(scale="natural", terms=terms).fit(frame, draws=300, tune=400, random_seed=1)
+    found = TiterModel(scale="natural", terms=terms).fit(
+        frame, draws=200, tune=300, chains=2, random_seed=1
+    )
     told = found.confounding()
     assert told[["factor", "other"]].to_numpy().tolist() == [["a", "b"]]
     assert told["probability_either"].iloc[0] > 0.95
@@ -106,7 +108,7 @@ def test_the_components_of_a_mixture_make_room_for_each_other():
     frame["titer"] += 0.05 * rng.normal(size=60)
     whole = Mixture(["glucose", "xylose", "glycerol"], total=1.0)
     found = TiterModel(scale="natural", mixtures=[whole]).fit(
-        frame, draws=400, tune=500, random_seed=2
+        frame, draws=150, tune=300, chains=2, random_seed=2
     )
     assert not any("squared" in label for label in found.design.labels)
     best = found.suggest(1)
