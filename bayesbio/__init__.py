@@ -67,14 +67,16 @@ def load(path: str | os.PathLike[str], model: Any = None) -> Any:
     Raises
     ------
     CalibrationError
-        If the file is missing, truncated, changed, of an unknown kind, or belongs to another model.
+        If the file is missing, truncated, changed, of an unknown kind, or belongs to another model;
+        the message says which versions the file was saved with, where they are others.
 
     Examples
     --------
     ``bayesbio.load("posterior.nc").predict(until=336.0)`` predicts from a saved calibration.
     """
-    from bayesbio.errors import CalibrationError
-    from bayesbio.inference.archive import read_archive
+    from bayesbio.errors import BayesbioError, CalibrationError
+    from bayesbio.inference.archive import archive_card, read_archive
+    from bayesbio.inference.environment import changed_since
 
     tree, kind, content = read_archive(path)
     if kind not in REBUILDERS:
@@ -84,7 +86,11 @@ def load(path: str | os.PathLike[str], model: Any = None) -> Any:
             "then load it again."
         )
     room, function = REBUILDERS[kind]
-    return getattr(importlib.import_module(room), function)(tree, content, model)
+    try:
+        return getattr(importlib.import_module(room), function)(tree, content, model)
+    except BayesbioError as error:
+        saved_with = changed_since(archive_card(path)["versions"])
+        raise type(error)(f"{error} {saved_with}".rstrip()) from error
 
 
 def __getattr__(name: str) -> Any:

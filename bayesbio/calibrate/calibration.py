@@ -328,6 +328,8 @@ class Calibration:
             "model": describe_model(self.model),
             "fingerprint": kernels(self.model).trace.fingerprint,
             "campaign": self.campaign.to_dict(),
+            "data_hash": self.campaign.hash,
+            "verdict": {"passed": self.check().passed, "text": str(self.check())},
             "noise": {name: noise.to_dict() for name, noise in self.noise.items()},
             "options": dict(self.options),
         }
@@ -388,9 +390,15 @@ def calibration_from_archive(
             f"not those of {type(model).__name__} as it is now. Load it with the model it was "
             "fitted with, or fit again."
         )
+    campaign = Campaign.from_dict(content["campaign"])
+    if content.get("data_hash", campaign.hash) != campaign.hash:
+        raise CalibrationError(
+            "The campaign in the file does not read as the one that was calibrated on: their "
+            "hashes differ. Load it with the version that saved it, or fit again."
+        )
     return Calibration(
         model=model,
-        campaign=Campaign.from_dict(content["campaign"]),
+        campaign=campaign,
         posterior=tree,
         noise={name: Noise.from_dict(noise) for name, noise in content["noise"].items()},
         options=content["options"],

@@ -1,7 +1,7 @@
 """Draws from a posterior, and whether to believe them; knows nothing of process models."""
 
 from bayesbio.inference.approximations import Approximation, laplace_approximation
-from bayesbio.inference.archive import read_archive, write_archive
+from bayesbio.inference.archive import archive_card, read_archive, write_archive
 from bayesbio.inference.correlations import correlate, correlation_matrix, pairs
 from bayesbio.inference.covariates import Design, design, told_apart
 from bayesbio.inference.density import LogDensity
@@ -73,6 +73,7 @@ __all__ = [
     "TableFold",
     "Verdict",
     "VerdictItem",
+    "archive_card",
     "assay",
     "audience",
     "autocorrelated",

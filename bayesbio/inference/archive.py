@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from bayesbio.errors import CalibrationError
+from bayesbio.inference.environment import lock_hash_of, versions
 
 FORMAT = 1
 _META = "bayesbio"
@@ -27,7 +28,8 @@ def write_archive(
     Write a tree of arrays with its description to one netCDF-4 file.
 
     The file appears whole or not at all. Any netCDF tool can open it (ArviZ:
-    ``xarray.open_datatree``); the attribute ``bayesbio`` holds kind, content and hash as JSON.
+    ``xarray.open_datatree``); the attribute ``bayesbio`` holds kind, content, the versions at work
+    with their hash, and the hash of everything, as JSON.
 
     Parameters
     ----------
@@ -59,7 +61,14 @@ def write_archive(
     attributes = {place: _attributes_of(dataset) for place, dataset in stored.items()}
     try:
         described = json.dumps(
-            {"kind": kind, "content": content, "attributes": attributes}, default=_plain
+            {
+                "kind": kind,
+                "content": content,
+                "attributes": attributes,
+                "versions": versions(),
+                "lock_hash": lock_hash_of(versions()),
+            },
+            default=_plain,
         )
     except (TypeError, ValueError) as error:
         raise CalibrationError(
@@ -114,6 +123,47 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[xr.DataTree, str, dict[s
     >>> kind  # doctest: +SKIP
     'calibration'
     """
+    tree, description = _read(path)
+    for place, attributes in description["attributes"].items():
+        for variable, values in attributes.items():
+            target = tree[place][variable] if variable else tree[place]
+            target.attrs = values
+    return xr.DataTree.from_dict(tree), description["kind"], description["content"]
+
+
+def archive_card(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """
+    Read what a saved file says of itself: what it holds, and with what it was made.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict
+        kind; content; versions (of the packages that matter) and lock_hash (of these versions),
+        both empty where an early version saved it.
+
+    Raises
+    ------
+    CalibrationError
+        As `read_archive`.
+
+    Examples
+    --------
+    >>> card = archive_card("posterior.nc")  # doctest: +SKIP
+    >>> card["content"]["verdict"]["passed"], card["lock_hash"][:8]  # doctest: +SKIP
+    (True, '0d6a7bb1')
+    """
+    _, description = _read(path)
+    return {"versions": {}, "lock_hash": ""} | {
+        name: value for name, value in description.items() if name != "attributes"
+    }
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
+    """Read the groups and the description of a file, and check that nothing has changed."""
     name = os.fspath(path)
     if not Path(path).is_file():
         raise CalibrationError(f"There is no file {name!r}. Check the path.")
@@ -156,12 +206,7 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[xr.DataTree, str, dict[s
             f"{name!r} was changed after it was saved: content and hash do not match. Use the "
             "original file, or save it again."
         )
-    description = json.loads(described)
-    for place, attributes in description["attributes"].items():
-        for variable, values in attributes.items():
-            target = stored[place][variable] if variable else stored[place]
-            target.attrs = values
-    return xr.DataTree.from_dict(stored), description["kind"], description["content"]
+    return stored, json.loads(described)
 
 
 def _hash(stored: Mapping[str, xr.Dataset], described: str) -> str:

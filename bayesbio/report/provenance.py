@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import importlib.metadata
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
 import bayesbio
+from bayesbio.inference.environment import versions
 
 __all__ = ["lock_hash", "provenance", "versions"]
 
 OPTIONS = {"vary": "Varies over", "given": "Fixed", "noise": "Noise", "rtol": "Solver rtol"}
-PACKAGES = ("pymc", "pytensor", "nutpie", "arviz", "numba", "numpy", "scipy", "pandas", "xarray")
-
-
-def versions() -> dict[str, str]:
-    """
-    Versions of Python, of bayesbio and of what it computes with.
-
-    Examples
-    --------
-    >>> "pymc" in versions()
-    True
-    """
-    found = {"Python": platform.python_version(), "bayesbio": bayesbio.__version__}
-    return found | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def lock_hash() -> str | None:

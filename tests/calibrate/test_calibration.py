@@ -12,6 +12,8 @@ from numpy.testing import assert_allclose
 import bayesbio
 from bayesbio.data import Run
 from bayesbio.errors import CalibrationError, ModelError
+from bayesbio.inference import archive_card
+from bayesbio.inference.environment import versions
 from bayesbio.mechanistic import BatchCulture, BatchReactor
 
 
@@ -155,6 +157,24 @@ def test_a_loaded_calibration_is_the_same(calibration, saved):
     assert loaded.model == calibration.model
     assert loaded.campaign.hash == calibration.campaign.hash
     assert str(loaded.check()) == str(calibration.check())
+
+
+def test_a_saved_calibration_says_of_itself_whether_to_believe_it(calibration, saved):
+    content = archive_card(saved)["content"]
+    assert content["data_hash"] == calibration.campaign.hash
+    assert content["fingerprint"]
+    assert content["model"]["name"] == "BatchReactor"
+    assert content["verdict"] == {
+        "passed": calibration.check().passed,
+        "text": str(calibration.check()),
+    }
+
+
+def test_a_file_that_does_not_load_says_with_which_versions_it_was_saved(saved, monkeypatch):
+    here = {**versions(), "numpy": "9.9"}
+    monkeypatch.setattr("bayesbio.inference.environment.versions", lambda: here)
+    with pytest.raises(CalibrationError, match=r"saved with numpy \S+ \(here 9.9\)"):
+        bayesbio.load(saved, model=BatchCulture())
 
 
 def test_a_posterior_of_another_model_is_refused(saved):

@@ -7,7 +7,9 @@ import pytest
 import xarray as xr
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import read_archive, write_archive
+from bayesbio.inference import archive_card, read_archive, write_archive
+from bayesbio.inference.archive import _hash, _restored
+from bayesbio.inference.environment import changed_since, lock_hash_of, versions
 
 
 @pytest.fixture
@@ -143,6 +145,39 @@ def test_a_newer_format_asks_for_an_update(saved):
     edit(saved, change)
     with pytest.raises(CalibrationError, match="format 99; this version reads up to 1.*update"):
         read_archive(saved)
+
+
+def test_a_file_says_what_it_holds_and_with_what_it_was_made(saved):
+    card = archive_card(saved)
+    assert card["kind"] == "calibration"
+    assert card["content"]["note"] == "µ"
+    assert card["versions"] == versions()
+    assert card["lock_hash"] == lock_hash_of(versions())
+
+
+def test_other_versions_have_another_hash_and_are_named():
+    other = {**versions(), "numpy": "1.26"}
+    assert lock_hash_of(other) != lock_hash_of(versions())
+    assert changed_since(other).startswith("It was saved with numpy 1.26 (here ")
+    assert changed_since(versions()) == ""
+
+
+def test_a_file_saved_before_versions_were_kept_still_loads(saved, tree):
+    def change(found):
+        meta = json.loads(found.attrs["bayesbio"])
+        described = json.loads(meta["described"])
+        described = json.dumps(
+            {name: described[name] for name in ("kind", "content", "attributes")}
+        )
+        bare = {node.path: _restored(node.to_dataset(inherit=False)) for node in found.subtree}
+        made = {"format": 1, "described": described, "hash": _hash(bare, described)}
+        found.attrs["bayesbio"] = json.dumps(made)
+
+    edit(saved, change)
+    again, kind, _ = read_archive(saved)
+    assert kind == "calibration"
+    assert bits(again["posterior/rate"].values) == bits(tree["posterior/rate"].values)
+    assert archive_card(saved)["versions"] == {}
 
 
 def test_files_that_are_no_archive_say_so(tmp_path):

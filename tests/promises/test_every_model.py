@@ -50,6 +50,7 @@ EVERY_MODEL = [
         glutamine=False, lactate=False, ammonium=False, titer=False, dead_cells=False, feed=False
     ),
     CitrateOnMeasuredOil(),
+    CitrateOnMeasuredOil(nutrient=True, base_feed=False),
     YarrowiaFedBatch(),
     YarrowiaFedBatch(lipid=False),
     YarrowiaFedBatch(nitrogen=False),
