@@ -142,8 +142,8 @@ page = write_report(
             "corrected for samples is the sum of oil and base fed, less evaporation, and so tells "
             "the citrate as well. An earlier version of this report took dilution from that "
             "volume; a Gaussian process then read the answer off it and predicted left-out "
-            "citrate with 5.8 g/L. Here dilution comes from the oil fed, for all methods alike, and "
-            "the mechanism adds the base that neutralises the citrate it forms.",
+            "citrate with 5.8 g/L. Here dilution comes from the oil fed, for all methods alike, "
+            "and the mechanism adds the base that neutralises the citrate it forms.",
         ),
         Section(
             "Where in a run the predictions are good",
