@@ -37,6 +37,7 @@ ROOMS = (
 REBUILDERS = {
     "calibration": ("bayesbio.calibrate", "calibration_from_archive"),
     "network": ("bayesbio.network", "network_from_archive"),
+    "joint_titer": ("bayesbio.titer", "joint_from_archive"),
     "monitor": ("bayesbio.titer", "monitor_from_archive"),
     "titer": ("bayesbio.titer", "titer_from_archive"),
     "scale": ("bayesbio.scaleup", "scale_from_archive"),

@@ -370,8 +370,8 @@ def tabular_forecast(
 
     Notes
     -----
-    A reading below its limit is replaced by half the limit, as these methods have no other way;
-    rows without a reading or excluded ones are left out.
+    A reading below its limit is replaced by half the limit, one between limits by their middle, as
+    these methods have no other way; rows without a reading or excluded ones are left out.
 
     Examples
     --------
@@ -389,6 +389,7 @@ def tabular_forecast(
     def forecast(train: Table, test: Table) -> np.ndarray:
         values, flag = train[response], train.flag(response)
         values = np.where(flag == "below", 0.5 * values, values)
+        values = np.where(flag == "between", 0.5 * (values + train.upper(response)), values)
         kept = np.isfinite(values) & (flag != "excluded")
         if scale == "log" and (values[kept] <= 0.0).any():
             raise DataError(

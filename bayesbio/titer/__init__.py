@@ -9,7 +9,8 @@ from bayesbio.titer.factors import confounding, interactions, key_factors
 from bayesbio.titer.fault_scores import area_under_roc, monitoring_scores
 from bayesbio.titer.forecasting import titer_forecast
 from bayesbio.titer.grouping import Varying
-from bayesbio.titer.joint import JointPosterior, JointTiter
+from bayesbio.titer.joint import JointTiter, joint_from_archive
+from bayesbio.titer.joint_posterior import JointPosterior
 from bayesbio.titer.likelihood import Gaussian, Hurdle, StudentT
 from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.monitoring import Monitor, monitor_from_archive
@@ -65,6 +66,7 @@ __all__ = [
     "forecast_titer",
     "interaction_surface",
     "interactions",
+    "joint_from_archive",
     "key_factors",
     "monitor_from_archive",
     "partial_effect",

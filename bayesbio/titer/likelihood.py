@@ -25,7 +25,7 @@ class Gaussian:
     """
     Normal scatter, on the scale of the model (of log titer, or of titer).
 
-    Readings flagged below or above a limit count with the exact probability of their tail.
+    Readings flagged below, above or between limits count with the exact probability.
 
     Parameters
     ----------
@@ -149,17 +149,20 @@ class Readings:
     value : array, shape (rows,)
         NaN for a zero of a hurdle on the log scale.
     flag : text array, shape (rows,)
-        Blank, below, above or zero.
+        Blank, below, above, between or zero.
     assay : array, shape (rows,)
         Known standard deviation of the assay, zero where it is not given.
     floor : float
         Zero titer on this scale; -inf on the log scale.
+    upper : array, shape (rows,)
+        Upper limit of readings between limits, whose lower one is the value; NaN elsewhere.
     """
 
     value: np.ndarray
     flag: np.ndarray
     assay: np.ndarray
     floor: float
+    upper: np.ndarray
 
 
 def log_likelihood(
@@ -191,7 +194,7 @@ def log_likelihood(
     dict of flag to (..., rows of that flag)
     """
     told: dict[str, Any] = {}
-    for flag in ("", "below", "above", "zero"):
+    for flag in ("", "below", "above", "between", "zero"):
         rows = np.flatnonzero(readings.flag == flag)
         if not rows.size:
             continue
@@ -209,8 +212,16 @@ def log_likelihood(
             one = family.log_density(score, values) - library.log(spread)
         elif flag == "below":
             one = family.log_cdf(score, values)
-        else:
+        elif flag == "above":
             one = family.log_cdf(-score, values)
+        else:
+            # Seen from the nearer tail, where the difference of two probabilities is not lost.
+            end = (readings.upper[rows] - at) / spread
+            turned = score + end > 0.0
+            one = log_probability_between(
+                family.log_cdf(library.where(turned, -score, end), values),
+                family.log_cdf(library.where(turned, -end, score), values),
+            )
         if logit is not None:
             if np.isfinite(readings.floor):  # what is made is above zero
                 nothing = (readings.floor - at) / spread

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,20 +17,16 @@ import xarray as xr
 from scipy import special, stats
 
 from bayesbio.data.table import Table
-from bayesbio.errors import DataError
 from bayesbio.inference.archive import write_archive
 from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.verdict import Gate, Verdict
 from bayesbio.titer.coding import as_rows
-from bayesbio.titer.grouping import MAKES, Varying, level_name, row_levels
-from bayesbio.titer.likelihood import FAMILIES, Gaussian, log_likelihood
+from bayesbio.titer.grouping import MAKES, Varying
+from bayesbio.titer.likelihood import FAMILIES, Gaussian
+from bayesbio.titer.locating import added_up, grouped, unknown_levels
 from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.predictor import Design
-from bayesbio.titer.terms import Nominal, Ordered
 from bayesbio.titer.uncertain_cells import Population
-
-if TYPE_CHECKING:
-    from bayesbio.titer.regression import Problem
 
 KIND = "titer"
 JUDGED_STARTS = ("sd_", "makes_sd_", "half_", "degrees_")
@@ -38,7 +34,6 @@ JUDGED = ("intercept", "effect", "noise", "makes_intercept", "makes_effect")
 # A regression with as many terms as rows is close to each of its own readings, as it should be:
 # whether it predicts is asked of readings left out.
 GATE = Gate(coverage=(0.80, 1.0))
-PREDICTIVE_DRAWS = 1000  # of all chains together, for the verdict
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -103,7 +98,8 @@ class TiterPosterior:
         return 0.0 if self.table[self.response].min() >= 0.0 else -np.inf
 
     @cached_property
-    def _draws(self) -> dict[str, np.ndarray]:
+    def all_draws(self) -> dict[str, np.ndarray]:
+        """Draws of every unknown, all chains in a row."""
         posterior = self.posterior["posterior"].to_dataset()
         return {
             str(name): values.to_numpy().reshape(-1, *values.shape[2:])
@@ -112,7 +108,7 @@ class TiterPosterior:
 
     def draws(self, name: str) -> np.ndarray:
         """Give the draws of one unknown, all chains in a row, shape (draws, ...)."""
-        return self._draws[name]
+        return self.all_draws[name]
 
     @property
     def data_hash(self) -> str:
@@ -124,7 +120,7 @@ class TiterPosterior:
         """Hash of model, data and draws."""
         found = hashlib.sha256(self.table.hash.encode())
         found.update(json.dumps(self._content(), sort_keys=True, default=str).encode())
-        for name, values in sorted(self._draws.items()):
+        for name, values in sorted(self.all_draws.items()):
             found.update(name.encode())
             found.update(np.ascontiguousarray(values).tobytes())
         return found.hexdigest()
@@ -136,11 +132,7 @@ class TiterPosterior:
     @cached_property
     def _verdict(self) -> Verdict:
         names = [str(name) for name in self.posterior["posterior"].data_vars]
-        judged = [
-            n
-            for n in names
-            if n in JUDGED or n.startswith(("sd_", "makes_sd_", "half_", "degrees_"))
-        ]
+        judged = [n for n in names if n in JUDGED or n.startswith(JUDGED_STARTS)]
         return verdict_of(self.posterior, gate=GATE, variables=judged)
 
     def summary(self) -> pd.DataFrame:
@@ -268,58 +260,23 @@ class TiterPosterior:
         noticed : list of str
         """
         cells = self.design.coding.cells(frame)
-        said = self._unknown_levels(frame, cells)
-        chosen = {name: values[draws] for name, values in self._draws.items()}
+        said = unknown_levels(self.design, frame, cells)
+        chosen = {name: values[draws] for name, values in self.all_draws.items()}
         count = len(chosen["intercept"])
         if any(np.isnan(cells[name]).any() for name in self.population.names):
             cells = self.population.completed(cells, count, rng)
             said.append("Missing factors were drawn given the others of their row.")
-        location = chosen["intercept"][:, None] + _predictor(
+        location = chosen["intercept"][:, None] + added_up(
             self.design, cells, chosen, "effect", frame, rng
         )
-        location = location + self._grouped(frame, cells, chosen, "", rng, said)
+        location = location + grouped(self.levels, frame, cells, chosen, "", rng, said)
         makes = None
         if self.makes is not None:
-            makes = chosen["makes_intercept"][:, None] + _predictor(
+            makes = chosen["makes_intercept"][:, None] + added_up(
                 self.makes, cells, chosen, "makes_effect", frame, rng
             )
-            makes = makes + self._grouped(frame, cells, chosen, MAKES, rng, [])
+            makes = makes + grouped(self.levels, frame, cells, chosen, MAKES, rng, [])
         return location, makes, said
-
-    def _grouped(
-        self,
-        frame: pd.DataFrame,
-        cells: Mapping[str, Any],
-        chosen: Mapping[str, np.ndarray],
-        prefix: str,
-        rng: np.random.Generator,
-        said: list[str],
-    ) -> np.ndarray:
-        """Add what groups do; a level that was not fitted is drawn from their distribution."""
-        count = len(chosen["intercept"])
-        total = np.zeros((count, len(frame)))
-        for one, names in self.levels.items():
-            if prefix and one.slope is not None:
-                continue
-            numbers = {name: number for number, name in enumerate(names)}
-            place, unseen = row_levels(frame, one.group, numbers)
-            effects = chosen[f"{prefix}by_{one.name}"]
-            known = np.concatenate([effects, np.zeros((count, 1))], axis=1)[:, place]
-            if unseen:
-                said.append(
-                    f"{one.group} {', '.join(unseen)} was not fitted: its effect was drawn from "
-                    "the distribution of levels."
-                )
-            for name in unseen:
-                here = (
-                    np.array([level_name(value) == name for value in frame[one.group]])
-                    if one.group in frame
-                    else np.ones(len(frame), dtype=bool)
-                )
-                new = chosen[f"{prefix}sd_{one.name}"] * rng.standard_normal(count)
-                known += new[:, None] * here
-            total += one.times(known, cells)
-        return total
 
     def typical(
         self, location: np.ndarray, makes: np.ndarray | None, *, draws: Any = slice(None)
@@ -332,7 +289,7 @@ class TiterPosterior:
         if self.scale == "log":
             titer = np.exp(location)
         elif np.isfinite(self.floor):
-            noise = self._draws["noise"][draws].reshape(-1, *[1] * (location.ndim - 1))
+            noise = self.all_draws["noise"][draws].reshape(-1, *[1] * (location.ndim - 1))
             score = location / noise
             titer = location * special.ndtr(score) + noise * stats.norm.pdf(score)
             if makes is not None:
@@ -348,7 +305,7 @@ class TiterPosterior:
         makes: np.ndarray | None,
         rng: np.random.Generator,
     ) -> np.ndarray:
-        values = {name: self._draws[name][:, None] for name in self.family.unknown_names}
+        values = {name: self.all_draws[name][:, None] for name in self.family.unknown_names}
         assay = self.family.assay
         known: Any = 0.0
         if isinstance(assay, str):
@@ -370,24 +327,6 @@ class TiterPosterior:
         if makes is not None:
             drawn = np.where(rng.uniform(size=drawn.shape) < special.expit(makes), drawn, 0.0)
         return drawn
-
-    def _unknown_levels(self, frame: pd.DataFrame, cells: Mapping[str, np.ndarray]) -> list[str]:
-        said = []
-        ordered = {term.factor for term in self.design.terms if isinstance(term, Ordered)}
-        for code in self.design.coding:
-            if code.is_number or not (cells[code.name] < 0).any():
-                continue
-            new = sorted({str(v) for v in np.array(frame[code.name])[cells[code.name] < 0]})
-            if code.name in ordered:
-                raise DataError(
-                    f"{code.name} is {new[0]!r}; an ordered factor has only the levels that were "
-                    f"fitted: {', '.join(code.levels)}."
-                )
-            said.append(
-                f"{code.name} {', '.join(new)} was not fitted: its effect was drawn from the "
-                "distribution of levels."
-            )
-        return said
 
     # What it is asked -----------------------------------------------------------------------
 
@@ -490,168 +429,3 @@ def titer_from_archive(tree: xr.DataTree, content: Mapping[str, Any], model: Any
         random_seed=int(content["random_seed"]),
         noticed=tuple(content["noticed"]),
     )
-
-
-def assembled(problem: Problem, tree: xr.DataTree, *, random_seed: int) -> TiterPosterior:
-    """Bring draws to the scale of the model, and add what the verdict looks at."""
-    sampled = tree["posterior"].to_dataset()
-    spread, centre = problem.spread, problem.centre
-
-    def scaled(name: str, *dims: str, factor: float = spread) -> tuple[tuple[str, ...], Any]:
-        return (("chain", "draw", *dims), factor * sampled[name].to_numpy())
-
-    found: dict[str, Any] = {
-        "intercept": (("chain", "draw"), centre + spread * sampled["intercept_score"].to_numpy()),
-        "effect": scaled("effect_score", "column"),
-        "effect_scale": scaled("effect_scale_score", "term"),
-        "noise": scaled("noise_score"),
-    }
-    coords: dict[str, Any] = {
-        "chain": sampled["chain"].to_numpy(),
-        "draw": sampled["draw"].to_numpy(),
-        "column": list(problem.design.labels),
-        "term": [term.label for term in problem.design.terms],
-    }
-    if problem.makes is not None:
-        found["makes_intercept"] = scaled("makes_intercept", factor=1.0)
-        found["makes_effect"] = scaled("makes_effect_score", "makes_column", factor=1.0)
-        found["makes_effect_scale"] = scaled("makes_effect_scale_score", "makes_term", factor=1.0)
-        coords["makes_column"] = list(problem.makes.labels)
-        coords["makes_term"] = [term.label for term in problem.makes.terms]
-    for one, (names, _) in problem.levels.items():
-        coords[one.group] = list(names)
-        for prefix, factor in (("", spread), (MAKES, 1.0)):
-            by, between = f"{prefix}by_{one.name}", f"{prefix}sd_{one.name}"
-            if f"{by}_score" in sampled:
-                found[between] = scaled(f"{between}_score", factor=factor)
-                found[by] = scaled(f"{by}_score", one.group, factor=factor)
-    for name in (*problem.design.shape_names, *problem.model.family.unknown_names[1:]):
-        dims = [f"{name}_part"] * (sampled[name].ndim - 2)
-        found[name] = scaled(name, *dims, factor=1.0)
-    if "cell" in sampled:
-        found["cell"] = scaled("cell", "cell_number", factor=1.0)
-    posterior = xr.Dataset(found, coords=coords, attrs=sampled.attrs)
-    fitted = TiterPosterior(
-        table=problem.table,
-        response=problem.model.response,
-        scale=problem.scale,
-        design=problem.design,
-        makes=problem.makes,
-        population=problem.population,
-        family=problem.model.family,
-        levels={one: names for one, (names, _) in problem.levels.items()},
-        mixtures=tuple(problem.model.mixtures),
-        posterior=xr.DataTree.from_dict(
-            {"posterior": posterior, "sample_stats": tree["sample_stats"].to_dataset()}
-        ),
-        random_seed=random_seed,
-        noticed=problem.noticed,
-    )
-    whole = xr.DataTree.from_dict(
-        {
-            **{name: fitted.posterior[name].to_dataset() for name in fitted.posterior.children},
-            **_predictive_groups(problem, fitted),
-        }
-    )
-    return dataclasses.replace(fitted, posterior=whole)
-
-
-def _predictive_groups(problem: Problem, fitted: TiterPosterior) -> dict[str, xr.Dataset]:
-    """Draw readings in the rows that were fitted, and give the log density of those measured."""
-    sizes = fitted.posterior["posterior"].sizes
-    step = max(1, sizes["chain"] * sizes["draw"] // PREDICTIVE_DRAWS)
-    thin = slice(None, None, step)
-    draws = {
-        name: values.reshape(sizes["chain"], sizes["draw"], *values.shape[1:])[:, thin].reshape(
-            -1, *values.shape[1:]
-        )
-        for name, values in fitted._draws.items()
-    }
-    count = len(draws["intercept"])
-    rng = np.random.default_rng([problem.readings.value.size, 11])
-    cells: Mapping[str, Any] = problem.cells
-    if "cell" in draws:
-        _, uncertain = problem.population.rows(problem.cells)
-        at = [
-            (problem.population.names[factor], int(row))
-            for row, factor in zip(*np.nonzero(uncertain), strict=True)
-        ]
-        cells = problem.population.filled(problem.cells, at, draws["cell"])
-    frame = problem.table.to_frame()
-    location = draws["intercept"][:, None] + _predictor(
-        problem.design, cells, draws, "effect", frame, rng
-    )
-    location = location + fitted._grouped(frame, cells, draws, "", rng, [])
-    makes = None
-    if problem.makes is not None:
-        makes = draws["makes_intercept"][:, None] + _predictor(
-            problem.makes, cells, draws, "makes_effect", frame, rng
-        )
-        makes = makes + fitted._grouped(frame, cells, draws, MAKES, rng, [])
-    readings, family = problem.readings, problem.model.family
-    values = {name: draws[name][:, None] for name in family.unknown_names}
-    parts = log_likelihood(
-        family,
-        readings,
-        (location - problem.centre) / problem.spread,
-        values["noise"] / problem.spread,
-        values,
-        makes=makes,
-    )
-    density = np.empty_like(location)
-    for flag, part in parts.items():
-        density[:, readings.flag == flag] = part
-    # Densities are of the reading itself, so that scales can be compared.
-    quantified = readings.flag == ""
-    observed = problem.table[problem.model.response]
-    density[:, quantified] -= np.log(problem.spread)
-    if problem.scale == "log":
-        density[:, quantified] -= np.log(observed[quantified])
-    spread = np.sqrt(values["noise"] ** 2 + (readings.assay * problem.spread) ** 2)
-    drawn = location + spread * family.draw(location.shape, values, rng)
-    drawn = np.exp(drawn) if problem.scale == "log" else np.maximum(drawn, fitted.floor)
-    if makes is not None:
-        drawn = np.where(rng.uniform(size=drawn.shape) < special.expit(makes), drawn, 0.0)
-    name = problem.model.response
-    row = f"{name}_row"
-    shape = (sizes["chain"], count // sizes["chain"], len(frame))
-    flags = np.where(readings.flag == "zero", "", readings.flag).astype(object)
-    coords = {row: np.arange(len(frame)), f"{name}_flag": (row, flags)}
-    dims = ("chain", "draw", row)
-    return {
-        "posterior_predictive": xr.Dataset({name: (dims, drawn.reshape(shape))}, coords=coords),
-        "log_likelihood": xr.Dataset({name: (dims, density.reshape(shape))}, coords=coords),
-        "observed_data": xr.Dataset({name: (row, observed)}, coords=coords),
-    }
-
-
-def _predictor(
-    design: Design,
-    cells: Mapping[str, Any],
-    draws: Mapping[str, np.ndarray],
-    name: str,
-    frame: pd.DataFrame,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Add up the terms; a level that was not fitted is drawn from the distribution of levels."""
-    shapes = {shape: draws[shape] for shape in design.shape_names}
-    total = design.predictor(cells, draws[name], shapes)
-    scales = draws[f"{name}_scale"]
-    for place, term in enumerate(design.terms):
-        unseen = {
-            factor
-            for factor in term.factors
-            if not design.coding[factor].is_number and (cells[factor] < 0).any()
-        }
-        if not unseen or not (isinstance(term, Nominal) or term.kind == "interaction"):
-            continue
-        factor = sorted(unseen)[0]
-        other = [f for f in term.factors if f != factor]
-        times: Any = 1.0
-        if other and design.coding[other[0]].is_number:
-            times = cells[other[0]]
-        given = np.array([str(value) for value in frame[factor]])
-        for level in sorted(set(given[cells[factor] < 0])):
-            new = scales[:, place] * rng.standard_normal(len(scales))
-            total = total + new[:, None] * ((given == level) * times)
-    return total

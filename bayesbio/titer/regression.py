@@ -12,15 +12,17 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesbio.data.table import Table
-from bayesbio.errors import DataError, ModelError
+from bayesbio.errors import ModelError
 from bayesbio.inference.density import LogDensity
 from bayesbio.inference.sampling import Progress, sample
+from bayesbio.titer.assembling import assembled
 from bayesbio.titer.coding import Coding, as_table
 from bayesbio.titer.grouping import MAKES, Varying, levels_of, tells_levels_apart
 from bayesbio.titer.likelihood import Gaussian, Hurdle, Readings, log_likelihood
 from bayesbio.titer.mixtures import Mixture
-from bayesbio.titer.posterior import TiterPosterior, assembled
+from bayesbio.titer.posterior import TiterPosterior
 from bayesbio.titer.predictor import Design
+from bayesbio.titer.readings import limited, standardised, with_readings
 from bayesbio.titer.scale import SCALES, choose_scale
 from bayesbio.titer.screening import screened_interactions
 from bayesbio.titer.shrinkage import R2D2, Horseshoe
@@ -54,7 +56,8 @@ class TiterModel:
     prior : Horseshoe or R2D2
         Which effects are believed, and how sparse they are.
     likelihood : Gaussian, StudentT or Hurdle
-        How readings scatter; rows flagged below or above count with the exact probability.
+        How readings scatter; rows flagged below, above or between limits count with the exact
+        probability.
     varying : iterable of str or Varying
         Groups between which the intercept, or a slope, differs.
     detection_limit : float, optional [unit of the response]
@@ -180,9 +183,9 @@ class TiterModel:
         """Check model and table against each other, and settle what the data decide."""
         table = as_table(table, self.response)
         noticed: list[str] = []
-        table = _with_readings(table, self.response, noticed)
+        table = with_readings(table, self.response, noticed)
         hurdle = isinstance(self.likelihood, Hurdle)
-        table = _limited(table, self.response, self.detection_limit, noticed, zeros=not hurdle)
+        table = limited(table, self.response, self.detection_limit, noticed, zeros=not hurdle)
         groups = {one.group for one in self.groups}
         wanted = self.factors
         if self.terms is not None:
@@ -212,7 +215,7 @@ class TiterModel:
             )
         for mixture in self.mixtures:
             mixture.check(table)
-        readings, centre, spread = _standardised(self, table, scale, noticed)
+        readings, centre, spread = standardised(table, self.response, scale, self.likelihood)
         levels = {}
         for one in self.groups:
             names, numbers = levels_of(table, one.group)
@@ -392,99 +395,3 @@ def _main_effects(terms: Iterable[Term]) -> tuple[Term, ...]:
         elif term.kind == "main":
             found[term.factor] = Linear(term.factor)
     return tuple(found.values())
-
-
-def _with_readings(table: Table, response: str, noticed: list[str]) -> Table:
-    """Keep the rows with a reading; refuse a response that is no number or all zero."""
-    if not table.column(response).is_number:
-        raise DataError(f"The response {response!r} holds names; expected numbers.")
-    flag, values = table.flag(response), table[response]
-    if (flag == "between").any():
-        raise DataError(
-            f"{int((flag == 'between').sum())} readings of {response!r} are flagged 'between', but "
-            "this model takes limits on one side only. Flag them 'below' or 'above', or exclude "
-            "them."
-        )
-    kept = np.isfinite(values) & (flag != "excluded")
-    if not kept.all():
-        noticed.append(f"{(~kept).sum()} of {len(table)} rows have no reading of {response}.")
-    if kept.sum() < 3:
-        raise DataError(
-            f"{response!r} has a reading in {kept.sum()} of {len(table)} rows; expected three or "
-            "more. Is it the right column?"
-        )
-    if not values[kept].any():
-        raise DataError(
-            f"{response!r} is zero in all {kept.sum()} rows, so nothing can be learned about it. "
-            "Is it the right column, or are readings below the limit written as zero?"
-        )
-    return table.select(kept)
-
-
-def _limited(
-    table: Table, response: str, limit: float | None, noticed: list[str], *, zeros: bool
-) -> Table:
-    """Flag what lies under the detection limit, exact zeros too if they are to count so."""
-    if limit is None:
-        return table
-    values, flag = table[response], table.flag(response)
-    under = (values < limit) & (flag == "") & (zeros | (values != 0.0))
-    if under.any():
-        noticed.append(
-            f"{under.sum()} readings of {response} are under the detection limit of {limit:g} "
-            f"{table.unit(response)}".rstrip()
-            + "; they count as below it."
-        )
-    flags = table.flags.copy()
-    flags[response] = np.where(under, "below", flag)
-    frame = table.to_frame()
-    frame[response] = np.where(under, limit, values)
-    return table.replace(frame=frame, flags=flags)
-
-
-def _standardised(
-    model: TiterModel, table: Table, scale: str, noticed: list[str]
-) -> tuple[Readings, float, float]:
-    """Bring the readings to the scale of the model, standardised."""
-    response = model.response
-    values, flag = table[response], table.flag(response).astype("U5")
-    if isinstance(model.likelihood, Hurdle):
-        flag = np.where((values == 0.0) & (flag == ""), "zero", flag)
-        if not (flag == "zero").any():
-            raise DataError(
-                f"A Hurdle needs zeros, but no reading of {response!r} is exactly zero. Leave the "
-                "hurdle out: likelihood=Gaussian()."
-            )
-    usable = flag != "zero"
-    if scale == "log" and (values[usable] <= 0.0).any():
-        raise DataError(
-            f"{int((values[usable] <= 0.0).sum())} of {len(table)} readings of {response!r} are "
-            "zero or less and have no logarithm. Give detection_limit= if they are below it, "
-            "likelihood=Hurdle() if they are true zeros, or scale='natural'."
-        )
-    transformed = np.full(len(values), np.nan)
-    transformed[usable] = np.log(values[usable]) if scale == "log" else values[usable]
-    quantified = transformed[flag == ""]
-    if len(quantified) < 2 or np.ptp(quantified) <= 0.0:
-        raise DataError(
-            f"{response!r} has {len(quantified)} readings within its limits, and they do not vary; "
-            "nothing can be learned about its factors."
-        )
-    centre, spread = float(quantified.mean()), float(quantified.std())
-    assay = np.zeros(len(values))
-    given = model.family.assay
-    if isinstance(given, str):
-        assay = table[given] / (values if scale == "log" else 1.0)
-        if not (np.isfinite(assay[usable]) & (assay[usable] >= 0.0)).all():
-            raise DataError(f"The assay error in {given!r} is missing or negative in some rows.")
-        assay = np.nan_to_num(assay)
-    elif given is not None:
-        assay += given
-    if scale == "log":
-        assay = np.sqrt(np.log1p(assay**2))
-    floor = (0.0 - centre) / spread if scale == "natural" else -np.inf
-    return (
-        Readings((transformed - centre) / spread, flag, assay / spread, floor),
-        centre,
-        spread,
-    )

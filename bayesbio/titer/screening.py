@@ -35,7 +35,8 @@ def screened_interactions(
     factors : iterable of str, optional
         By default all; names are passed over.
     scale : {"natural", "log"}
-        Of the response; readings flagged below count with half their limit.
+        Of the response; readings flagged below count with half their limit, between limits with
+        their middle.
     heredity : {"weak", "strong", None}
         Whether one, both or none of a pair must be in the half of the factors that act most on
         their own (line or square). A pure interaction of two that do not needs None.
@@ -61,6 +62,7 @@ def screened_interactions(
         raise ModelError(f"heredity is {heredity!r}; expected None, 'weak' or 'strong'.")
     values, flag = table[response], table.flag(response)
     values = np.where(flag == "below", 0.5 * values, values)
+    values = np.where(flag == "between", 0.5 * (values + table.upper(response)), values)
     kept = np.isfinite(values) & (flag != "excluded")
     if scale == "log":
         kept &= values > 0.0

@@ -1,13 +1,17 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy import integrate, stats
 
+import bayesbio
 from bayesbio.errors import DataError, ModelError
 from bayesbio.inference import coverage
 from bayesbio.titer import JointTiter
-from bayesbio.titer.joint import _log_likelihood
+from bayesbio.titer.bridging import joint_log_likelihood
+from bayesbio.titer.coding import as_table
 
 
 def samples(rows=120, *, seed=1, titers=25):
@@ -52,6 +56,23 @@ def test_titers_that_were_not_measured_are_estimated_with_honest_intervals(joint
     assert spread[with_octet].mean() < 0.6 * spread[only_od].mean()
 
 
+def test_a_saved_bridge_tells_the_same(joint, tmp_path):
+    again = bayesbio.load(joint.save(tmp_path / "joint.nc"))
+    assert again.hash == joint.hash and again.model == joint.model
+    pd.testing.assert_frame_equal(again.bridge("octet", [2.0]), joint.bridge("octet", [2.0]))
+    assert again.predict().equals(joint.predict())
+    assert again.check().to_dict() == joint.check().to_dict()
+
+
+def test_readings_between_limits_are_refused_by_a_bridge():
+    frame, _ = samples(rows=30)
+    table = as_table(frame, "hplc")
+    columns = [dataclasses.replace(c, role="response") for c in table.columns]
+    flags = pd.DataFrame({"octet": np.where(frame["octet"].isna(), "", "above")})
+    with pytest.raises(DataError, match="'above' or 'between'"):
+        JointTiter("hplc", ["octet", "od600"]).fit(table.replace(columns=columns, flags=flags))
+
+
 def test_a_new_sample_is_estimated_from_what_was_read_of_it(joint):
     new = joint.predict(pd.DataFrame({"od600": [12.0 * 2.0**0.8], "octet": [2.3]}))["hplc"]
     assert new.dims == ("chain", "draw", "run")
@@ -68,7 +89,7 @@ def test_the_likelihood_is_the_integral_over_the_titer(below):
         np.array([0.0, 0.1, -0.2]),
         np.array([1, 0.9, 2]),
     )
-    found = _log_likelihood(value, read, below, np.array([0.1]), 0.8, error, start, rise)
+    found = joint_log_likelihood(value, read, below, np.array([0.1]), 0.8, error, start, rise)
 
     def density(t):
         p = stats.norm.pdf(t, 0.1, 0.8)

@@ -1,7 +1,9 @@
 import numpy as np
 import pandas as pd
+import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 
 import bayesbio
 from bayesbio.data import Table, TableColumn
@@ -21,6 +23,7 @@ from bayesbio.titer import (
     TiterModel,
     Varying,
 )
+from bayesbio.titer.likelihood import log_likelihood
 
 
 def test_what_was_put_in_is_found_again(fitted):
@@ -284,6 +287,47 @@ def test_readings_under_the_limit_count_as_below_it():
     assert below.sum() == (frame_of()["titer"] < 1.3).sum()
     assert set(problem.table["titer"][below]) == {1.3}
     assert "under the detection limit of 1.3" in " ".join(problem.noticed)
+
+
+def interval_readings(titer, uppers):
+    """Twenty cultures of which the first few are only known to lie between two limits."""
+    frame = frame_of()
+    frame.loc[: len(uppers) - 1, "titer"] = titer
+    columns = [TableColumn("ph", "factor"), TableColumn("titer", "response", "g/L")]
+    flags = pd.DataFrame({"titer": np.where(np.arange(20) < len(uppers), "between", "")})
+    upper = pd.DataFrame({"titer": [*uppers, *[np.nan] * (20 - len(uppers))]})
+    return Table(frame, columns, flags, (), upper)
+
+
+@pytest.mark.parametrize("family", [Gaussian(), StudentT()])
+@pytest.mark.parametrize("scale", ["log", "natural"])
+def test_readings_between_limits_count_with_the_probability_in_between(family, scale):
+    table = interval_readings([1.0, 1.4], [1.2, 40.0])
+    problem = TiterModel(scale=scale, likelihood=family).formulate(table)
+    values = {"degrees_of_freedom": np.array([[5.0], [5.0]])}
+    place, noise = np.array([[0.1] * 20, [-3.0] * 20]), np.array([[0.7], [0.2]])
+    told = log_likelihood(family, problem.readings, place, noise, values)["between"]
+    law = stats.t(5.0) if isinstance(family, StudentT) else stats.norm
+    limits = np.array([[1.0, 1.4], [1.2, 40.0]])
+    limits = np.log(limits) if scale == "log" else limits
+    low, high = (limits - problem.centre) / problem.spread
+    expected = law.sf((low - place[:, :2]) / noise) - law.sf((high - place[:, :2]) / noise)
+    assert_allclose(np.exp(told), expected, rtol=1e-6)
+    symbols = log_likelihood(
+        family,
+        problem.readings,
+        pt.as_tensor(place[0]),
+        pt.as_tensor(0.7),
+        {"degrees_of_freedom": pt.as_tensor(5.0)},
+    )["between"]
+    assert_allclose(symbols.eval(), told[0], rtol=1e-10)
+
+
+def test_a_reading_between_nothing_and_a_limit_is_below_it():
+    table = TiterModel(scale="log").formulate(interval_readings([0.0], [1.2])).table
+    assert table.flag("titer")[0] == "below" and table["titer"][0] == 1.2
+    with pytest.raises(DataError, match="without an upper limit"):
+        TiterModel().formulate(interval_readings([1.0], [np.nan]))
 
 
 def test_many_factors_are_screened_for_interactions():
