@@ -46,5 +46,6 @@ def draw_prior_check(check: Any, quantity: str) -> Figure:
     for panel in figure.axes:
         bottom, top = panel.get_ylim()
         panel.set_ylim(max(bottom, -0.1 * limit), min(top, limit))
-    figure.suptitle("From the priors alone, before any fit", fontsize=10)
+    # A title of the figure would lie over the legend; as the title of the legend it has its place.
+    figure.legends[0].set_title("From the priors alone, before any fit", prop={"size": 10})
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ COLUMNS = 4
 OUTSIDE = PALETTE[1]
 
 
-def draw_rank_differences(ranks: Any, *, probability: float = 0.99) -> Figure:
+def draw_rank_differences(
+    ranks: Any, *, names: Sequence[str] | None = None, probability: float = 0.99
+) -> Figure:
     """
     Draw how far the cumulative share of ranks strays from uniform, with its simultaneous band.
 
@@ -26,8 +29,10 @@ def draw_rank_differences(ranks: Any, *, probability: float = 0.99) -> Figure:
     ----------
     ranks : Ranks
         From `bayesbio.calibrate.simulation_based_calibration`, or the same of `inference`.
+    names : sequence of str, optional
+        Which to draw; all by default.
     probability : float [1]
-        With which honest ranks of all panels together stay inside their bands.
+        With which honest ranks of all names together stay inside their bands.
 
     Returns
     -------
@@ -39,9 +44,10 @@ def draw_rank_differences(ranks: Any, *, probability: float = 0.99) -> Figure:
     --------
     ``draw_rank_differences(ranks)``
     """
-    figure, panels = _panels(ranks)
+    names = ranks.names if names is None else tuple(names)
+    figure, panels = _panels(names)
     with house_style():
-        for panel, name in zip(panels, ranks.names, strict=True):
+        for panel, name in zip(panels, names, strict=True):
             curve = ranks.ecdf_difference(name, probability=probability)
             left = bool(
                 ((curve["difference"] < curve["low"]) | (curve["difference"] > curve["high"])).any()
@@ -59,13 +65,17 @@ def draw_rank_differences(ranks: Any, *, probability: float = 0.99) -> Figure:
     return figure
 
 
-def draw_rank_counts(ranks: Any, *, probability: float = 0.99) -> Figure:
+def draw_rank_counts(
+    ranks: Any, *, names: Sequence[str] | None = None, probability: float = 0.99
+) -> Figure:
     """
     Draw histograms of ranks with the range of a single bar.
 
     Parameters
     ----------
     ranks : Ranks
+    names : sequence of str, optional
+        Which to draw; all by default.
     probability : float [1]
         With which one bar of honest ranks lies in the grey range; of many bars some will not.
 
@@ -79,10 +89,11 @@ def draw_rank_counts(ranks: Any, *, probability: float = 0.99) -> Figure:
     --------
     ``draw_rank_counts(ranks)``
     """
-    figure, panels = _panels(ranks)
+    names = ranks.names if names is None else tuple(names)
+    figure, panels = _panels(names)
     edges = np.linspace(0.0, 1.0, BINS + 1)
     with house_style():
-        for panel, name in zip(panels, ranks.names, strict=True):
+        for panel, name in zip(panels, names, strict=True):
             found = (ranks.of(name) + 0.5) / (ranks.draws + 1.0)
             counts, _ = np.histogram(found, edges)
             share = np.histogram((np.arange(ranks.draws + 1) + 0.5) / (ranks.draws + 1.0), edges)[0]
@@ -98,9 +109,9 @@ def draw_rank_counts(ranks: Any, *, probability: float = 0.99) -> Figure:
     return figure
 
 
-def _panels(ranks: Any) -> tuple[Figure, list[Any]]:
+def _panels(names: Sequence[str]) -> tuple[Figure, list[Any]]:
     """One panel a name, labelled."""
-    count = len(ranks.names)
+    count = len(names)
     columns = min(COLUMNS, count)
     rows = -(-count // columns)
     with house_style():
@@ -108,7 +119,7 @@ def _panels(ranks: Any) -> tuple[Figure, list[Any]]:
         panels = list(np.ravel(figure.subplots(rows, columns, squeeze=False)))
         for panel in panels[count:]:
             panel.remove()
-        for place, (panel, name) in enumerate(zip(panels, ranks.names, strict=False)):
+        for place, (panel, name) in enumerate(zip(panels, names, strict=False)):
             panel.set_title(_wrapped(title(name)), fontsize=7.5)
             panel.tick_params(labelleft=place % columns == 0, labelbottom=place + columns >= count)
     return figure, panels[:count]

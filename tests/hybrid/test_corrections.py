@@ -185,12 +185,22 @@ def test_identity_survives_plain_data_and_pickle(corrected):
     assert hash(pickle.loads(pickle.dumps(corrected))) == hash(corrected)
 
 
-def test_contribution_shares_add_up_and_grow_with_the_product(calibration):
+def test_contribution_shares_add_up_and_are_those_of_the_courses(calibration, campaign, corrected):
     shares = contribution(calibration)
     assert_allclose(shares["mechanism"] + shares["correction"], 1.0)
-    biomass = shares.xs("biomass", level="quantity")["correction"]
-    assert (biomass > 0.001).all()  # the substrate decides how much grows, the factor only when
     assert (shares.xs("volume", level="quantity")["correction"] < 1e-12).all()
+    # Two simulations at the middle of the draws, one of them without the factor.
+    amplitude, *weights = corrected.corrections[0].parameters
+    learned = {**KNOWN, amplitude: 0.3, **dict.fromkeys(weights, -1.0)}
+    asked = dict(campaign=campaign, times=np.linspace(0.0, TIMES[-1], 97))
+    with_it = simulate(corrected, parameters=learned, **asked)["biomass"].squeeze()
+    without = simulate(corrected.base, parameters=KNOWN, **asked)["biomass"].squeeze()
+    by_factor = np.abs(with_it - without).mean("time")
+    by_mechanism = np.abs(without - without.isel(time=0)).mean("time")
+    expected = (by_factor / (by_factor + by_mechanism)).to_numpy()
+    biomass = shares.xs("biomass", level="quantity")["correction"]
+    assert_allclose(biomass, expected, rtol=0.1)
+    assert (expected > 0.001).all()  # small: the substrate decides how much grows, the factor when
 
 
 def test_confounding_is_the_regression_on_the_factors(calibration):
