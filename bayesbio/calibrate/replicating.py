@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pymc as pm
 import pytensor
 import xarray as xr
 from pymc.pytensorf import find_rng_nodes, reseed_rngs
+from pytensor.graph.traversal import ancestors
 
 from bayesbio.calibrate.calibration import predictive_groups
 from bayesbio.calibrate.centring import informative_levels
@@ -28,6 +31,7 @@ from bayesbio.inference import (
     Ranks,
     find_mode,
     prior_quantiles,
+    run_each,
     sample,
     verdict_of,
 )
@@ -38,6 +42,7 @@ from bayesbio.ode.cache import kernels
 from bayesbio.ode.simulation import value_names
 
 ATTEMPTS = 200  # draws from the prior until one has a solution
+PART = 20  # replications of one job
 LONGER = 4  # a chain that mixes badly is run this many times as long, once
 LIKELIHOOD = "log_likelihood"
 
@@ -61,6 +66,7 @@ def simulation_based_calibration(
     rtol: float = 1e-6,
     atol: float = 1e-9,
     checkpoint: str | os.PathLike[str] | None = None,
+    executor: Any = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ranks:
     """
@@ -91,8 +97,11 @@ def simulation_based_calibration(
     random_seed : int
     checkpoint : path, optional
         CSV in which ranks are written as they come, and from which a stopped study goes on.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Where parts of 20 replications are done, as in `bayesbio.inference.run_each`; each part
+        compiles anew. By default all are done in this process, with one density.
     progress : callable, optional
-        Called with the replications done and their total.
+        Called with the replications done and their total, where they are done in this process.
 
     Returns
     -------
@@ -126,27 +135,69 @@ def simulation_based_calibration(
     if hasattr(model, "for_campaign"):
         model = model.for_campaign(design)
     planned = _readings(design, model, times, priors)
-    replicator = _Replicator(
-        formulate(planned, model, priors=priors, vary=vary, noise=noise, covariates=covariates),
-        rtol=rtol,
-        atol=atol,
-        settings={
-            "draws": -(-draws // chains),
-            "thin": thin,
-            "tune": tune,
-            "chains": chains,
-            "target_accept": target_accept,
-            "kept": draws,
-        },
+    formulation = dict(priors=priors, vary=vary, noise=noise, covariates=covariates)
+    settings = {
+        "draws": -(-draws // chains),
+        "thin": thin,
+        "tune": tune,
+        "chains": chains,
+        "target_accept": target_accept,
+        "kept": draws,
+    }
+    work = _Part(planned, model, formulation, rtol, atol, settings, random_seed)
+    if executor is None:
+        return work(range(replications), checkpoint=checkpoint, progress=progress)
+    path = None if checkpoint is None else Path(checkpoint)
+    before = [Ranks.read(path)] if path is not None and path.exists() else []
+    known = {at for part in before for at in part.table.index}
+    left = [at for at in range(replications) if at not in known]
+    jobs = {
+        f"replications {left[first]} to {left[first : first + PART][-1]}": left[
+            first : first + PART
+        ]
+        for first in range(0, len(left), PART)
+    }
+    parts = [
+        *before,
+        *run_each(work, jobs, executor=executor, stage="replicating").results.values(),
+    ]
+    found = Ranks(
+        pd.concat([part.table for part in parts]).sort_index(),
+        draws=draws,
+        remarks=pd.concat([part.remarks for part in parts]).sort_index(),
     )
-    return calibrate_by_simulation(
-        replicator.simulate,
-        replicator.refit,
-        replications=replications,
-        random_seed=random_seed,
-        checkpoint=checkpoint,
-        progress=progress,
-    )
+    if path is not None:
+        found.save(path)
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """Some replications of a study, wherever they are done: plain descriptions until it runs."""
+
+    planned: Campaign
+    model: ProcessModel
+    formulation: Mapping[str, Any]
+    rtol: float
+    atol: float
+    settings: Mapping[str, Any]
+    random_seed: int
+
+    def __call__(self, replications: Iterable[int], **options: Any) -> Ranks:
+        """Compile once, and do these replications."""
+        replicator = _Replicator(
+            formulate(self.planned, self.model, **self.formulation),
+            rtol=self.rtol,
+            atol=self.atol,
+            settings=self.settings,
+        )
+        return calibrate_by_simulation(
+            replicator.simulate,
+            replicator.refit,
+            replications=replications,
+            random_seed=self.random_seed,
+            **options,
+        )
 
 
 class _Replicator:
@@ -162,15 +213,15 @@ class _Replicator:
         self.centred = informative_levels(formulation)
         made = model_of(formulation, rtol=rtol, atol=atol, centred=self.centred)
         self.names = _exchangeable(made, list(formulation.rows))
-        self.density = LogDensity(made)
-        fixed = [each for each, name in self.names.items() if name not in self.density.data_names]
+        fixed = [each for each in formulation.rows if each not in self.names]
         known = [each for each, rows in formulation.rows.items() if rows["sd"].notna().any()]
         if fixed or known:
             raise CalibrationError(
-                f"Readings of {', '.join(fixed or known)} cannot be exchanged: "
+                f"Readings of {', '.join(fixed or known)} cannot be exchanged: their noise is "
                 f"{self.options['noise'][(fixed or known)[0]]}. Choose another noise for it, or "
                 "leave its sd out."
             )
+        self.density = LogDensity(made)
         self._prepare_prior()
         self.unsolved = 0
 
@@ -326,8 +377,9 @@ def _exchangeable(model: pm.Model, quantities: list[str]) -> dict[str, str]:
             shared = pytensor.shared(np.array(old.eval(), dtype=float), name=name)
             model.rvs_to_values[variable] = shared
             model.values_to_rvs[shared] = variable
-            names[str(variable.name)] = name
-    return {name: names.get(name, "") for name in quantities}
+            if shared in ancestors([model.logp(variable)]):  # else it was computed beforehand
+                names[str(variable.name)] = name
+    return names
 
 
 def _readings(design: Campaign, model: ProcessModel, times: Any, priors: Any) -> Campaign:

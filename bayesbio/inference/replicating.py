@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ def simulation_based_calibration(
     simulate: Callable[[int], tuple[Mapping[str, Any], Any]],
     refit: Callable[[Any, int], Any],
     *,
-    replications: int = 200,
+    replications: int | Iterable[int] = 200,
     random_seed: int,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -37,8 +37,8 @@ def simulation_based_calibration(
         with dims (chain, draw, ...) or a mapping of name to array, shape (draws, ...). As many
         draws each time; thin a Markov chain until they are independent. Its attribute or key
         ``remarks`` may hold numbers worth keeping, such as effective draws.
-    replications : int
-        How many times.
+    replications : int or ints
+        How many times; or which ones, where a study is done in parts.
     random_seed : int
         Replication r has a seed of its own, whatever the number of replications.
     checkpoint : path, optional
@@ -77,7 +77,8 @@ def simulation_based_calibration(
     >>> ranks.check().passed
     True
     """
-    if replications < 1:
+    wanted = range(replications) if isinstance(replications, int) else list(replications)
+    if not len(wanted):
         raise CalibrationError(f"replications={replications}: expected one or more; 200 is usual.")
     path = None if checkpoint is None else Path(checkpoint)
     rows: dict[int, dict[str, float]] = {}
@@ -86,9 +87,9 @@ def simulation_based_calibration(
     if path is not None and path.exists():
         done = Ranks.read(path)
         draws = done.draws
-        rows = {int(at): dict(row) for at, row in done.table.iterrows() if at < replications}
-        remarks = {int(at): dict(row) for at, row in done.remarks.iterrows() if at < replications}
-    for replication in range(replications):
+        rows = {int(at): dict(row) for at, row in done.table.iterrows() if at in wanted}
+        remarks = {int(at): dict(row) for at, row in done.remarks.iterrows() if at in wanted}
+    for place, replication in enumerate(wanted):
         if replication not in rows:
             first, second, third = (
                 int(seed)
@@ -122,7 +123,7 @@ def simulation_based_calibration(
             if path is not None:
                 _collected(rows, remarks, draws).save(path)
         if progress is not None:
-            progress(replication + 1, replications)
+            progress(place + 1, len(wanted))
     return _collected(rows, remarks, draws)
 
 

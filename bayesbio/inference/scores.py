@@ -83,6 +83,9 @@ def coverage(samples: Any, observed: Any, probability: float = 0.9) -> float:
     """
     Share of the readings that fell inside the central interval; it should equal `probability`.
 
+    Whether intervals of *parameters* cover known truths as often as they claim is a question for
+    `simulation_based_calibration`.
+
     Parameters
     ----------
     samples : array, shape (draws, ...) [unit of the quantity]

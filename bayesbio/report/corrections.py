@@ -75,7 +75,7 @@ def correction_evidence(
     figures : list of (name, Figure)
         The factor of every correction.
     shares : DataFrame
-        Share of the corrections in each course, over the runs.
+        Share of the corrections in each course, over the runs, in per cent.
     confounded : DataFrame
         Each parameter with its correlation and widening.
         None instead of the three for a model without corrections.
@@ -91,8 +91,8 @@ def correction_evidence(
         (c.name, draw_correction(factors[c.name], anchor=c.anchor[c.input]))
         for c in calibration.model.corrections
     ]
-    share = contribution(calibration)["correction"].groupby(level="quantity")
-    shares = pd.DataFrame({"median share": share.median(), "largest share": share.max()})
+    share = (100.0 * contribution(calibration)["correction"]).round(6).groupby(level="quantity")
+    shares = pd.DataFrame({"median run [%]": share.median(), "largest in a run [%]": share.max()})
     shares.index = pd.Index([title(str(name)) for name in shares.index], name="quantity")
     confounded = confounding(calibration)
     confounded["with"] = [title(str(name)) for name in confounded["with"]]

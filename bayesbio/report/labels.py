@@ -156,6 +156,8 @@ def title(name: str) -> str:
     'Correlation of growth rate with cell yield, between runs'
     >>> title("specific_productivity_slope[clone=B]")
     'Specific productivity, slope by clone=B'
+    >>> title("growth_correction_product"), title("growth_correction_product_weight_2")
+    ('Correction of growth by product', 'Correction of growth by product, weight 2')
     >>> title("noise_glucose")
     'Measurement noise of glucose'
     >>> title("glucose_monod_constant")
@@ -166,6 +168,9 @@ def title(name: str) -> str:
     if found := re.fullmatch(r"correlation_([\w:]+)\[(.+), (.+)\]", name):
         pair = f"{_words(found[2])} with {_words(found[3])}"
         return f"Correlation of {pair}, between {_plural(found[1])}"
+    if found := re.fullmatch(r"(\w+)_correction_(\w+?)(_amplitude|_weight_\d+)?", name):
+        part = f",{found[3].replace('_', ' ')}" if found[3] else ""
+        return f"Correction of {_words(found[1])} by {_words(found[2])}{part}"
     if found := re.fullmatch(r"(\w+)_slope\[(.+)\]", name):
         return f"{title(found[1])}, slope by {_words(found[2])}"
     if found := re.fullmatch(r"noise_(\w+)_(sd_drift|memory|fraction|sd_sample)", name):
