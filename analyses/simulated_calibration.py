@@ -74,18 +74,10 @@ class LotkaVolterra:
 
 
 # %% Designs: few runs, few readings, priors of the models themselves where they have any
-heating = {
-    "R1": [(0.0, 298.15), (2.0, 333.15), (16.0, 333.15)],
-    "R2": [(0.0, 323.15), (4.0, 348.15), (16.0, 348.15)],
-}
 reactor = Campaign(
     [
-        Run(
-            name,
-            settings={"initial_concentration_a": 0.8, "initial_temperature": jacket[0][1]},
-            profiles={"jacket_temperature": Profile(jacket)},
-        )
-        for name, jacket in heating.items()
+        Run(f"R{i}", settings={"initial_concentration_a": 0.8, "temperature": 313.15 + 15.0 * i})
+        for i in (0, 1, 2)
     ]
 )
 vials = Campaign(
@@ -153,18 +145,9 @@ hours = np.array([0.5, 1.0, 2.0, 4.0, 8.0, 16.0])
 STUDIES = {
     "batch reactor": dict(
         design=reactor,
-        model=BatchReactor(),
-        priors={"heat_capacity": 1800.0},  # only ratios to it show in the temperature
-        times={
-            "concentration_a": hours,
-            "concentration_b": hours,
-            "temperature": np.arange(0.5, 12.1, 1.0),
-        },
-        noise={
-            "concentration_a": normal(between(0.005, 0.03)),
-            "concentration_b": normal(between(0.005, 0.03)),
-            "temperature": normal(between(0.2, 1.0)),
-        },
+        model=BatchReactor(isothermal=True, temperature_by_run=True),
+        times={"concentration_a": hours, "concentration_b": hours},
+        noise=normal(between(0.005, 0.03)),
     ),
     "batch reactor, runs that differ": dict(
         design=vials,
@@ -240,8 +223,8 @@ STUDIES = {
     ),
 }
 NOTES = {
-    "batch reactor": "A -> B -> C with its energy balance, two runs with heated jackets; default "
-    "priors, heat capacity known.",
+    "batch reactor": "A -> B -> C at three temperatures, two rate constants and two activation "
+    "energies; default priors.",
     "batch reactor, runs that differ": "A -> B -> C held at one temperature, six runs whose first "
     "rate constant differs (partial pooling).",
     "growth curves, three nested levels": "Logistic growth of four molecules, two campaigns of "

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 
 from bayesbio.report.figures import draw_predictive
 from bayesbio.report.labels import reader_unit
@@ -47,5 +48,7 @@ def draw_prior_check(check: Any, quantity: str) -> Figure:
         bottom, top = panel.get_ylim()
         panel.set_ylim(max(bottom, -0.1 * limit), min(top, limit))
     # A title of the figure would lie over the legend; as the title of the legend it has its place.
-    figure.legends[0].set_title("From the priors alone, before any fit", prop={"size": 10})
+    figure.legends[0].set_title(
+        "From the priors alone, before any fit", prop=FontProperties(size=10)
+    )
     return figure
