@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bayesbio.calibrate.formulation import Formulation, Unknown, groups_of
+from bayesbio.calibrate.formulation import Formulation
+from bayesbio.calibrate.grouping import groups_of
+from bayesbio.calibrate.unknowns import Unknown
 from bayesbio.errors import BayesbioError
 from bayesbio.inference import prior_quantiles
 from bayesbio.ode import simulate

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bayesbio.calibrate.calibration import Calibration
-from bayesbio.calibrate.formulation import default_prior
+from bayesbio.calibrate.unknowns import default_prior
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import is_positive, prior_quantiles

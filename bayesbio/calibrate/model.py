@@ -10,13 +10,15 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesbio.calibrate.centring import informative_levels
-from bayesbio.calibrate.formulation import Formulation, Priors, Unknown, Vary, formulate, groups_of
+from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
+from bayesbio.calibrate.grouping import groups_of
 from bayesbio.calibrate.reference import (
     RateForm,
     TotalAndSplit,
     lognormal_parameters,
     rate_forms,
 )
+from bayesbio.calibrate.unknowns import Unknown
 from bayesbio.data import Campaign
 from bayesbio.inference import Noise, correlate, prior_quantiles, register, register_shared, varying
 from bayesbio.inference.levels import USUAL_SPREAD

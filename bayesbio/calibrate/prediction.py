@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.formulation import groups_of, label_of
+from bayesbio.calibrate.grouping import groups_of, label_of
 from bayesbio.data import Campaign, Event, Profile, Run
 from bayesbio.errors import ModelError
 from bayesbio.inference import (

@@ -1,0 +1,192 @@
+"""What a calibration was asked for: understood, or refused in words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bayesbio.data import Campaign
+from bayesbio.errors import CalibrationError, DataError, ModelError
+from bayesbio.inference import (
+    Noise,
+    autocorrelated,
+    combined,
+    counts,
+    default_noise,
+    lognormal,
+    normal,
+    proportional,
+    replicated,
+    require_distribution,
+    shared,
+    student_t,
+)
+
+if TYPE_CHECKING:
+    from bayesbio.calibrate.calibration import Calibration
+
+
+NOISES: dict[str, Callable[[], Noise]] = {
+    "normal": normal,
+    "proportional": proportional,
+    "combined": combined,
+    "lognormal": lognormal,
+    "student_t": student_t,
+    "counts": counts,
+    "replicated": replicated,
+    "autocorrelated": autocorrelated,
+    "shared": shared,
+}
+
+type Priors = Mapping[str, Any] | Calibration
+
+Vary = Mapping[str | tuple[str, ...], str | Iterable[str]]
+
+
+def check_kinds(campaign: Any, model: Any, vary: Any) -> None:
+    """Refuse what was meant for another argument, or is one step short of it."""
+    if not isinstance(campaign, Campaign):
+        raise DataError(
+            f"A Campaign was expected, not a {type(campaign).__name__}; read one first: "
+            "campaign = read_campaign(...)."
+        )
+    if isinstance(model, type):
+        raise ModelError(f"{model.__name__} is a class; give the model itself, {model.__name__}().")
+    if vary is None:
+        return
+    whole = isinstance(vary, Mapping) and all(
+        isinstance(name, str)
+        or (isinstance(name, tuple) and all(isinstance(part, str) for part in name))
+        for name in vary
+    )
+    whole = whole and all(
+        isinstance(level, str)
+        or (isinstance(level, Iterable) and all(isinstance(part, str) for part in level))
+        for level in vary.values()
+    )
+    if not whole:
+        raise ModelError(
+            f"vary={vary!r} was not understood; name each parameter and what it varies over, "
+            "such as vary={'maximum_growth_rate': 'run'}; parameters whose effects are correlated "
+            "as vary={('maximum_growth_rate', 'cell_yield'): 'run'}."
+        )
+
+
+def levels_of(vary: Vary | None) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
+    """Levels of each parameter, and at each level the sets of parameters that go together."""
+    found: dict[str, tuple[str, ...]] = {}
+    together: dict[str, Any] = {}
+    for names, asked in (vary or {}).items():
+        levels = (asked,) if isinstance(asked, str) else tuple(asked)
+        block = (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
+        for name in block:
+            twice = sorted(set(levels) & set(found.get(name, ())))
+            if twice:
+                raise ModelError(
+                    f"vary lets {name} vary by {twice[0]} twice; name it once at each level."
+                )
+            found[name] = (*found.get(name, ()), *levels)
+        if len(block) > 1:
+            for level in levels:
+                together[level] = (*together.get(level, ()), block)
+    return found, together
+
+
+def split_priors(
+    priors: dict[str, Any], vary: Mapping[str, tuple[str, ...]], covariates: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Priors of names of the model, and those of spreads and slopes."""
+    own = {f"{name}_sd_{level}" for name, levels in vary.items() for level in levels}
+    own |= {f"{name}_slope" for name in covariates}
+    beside = {name: prior for name, prior in priors.items() if name in own}
+    for name, prior in beside.items():
+        require_distribution(prior, name)
+    return {name: prior for name, prior in priors.items() if name not in own}, beside
+
+
+def check_before(before: Any, campaign: Campaign, covariates: Mapping[str, str]) -> None:
+    """Refuse data that count twice, and averages that are not those of before."""
+    again = [run.name for run in campaign if run.name in before.campaign.names]
+    same = [
+        name
+        for name in again
+        if campaign[name].measurements.equals(before.campaign[name].measurements)
+    ]
+    if same:
+        raise CalibrationError(
+            f"Run {same[0]!r} was calibrated on already; as data for its own posterior it would "
+            f"count twice. Leave it out: campaign.without({same!r})."
+        )
+    used = {**before.options.get("covariates", {}), **covariates}
+    if used:
+        raise ModelError(
+            f"{next(iter(used))} has covariates ({next(iter(used.values()))!r}), and its value at "
+            "the average run is another in each campaign. Fit both campaigns together instead."
+        )
+
+
+def check_names(names: Iterable[str], known: tuple[str, ...], what: str, model: str) -> None:
+    """Refuse names that the model does not have, with the nearest that it has."""
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ModelError(
+                f"{what} for {name!r}: {model} has no such parameter, setting or initial "
+                f"state.{hint} It has {', '.join(known)}."
+            )
+
+
+def signals_of(noise: Any) -> dict[str, str]:
+    """Measured quantities that have an assay, and what it is an assay of."""
+    asked = noise.items() if isinstance(noise, Mapping) else ()
+    return {name: each.source for name, each in asked if isinstance(each, Noise) and each.source}
+
+
+def aliases_of(noise: Any, campaign: Campaign, known: tuple[str, ...]) -> dict[str, str]:
+    """Measured quantities that are signals of a quantity of the model (`assay`)."""
+    found = signals_of(noise)
+    for name, source in found.items():
+        if source not in known:
+            near = difflib.get_close_matches(source, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ModelError(
+                f"noise={{{name!r}: assay({source!r}, ...)}}: the model has no {source!r}.{hint} "
+                f"It has {', '.join(known)}."
+            )
+        if name in known:
+            raise ModelError(
+                f"noise={{{name!r}: assay({source!r}, ...)}}: {name} is a quantity of the model "
+                "itself. Give the signals a name of their own: read_campaign(..., "
+                "quantities={'optical_density_450': '1'})."
+            )
+    return found
+
+
+def noises_of(
+    noise: Mapping[str, Noise | str] | Noise | str | None, rows: Mapping[str, pd.DataFrame]
+) -> dict[str, Noise]:
+    """Noise of every quantity, scaled to its data."""
+    if isinstance(noise, Noise | str):
+        noise = dict.fromkeys(rows, noise)
+    asked = dict(noise or {})
+    unknown = [name for name in asked if name not in rows]
+    if unknown:
+        raise ModelError(
+            f"noise for {unknown[0]!r}: it is not among the quantities that are measured and in "
+            f"the model: {', '.join(rows)}."
+        )
+    found = {}
+    for name, part in rows.items():
+        kind = asked.get(name)
+        if isinstance(kind, str):
+            if kind not in NOISES:
+                raise ModelError(
+                    f"noise {kind!r} for {name!r} is unknown; use one of {', '.join(NOISES)}."
+                )
+            kind = NOISES[kind]()
+        found[name] = (kind or default_noise(part)).scaled_to(name, part)
+    return found
