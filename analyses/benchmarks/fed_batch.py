@@ -22,11 +22,10 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
-import sympy
 
 sys.path.insert(0, str(Path(__file__).parent))
 from measuring import best_seconds, curve, ratios, write_case
-from problems import HOURS, TRUTH, eight_runs
+from problems import HOURS, TRUTH, eight_runs, slopes_of
 
 from bayesbio.data import Profile
 from bayesbio.ode.cache import kernels
@@ -70,15 +69,6 @@ def ours(compiled: Any, feed: Profile):
     return call
 
 
-def slopes_of(compiled: Any, modules: Any):
-    """Right-hand side of the traced equations: (t, y, p, feed) -> list."""
-    traced = compiled.trace
-    function = sympy.lambdify(
-        [traced.time, traced.y, traced.p, traced.u], traced.derivatives, modules=modules, cse=True
-    )
-    return lambda t, y, p, feed: function(t, y, p, [feed])
-
-
 def by_diffrax(compiled: Any):
     """Value and gradient by diffrax: Tsit5, steps that land on every change of the feed."""
     slopes = slopes_of(compiled, "jax")
@@ -87,7 +77,7 @@ def by_diffrax(compiled: Any):
 
     def right(t, y, p):
         feed = rates[jnp.searchsorted(starts, t, side="right") - 1]
-        return jnp.stack([jnp.asarray(v, float) for v in slopes(t, y, p, feed)])
+        return jnp.stack([jnp.asarray(v, float) for v in slopes(t, y, p, [feed])])
 
     def of_one(p, tolerance):
         control = diffrax.ClipStepSizeController(
@@ -120,7 +110,7 @@ def by_pymc(compiled: Any, feed: float):
     states, width = len(traced.states), len(traced.p) - len(traced.states)
     solver = pm.ode.DifferentialEquation(
         func=lambda y, t, p: slopes(t, [y[i] for i in range(states)],
-                                    [p[i] for i in range(width)] + [0.0] * states, feed),
+                                    [p[i] for i in range(width)] + [0.0] * states, [feed]),
         times=DAYS.tolist(), n_states=states, n_theta=width, t0=0.0,
     )  # fmt: skip
     theta = pt.dvector("theta")

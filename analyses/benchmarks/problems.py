@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pymc as pm
+import sympy
 
-from bayesbio.data import Campaign, Profile, Run, quantity
-from bayesbio.mechanistic import MammalianFedBatch
+from bayesbio.data import Campaign, Profile, Run, quantity, read_campaign
+from bayesbio.inference import lognormal
+from bayesbio.mechanistic import BatchReactor, MammalianFedBatch
+from bayesbio.ode import simulate
 
 DATA = Path(__file__).parents[2] / "data"
 HOURS = 24.0
@@ -37,6 +41,14 @@ TRUTH = {
     "specific_productivity": 0.02 / HOURS,
 }
 INOCULA = (0.338698, 0.321944, 0.342930, 0.334868, 0.304709, 0.348781, 0.338057, 0.339303)
+
+
+def slopes_of(compiled: Any, modules: Any) -> Any:
+    """Right-hand side of the traced equations, for a peer: (t, y, p, inputs) -> list."""
+    traced = compiled.trace
+    return sympy.lambdify(
+        [traced.time, traced.y, traced.p, traced.u], traced.derivatives, modules=modules, cse=True
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,3 +112,71 @@ def eight_runs() -> Problem:
         vary={"maximum_growth_rate": "run", "specific_productivity": "run"},
         noise="lognormal",
     )
+
+
+class LotkaVolterra:
+    """Prey that grow, predators that live on them."""
+
+    class State(NamedTuple):
+        """Populations."""
+
+        hare: float
+        lynx: float
+
+    class Parameters(NamedTuple):
+        """Rate constants, per year."""
+
+        hare_growth: float
+        predation: float
+        lynx_decline: float
+        lynx_growth: float
+
+    units = dict.fromkeys((*State._fields, *Parameters._fields), "1")
+    inputs = settings = ()
+    defaults: ClassVar[dict[str, Any]] = {}
+
+    def rates(self, time, state, parameters, inputs, settings):
+        """Encounters."""
+        return {"encounters": state.hare * state.lynx}
+
+    def derivatives(self, time, state, parameters, inputs, settings, rates):
+        """Balances."""
+        hare, lynx, eaten = state.hare, state.lynx, rates["encounters"]
+        return self.State(
+            hare=parameters.hare_growth * hare - parameters.predation * eaten,
+            lynx=parameters.lynx_growth * eaten - parameters.lynx_decline * lynx,
+        )
+
+
+def lynx_hare() -> Problem:
+    """Pelts of 21 years with the priors of the published reference posterior, 8 dimensions."""
+    model = LotkaVolterra()
+    columns = {"hare_thousands": "hare", "lynx_thousands": "lynx"}
+    campaign = read_campaign(DATA / "hudson_lynx_hare.csv", time="t", columns=columns, model=model)
+    rate = pm.TruncatedNormal.dist(1.0, 0.5, lower=0.0)
+    per_encounter = pm.TruncatedNormal.dist(0.05, 0.05, lower=0.0)
+    initial = pm.LogNormal.dist(math.log(10.0), 1.0)
+    priors = {"hare_growth": rate, "lynx_decline": rate, "initial_hare": initial}
+    priors |= {"predation": per_encounter, "lynx_growth": per_encounter, "initial_lynx": initial}
+    return Problem(campaign, model, priors, noise=lognormal(pm.LogNormal.dist(-1.0, 1.0)))
+
+
+def batch_reactor() -> Problem:
+    """Eight runs of A -> B -> C with heat, as in `analyses/batch_reactor.py`."""
+    model = BatchReactor()
+    campaign = read_campaign(DATA / "batch_reactor.csv", model=model)
+    heat_capacity = {"heat_capacity": 1800.0}
+    return Problem(campaign, model, heat_capacity, {"rate_constant_1": "run"}, noise="normal")
+
+
+def toy() -> Problem:
+    """Read A -> B -> C at one temperature eight times: three unknowns."""
+    model = BatchReactor(isothermal=True)
+    settings = {"initial_concentration_a": 1.0}
+    times = np.arange(0.5, 8.5)
+    truth = {"rate_constant_1": 0.5, "rate_constant_2": 0.15}
+    course = simulate(model, parameters=truth, settings=settings, times=times)
+    noise = np.random.default_rng(20260401).normal(0.0, 0.02, len(times))
+    value = course["concentration_b"].squeeze().to_numpy() + noise
+    readings = pd.DataFrame({"time_h": times, "quantity": "concentration_b", "value": value})
+    return Problem(Campaign([Run("R1", readings, settings)]), model, noise="normal")

@@ -2,6 +2,7 @@
 
 from bayesbio.data import Above, Below, Event, Profile
 from bayesbio.ode.latex import equation_pairs, equations
+from bayesbio.ode.sensitivity import sensitivities
 from bayesbio.ode.simulation import simulate
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Profile",
     "equation_pairs",
     "equations",
+    "sensitivities",
     "simulate",
     "trajectories",
 ]

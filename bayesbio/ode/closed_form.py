@@ -81,6 +81,29 @@ def pull(theta, segments, movable, moments, sizes, storedbar, status, tape, mark
     return thetabar, idle[0], idle[1], none, none.copy(), np.zeros_like(segments.amounts)
 
 
+@entry
+def sensitivities(theta, segments, movable, moments, sizes, status, tape, marks, fired):
+    """Differentiate everything that was stored by theta: an array (saves, observed, columns)."""
+    found = np.full((save_count(segments), OBSERVED, theta.shape[1]), np.nan)
+    weights, y, ybar = np.zeros(OBSERVED), np.empty(STATES), np.empty(STATES)
+    for run in range(theta.shape[0]):
+        if status[run] > SOLVED:
+            continue
+        for segment in range(segments.runs[run], segments.runs[run + 1]):
+            if segments.saves[segment] < 0:
+                continue
+            time, rows = segments.edges[segment, 1], found[segments.saves[segment]]
+            solution(time, theta[run], y)
+            for output in range(OBSERVED):
+                weights[output] = 1.0
+                ybar[:] = 0.0
+                rows[output] = 0.0
+                observe_pullback(time, y, theta[run], weights, ybar, rows[output])
+                solution_pullback(time, theta[run], ybar, rows[output])
+                weights[output] = 0.0
+    return found
+
+
 @compiled
 def save_count(segments):
     """How many rows of states and outputs the segments store."""

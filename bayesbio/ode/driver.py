@@ -283,14 +283,30 @@ def pull_run(
 ):  # fmt: skip
     """Adjoint of `solve_run`: adds the gradients to what ends in bar."""
     layout = lay_out(run, segments, movable, fired)
+    adjoint = np.zeros(STATES)
+    pull_pieces(
+        0, layout.saves.size, layout, p, run, segments, movable, moments, sizes, fired, tape, marks,
+        storedbar, adjoint, pbar, momentbar, sizebar, levelbar, slopebar, amountbar,
+    )  # fmt: skip
+    begin = p.size - STATES
+    for i in range(STATES):
+        pbar[begin + i] += adjoint[i]
+
+
+@compiled
+def pull_pieces(
+    first, last, layout, p, run, segments, movable, moments, sizes, fired, tape, marks, storedbar,
+    adjoint, pbar, momentbar, sizebar, levelbar, slopebar, amountbar,
+):  # fmt: skip
+    """Pull the adjoint of the state after piece ``last - 1`` back to before piece ``first``."""
     offset = segments.runs[run] + movable.runs[run]
     marks = marks[offset : offset + layout.saves.size]
-    adjoint, through, state = np.zeros(STATES), np.zeros(STATES), np.empty(STATES)
+    through, state = np.zeros(STATES), np.empty(STATES)
     u, ubar, work = np.empty(INPUTS), np.empty(INPUTS), np.empty((9, STATES))
     level, slope = np.empty(INPUTS), np.empty(INPUTS)
     values, factors = np.empty(COLUMNS.size), np.empty(FACTOR_COLUMNS.size)
     carried = 0.0
-    for piece in range(layout.saves.size - 1, -1, -1):
+    for piece in range(last - 1, first - 1, -1):
         source = layout.sources[piece]
         inputs = (inputs_of(piece, layout, segments, sizes, level, slope), level, slope)
         by_level, by_slope = np.zeros(INPUTS), np.zeros(INPUTS)
@@ -333,9 +349,6 @@ def pull_run(
             )
             for i in range(STATES):
                 adjoint[i] = through[i]
-    begin = p.size - STATES
-    for i in range(STATES):
-        pbar[begin + i] += adjoint[i]
 
 
 @compiled

@@ -9,7 +9,16 @@ from types import ModuleType
 import numpy as np
 import sympy
 
-from bayesbio.ode import closed_form, driver, explicit, implicit, layout, sparse_lu, tableaus
+from bayesbio.ode import (
+    closed_form,
+    driver,
+    explicit,
+    implicit,
+    layout,
+    sparse_lu,
+    tableaus,
+    tape,
+)
 from bayesbio.ode.adjoint_code import straight_line, tangent
 from bayesbio.ode.grid_code import GRID_SUFFIX, NODES_SUFFIX, Transport, both
 from bayesbio.ode.trace import Trace
@@ -78,7 +87,7 @@ def emit(traced: Trace) -> str:
         return "\n\n".join([*parts, _template(closed_form)])
     parts += [*_derivatives(traced), *_jumps(traced)]
     parts.append(inspect.getsource(tableaus).split("import numpy as np\n")[1].strip())
-    parts += [_template(module) for module in (explicit, sparse_lu, implicit, layout, driver)]
+    parts += [_template(module) for module in (explicit, sparse_lu, implicit, layout, driver, tape)]
     return "\n\n".join(parts)
 
 

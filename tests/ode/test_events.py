@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from bayesbio.data import Campaign, Profile, Run
 from bayesbio.errors import DataError, ModelError
-from bayesbio.ode import Above, Below, Event, simulate, trajectories
+from bayesbio.ode import Above, Below, Event, sensitivities, simulate, trajectories
 
 TIGHT = {"rtol": 1e-11, "atol": 1e-12}
 TIMES = np.array([1.0, 4.0, 7.0, 10.0])
@@ -156,11 +156,12 @@ VALUES = {
 }
 
 
-@pytest.fixture(scope="module")
-def weighted(decay):
-    """Value and gradients of a sum over runs in which everything is open, compiled once."""
-    times = np.array([1.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 9.0, 10.0])
-    frame = pd.DataFrame({"time_h": times, "quantity": "amount", "value": 1.0})
+LOOKS = np.array([1.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 9.0, 10.0])
+
+
+def busy_runs():
+    """Runs in which everything is open."""
+    frame = pd.DataFrame({"time_h": LOOKS, "quantity": "amount", "value": 1.0})
     ramp = {"supply": Profile([(0.0, 0.0), (4.0, 0.4), (12.0, 0.0)])}
     steep = {"supply": Profile([(0.0, 0.0), (4.0, 1.6), (12.0, 1.6)])}
     settings = {"initial_amount": START}
@@ -169,11 +170,19 @@ def weighted(decay):
         Run("some", frame, settings, events=EVERY_KIND[:3]),
         Run("rising", frame, settings, events=EVERY_KIND[3:], profiles=steep),
     ]
+    return Campaign(runs)
+
+
+WEIGHTS = np.random.default_rng(3).normal(size=3 * len(LOOKS))
+
+
+@pytest.fixture(scope="module")
+def weighted(decay):
+    """Value and gradients of a sum over runs in which everything is open, compiled once."""
     names = [*VALUES, "initial_amount"]
     inputs = {name: pt.dscalar(name) for name in names}
-    course = trajectories(decay, Campaign(runs), inputs, **TIGHT)["amount"]
-    weights = np.random.default_rng(3).normal(size=len(runs) * len(times))
-    total = (weights * course).sum()
+    course = trajectories(decay, busy_runs(), inputs, **TIGHT)["amount"]
+    total = (WEIGHTS * course).sum()
     gradients = pytensor.grad(total, list(inputs.values()))
     function = pytensor.function(list(inputs.values()), [total, *gradients, course])
     return names, function
@@ -201,6 +210,15 @@ def test_gradients_through_moved_and_waiting_events_agree_with_differences(weigh
         moved[place] += sign * h
         ends.append(function(*moved)[0])
     assert exact == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-5, abs=1e-7)
+
+
+def test_sensitivities_through_every_kind_of_event_are_those_of_the_adjoint(decay, weighted):
+    names, function = weighted
+    point = [*VALUES.values(), START]
+    values = dict(zip(names, point, strict=True))
+    found = sensitivities(decay, busy_runs(), values, by=names, **TIGHT)["amount"]
+    joined = WEIGHTS @ found.to_numpy().reshape(len(WEIGHTS), -1)
+    assert_allclose(joined, function(*point)[1:-1], rtol=1e-9)
 
 
 def test_shifting_time_shifts_every_event(decay):
