@@ -20,11 +20,13 @@ from bayesbio.calibrate.prediction import run_parameters
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import LogDensity, Mode, Noise, Progress, describe, find_mode, sample
+from bayesbio.inference.sampling import usable_cores
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.failures import in_words
 from bayesbio.ode.simulation import value_names
 
 PRIOR_DRAWS = 500
+RUNS_A_CORE = 2  # so many make it worth sharing the runs of a single chain out over the cores
 
 
 def fit(
@@ -77,7 +79,8 @@ def fit(
         ``<parameter>_slope`` what one unit of each term changes. Their default prior: one standard
         deviation of a term over the runs changes the logarithm by Normal(0, 0.5).
     draws, tune, chains : int
-        Draws kept and tuning draws a chain, and chains.
+        Draws kept and tuning draws a chain, and chains. Chains run beside each other, one a core; a
+        single chain solves its runs on all cores.
     random_seed : int
         Same input and seed, same draws.
     target_accept : float
@@ -120,7 +123,13 @@ def fit(
         campaign, model, priors=priors, vary=vary, noise=noise, covariates=covariates
     )
     model = formulation.kernels.trace.model
-    density, mode = density_and_mode(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
+    density, mode = density_and_mode(
+        formulation,
+        random_seed=random_seed,
+        rtol=rtol,
+        atol=atol,
+        side_by_side=chains == 1 and len(campaign) >= RUNS_A_CORE * usable_cores() > RUNS_A_CORE,
+    )
     for board in density.boards:
         board[:] = 0.0  # the search for the mode may go anywhere
     tree = sample(
@@ -218,7 +227,12 @@ def complete(
 
 
 def density_and_mode(
-    formulation: Formulation, *, random_seed: int, rtol: float, atol: float
+    formulation: Formulation,
+    *,
+    random_seed: int,
+    rtol: float,
+    atol: float,
+    side_by_side: bool = False,
 ) -> tuple[LogDensity, Mode]:
     """
     Compile the density and find its mode; compile again where the mode asks for other coordinates.
@@ -226,15 +240,16 @@ def density_and_mode(
     How much the runs say about their own effects is first judged at the prior medians, which may
     be far from the data.
     """
+    options: dict[str, Any] = {"rtol": rtol, "atol": atol, "side_by_side": side_by_side}
     centred = informative_levels(formulation)
-    density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, centred=centred))
+    density = LogDensity(model_of(formulation, centred=centred, **options))
     try:
         mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
     except CalibrationError as error:
         raise explain_failed_start(formulation, error) from error
     better = informative_levels(formulation, mode.values)
     if better != centred:
-        density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, centred=better))
+        density = LogDensity(model_of(formulation, centred=better, **options))
         mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
     return density, mode
 

@@ -92,12 +92,13 @@ def model_of(
     atol: float,
     centred: Mapping[str, Mapping[str, bool]] | None = None,
     reference: bool = True,
+    side_by_side: bool = False,
 ) -> pm.Model:
     """
     Build the PyMC model of a formulation.
 
     With ``reference`` the sampler moves in rates at a reference state (`reference`); the posterior
-    of the textbook parameters is the same.
+    of the textbook parameters is the same. With ``side_by_side`` the runs are solved on all cores.
     """
     campaign = formulation.campaign
     coords: dict[str, tuple[str, ...]] = {"run": tuple(campaign.names)}
@@ -166,6 +167,7 @@ def model_of(
             aliases=formulation.aliases,
             rtol=rtol,
             atol=atol,
+            side_by_side=side_by_side,
         )
         register_shared(formulation.noise, formulation.rows)
         for quantity, noise in formulation.noise.items():

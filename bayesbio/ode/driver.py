@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import prange
 
 from bayesbio.ode.explicit import (
     after_explicit_step,
@@ -390,9 +391,11 @@ def solve(theta, segments, movable, moments, sizes, board, rtol, atol, method, k
     Solve every run once; what cannot be solved is counted on the board (see `failures`).
 
     Returns what was stored (saves, observed), a status a run, the tape (runs, rows, width), the
-    marks of its pieces and when each movable event happened.
+    marks of its pieces and when each movable event happened. Runs share nothing that is written,
+    so that `emission` makes a second function of this one, with the runs side by side.
     """
     count = theta.shape[0]
+    steps = np.empty(count, np.int64)
     stored = np.empty((save_count(segments), OBSERVED))
     status = np.empty(count, np.int64)
     marks = np.zeros(segments.saves.size + movable.kinds.size, np.int64)
@@ -400,13 +403,12 @@ def solve(theta, segments, movable, moments, sizes, board, rtol, atol, method, k
     while True:
         tape = np.empty((count, capacity, ROW))
         fired = moments_before(movable, moments)
-        needed = 0
-        for run in range(count):
-            status[run], steps = solve_run(
+        for run in prange(count):
+            status[run], steps[run] = solve_run(
                 theta[run], run, segments, movable, moments, sizes, fired, rtol, atol, method,
                 keep, stored, tape[run], marks,
             )  # fmt: skip
-            needed = max(needed, steps)
+        needed = steps.max()
         if not keep or needed <= capacity:
             for run in range(count):
                 if status[run] > SOLVED:
@@ -427,7 +429,7 @@ def pull(theta, segments, movable, moments, sizes, storedbar, status, tape, mark
     levelbar = np.zeros_like(segments.levels)
     slopebar = np.zeros_like(segments.slopes)
     amountbar = np.zeros_like(segments.amounts)
-    for run in range(theta.shape[0]):
+    for run in prange(theta.shape[0]):
         if status[run] <= SOLVED:
             pull_run(
                 theta[run], run, segments, movable, moments, sizes, fired, tape[run], marks,

@@ -33,7 +33,7 @@ SCHEDULE = tuple(f"segments_{name}" for name in Segments._fields) + tuple(
 )
 FIXED = len(Segments._fields)
 DIFFERENTIABLE = (*OPEN, "segments_levels", "segments_slopes", "segments_amounts")
-VERSION = 3  # of the calls below; PyTensor's disk cache does not see their code
+VERSION = 4  # of the calls below; PyTensor's disk cache does not see their code
 _counter = itertools.count()
 
 
@@ -45,14 +45,20 @@ class Solve(Op):
     another key and never meets an old compiled one.
     """
 
-    __props__ = ("key", "rtol", "atol", "method", "keep")
+    __props__ = ("key", "rtol", "atol", "method", "keep", "side_by_side")
     default_output = 0
 
     def __init__(
-        self, key: str, rtol: float, atol: float, method: str = "auto", keep: bool = True
+        self,
+        key: str,
+        rtol: float,
+        atol: float,
+        method: str = "auto",
+        keep: bool = True,
+        side_by_side: bool = False,
     ) -> None:
         self.key, self.rtol, self.atol = key, float(rtol), float(atol)
-        self.method, self.keep = METHODS.index(method), keep
+        self.method, self.keep, self.side_by_side = METHODS.index(method), keep, side_by_side
 
     def make_node(self, *inputs: Any) -> Apply:
         """Build the node from theta, moments, sizes, the arrays of a schedule and a board."""
@@ -62,11 +68,11 @@ class Solve(Op):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Solve outside numba mode."""
-        module = load_module(self.key)
+        solve = entry_of(self, "solve")
         theta, moments, sizes, *arrays, board = inputs
         schedule = Segments(*arrays[:FIXED]), Movable(*arrays[FIXED:])
         options = (self.rtol, self.atol, self.method, self.keep)
-        found = module.solve(theta, *schedule, moments, sizes, board, *options)
+        found = solve(theta, *schedule, moments, sizes, board, *options)
         for storage, value in zip(output_storage, found, strict=True):
             storage[0] = value
 
@@ -79,7 +85,8 @@ class Solve(Op):
         """Gradient through the adjoint of the accepted steps."""
         if isinstance(cotangents[0].type, DisconnectedType):
             return [disconnected_type() for _ in inputs]
-        pulled = Pull(self.key).make_node(*inputs[:-1], cotangents[0], *outputs[1:]).outputs
+        pull = Pull(self.key, self.side_by_side)
+        pulled = pull.make_node(*inputs[:-1], cotangents[0], *outputs[1:]).outputs
         found = dict(zip(DIFFERENTIABLE, pulled, strict=True))
         return [found.get(name, disconnected_type()) for name in (*OPEN, *SCHEDULE, "board")]
 
@@ -87,10 +94,10 @@ class Solve(Op):
 class Pull(Op):
     """Adjoint of `Solve`: gradients by theta, moments, sizes, levels, slopes and amounts."""
 
-    __props__ = ("key",)
+    __props__ = ("key", "side_by_side")
 
-    def __init__(self, key: str) -> None:
-        self.key = key
+    def __init__(self, key: str, side_by_side: bool = False) -> None:
+        self.key, self.side_by_side = key, side_by_side
 
     def make_node(self, *inputs: Any) -> Apply:
         """Build the node from the inputs of `Solve` but the board, a cotangent, and its outputs."""
@@ -100,10 +107,10 @@ class Pull(Op):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Pull back outside numba mode."""
-        module = load_module(self.key)
+        pull = entry_of(self, "pull")
         theta, moments, sizes, *arrays = inputs[:-5]
         schedule = Segments(*arrays[:FIXED]), Movable(*arrays[FIXED:])
-        found = module.pull(theta, *schedule, moments, sizes, *inputs[-5:])
+        found = pull(theta, *schedule, moments, sizes, *inputs[-5:])
         for storage, value in zip(output_storage, found, strict=True):
             storage[0] = value
 
@@ -115,9 +122,14 @@ class Pull(Op):
         ]
 
 
+def entry_of(op: Solve | Pull, name: str) -> Any:
+    """Compiled function of an Op: runs one after another, or side by side on several cores."""
+    return getattr(load_module(op.key), f"{name}_side_by_side" if op.side_by_side else name)
+
+
 @register_funcify_default_op_cache_key(Solve)
 def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
-    solve = load_module(op.key).solve
+    solve = entry_of(op, "solve")
     rtol, atol, method, keep = op.rtol, op.atol, op.method, op.keep
 
     @numba_njit
@@ -131,7 +143,7 @@ def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
 
 @register_funcify_default_op_cache_key(Pull)
 def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
-    pull = load_module(op.key).pull
+    pull = entry_of(op, "pull")
 
     @numba_njit
     def pull_runs(theta: Any, moments: Any, sizes: Any, *inputs: Any) -> Any:
@@ -146,8 +158,8 @@ def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
 def drop_unused_tape(fgraph: Any, node: Apply) -> list[Variable] | bool:
     """Keep no tape in a graph that takes no gradients."""
     if node.op.keep and not fgraph.clients[node.outputs[2]]:
-        method = METHODS[node.op.method]
-        bare = Solve(node.op.key, node.op.rtol, node.op.atol, method, keep=False)
+        op, method = node.op, METHODS[node.op.method]
+        bare = Solve(op.key, op.rtol, op.atol, method, keep=False, side_by_side=op.side_by_side)
         return bare.make_node(*node.inputs).outputs
     return False
 
@@ -161,6 +173,7 @@ def trajectories(
     rtol: float = 1e-6,
     atol: float = 1e-9,
     method: str = "auto",
+    side_by_side: bool = False,
 ) -> dict[str, Any]:
     """
     Trajectories at the measurements of a campaign, as PyTensor vectors with exact gradients.
@@ -180,6 +193,9 @@ def trajectories(
         Tolerances of a step, relative and in house units.
     method : {"auto", "explicit", "implicit"}
         ``auto`` starts explicit and goes on implicitly where a run turns out to be stiff.
+    side_by_side : bool
+        Solve the runs on all cores instead of one after another: same numbers, for a single chain.
+        Chains that run beside each other share the cores better without.
 
     Returns
     -------
@@ -226,7 +242,16 @@ def trajectories(
         rows[run.name] = (first, times)
         first += len(times)
     runs = list(campaign)
-    stored: Any = solved(compiled, runs, plans, values, rtol=rtol, atol=atol, method=method)[0]
+    stored: Any = solved(
+        compiled,
+        runs,
+        plans,
+        values,
+        rtol=rtol,
+        atol=atol,
+        method=method,
+        side_by_side=side_by_side and compiled.trace.derivatives is not None,
+    )[0]
     found = {}
     for name in known:
         part = frame[frame["quantity"] == name]
@@ -249,6 +274,7 @@ def solved(
     rtol: float,
     atol: float,
     method: str,
+    side_by_side: bool = False,
 ) -> list[Variable]:
     """Apply `Solve` to runs and plans; the schedule enters as shared variables."""
     traced = compiled.trace
@@ -272,7 +298,7 @@ def solved(
         for name, array in zip(SCHEDULE, (*segments, *movable), strict=True)
     ]
     board = pytensor.shared(new_board(traced), name=f"{BOARD}{number}", borrow=True)
-    node = Solve(compiled.key, rtol, atol, method).make_node(
+    node = Solve(compiled.key, rtol, atol, method, side_by_side=side_by_side).make_node(
         theta, *_opened(openings, columns), *shared, board
     )
     return node.outputs
