@@ -11,6 +11,7 @@ import numpy as np
 from bayesbio.ode.kernel_interface import (
     OBSERVED,
     STATES,
+    allocating,
     compiled,
     entry,
     observe,
@@ -39,7 +40,7 @@ def solve(theta, segments, movable, moments, sizes, board, rtol, atol, method, k
     return stored, status, np.empty((0, 0, 0)), np.empty(0, np.int64), np.empty((0, 3))
 
 
-@compiled
+@allocating
 def evaluate(p, run, segments, stored):
     """Evaluate one run."""
     y = np.empty(STATES)

@@ -25,6 +25,7 @@ from bayesbio.ode.kernel_interface import (
     INPUTS,
     OBSERVED,
     STATES,
+    allocating,
     compiled,
     entry,
     jump,
@@ -94,6 +95,17 @@ def between(near, far, high, low):
 
 
 @compiled
+def write_step(time, h, method, y, k, row):
+    """Write an accepted step on its row of the tape."""
+    row[0], row[1], row[2] = time, h, method
+    stages = row[3 + STATES :].reshape(6, STATES)
+    for i in range(STATES):
+        row[3 + i] = y[i]
+        for stage in range(6):
+            stages[stage, i] = k[stage, i]
+
+
+@allocating
 def solve_run(
     p, run, segments, movable, moments, sizes, fired, rtol, atol, method, keep, stored, tape, marks
 ):
@@ -224,13 +236,7 @@ def solve_run(
                 rounds = 0
                 if size <= 1.0 or cut:
                     if keep and steps < tape.shape[0]:
-                        row = tape[steps]
-                        row[0], row[1], row[2] = time, h, IMPLICIT if implicit else EXPLICIT
-                        stages = row[3 + STATES :].reshape(6, STATES)
-                        for i in range(STATES):
-                            row[3 + i] = y[i]
-                            for stage in range(6):
-                                stages[stage, i] = k[stage, i]
+                        write_step(time, h, IMPLICIT if implicit else EXPLICIT, y, k, tape[steps])
                     steps += 1
                     time = stop if reaches else time + h
                     for i in range(STATES):
@@ -277,7 +283,7 @@ def solve_run(
     return status, steps
 
 
-@compiled
+@allocating
 def pull_run(
     p, run, segments, movable, moments, sizes, fired, tape, marks, storedbar, pbar, momentbar,
     sizebar, levelbar, slopebar, amountbar,
@@ -294,7 +300,7 @@ def pull_run(
         pbar[begin + i] += adjoint[i]
 
 
-@compiled
+@allocating
 def pull_pieces(
     first, last, layout, p, run, segments, movable, moments, sizes, fired, tape, marks, storedbar,
     adjoint, pbar, momentbar, sizebar, levelbar, slopebar, amountbar,
@@ -361,7 +367,7 @@ def after_step(row, state):
         after_implicit_step(row, state)
 
 
-@compiled
+@allocating
 def state_before(piece, event, p, layout, segments, movable, sizes, tape, marks, state):
     """State at the start of a piece, before one of its jumps (before all of them for event 0)."""
     before = piece  # pieces from here on took no step before that moment

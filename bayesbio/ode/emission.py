@@ -37,7 +37,9 @@ from numba import njit, prange
 from bayesbio.ode.segments import STOP, SWITCH, Layout
 
 options = dict(error_model="numpy", nogil=True, fastmath={{"contract"}}, boundscheck={check})
-compiled = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+inner = dict(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+compiled = njit(_nrt=False, **inner)
+allocating = njit(**inner)
 entry = njit(cache=True, **options)
 entry_side_by_side = njit(cache=True, parallel=True, **options)
 STATES = {states}

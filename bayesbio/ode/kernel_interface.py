@@ -16,8 +16,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-compiled: Callable[[Any], Any] = njit(error_model="numpy", nogil=True)
-entry = compiled  # for what is called from outside; in a generated module it is kept on disk
+# Most functions only write into arrays they are given. Compiled without numba's reference counts,
+# whose atomic operations on every slice would cost more than the arithmetic of small models (and
+# would have chains on other threads wait for each other), they may not allocate.
+options: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+allocating: Callable[[Any], Any] = njit(**options)
+options["_nrt"] = False
+compiled: Callable[[Any], Any] = njit(**options)
+entry = allocating  # for what is called from outside; in a generated module it is kept on disk
 
 STATES = 1  # number of states
 INPUTS = 1  # number of inputs

@@ -15,6 +15,7 @@ from bayesbio.ode.kernel_interface import (
     INPUTS,
     OBSERVED,
     STATES,
+    allocating,
     compiled,
     jump,
     jump_pullback,
@@ -29,7 +30,7 @@ MOMENT, AT_LIMIT, RANK = 0, 1, 2  # columns of `fired`
 NEVER = np.inf
 
 
-@compiled
+@allocating
 def moments_before(movable, moments):
     """Tell the moments as known before a run: times, and never for what waits for a limit."""
     fired = np.empty((movable.kinds.size, 3))
@@ -39,7 +40,7 @@ def moments_before(movable, moments):
     return fired
 
 
-@compiled
+@allocating
 def lay_out(run, segments, movable, fired):
     """Cut the segments of a run at the moments of its movable events."""
     first, last = segments.runs[run], segments.runs[run + 1]
@@ -103,7 +104,7 @@ def note(event, time, at_limit, fired):
     fired[event, MOMENT], fired[event, AT_LIMIT], fired[event, RANK] = time, at_limit, rank + 1.0
 
 
-@compiled
+@allocating
 def in_order(first, last, fired):
     """Movable events of a run in the order in which they happen."""
     order = np.empty(last - first, np.int64)
@@ -180,7 +181,7 @@ def measure_gaps(run, time, y, p, movable, moments, gaps, observed):
             gaps[event - first] = gap(event, time, y, p, movable, moments, observed)
 
 
-@compiled
+@allocating
 def pull_cause(
     piece, layout, segments, movable, moments, sizes, fired, p, before, carried, adjoint, pbar,
     momentbar, sizebar,

@@ -24,7 +24,7 @@ from bayesbio.ode.kernel_interface import (
     INPUTS,
     OBSERVED,
     STATES,
-    compiled,
+    allocating,
     entry,
     observe,
     observe_pullback,
@@ -35,7 +35,7 @@ from bayesbio.ode.tableaus import DENSE, STIFF_A, STIFF_H
 
 
 # --- template ---
-@compiled
+@allocating
 def between_steps(row, share, p, inputs, u, last, state):
     """State at a share of a step on the tape, by the continuous extension of its method."""
     time, h = row[0], row[1]
@@ -125,7 +125,7 @@ def sensitivities(theta, segments, movable, moments, sizes, status, tape, marks,
     return found
 
 
-@compiled
+@allocating
 def sensitivities_of_run(
     p, run, segments, movable, moments, sizes, fired, tape, marks, found
 ):  # fmt: skip
