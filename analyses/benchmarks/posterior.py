@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from measuring import write_case
 from problems import DATA, INOCULA, Problem, batch_reactor, eight_runs, lynx_hare, toy
 
-from bayesbio.calibrate.fitting import density_and_mode
+from bayesbio.calibrate.fitting import density_and_mode, usual_acceptance
 from bayesbio.calibrate.formulation import formulate
 from bayesbio.calibrate.model import is_coordinate, model_of
 from bayesbio.inference import LogDensity, sample
@@ -87,7 +87,10 @@ def ours(problem: Problem, *, draws: int, chains: int, seed: int) -> Found:
     formulation = formulate(problem.campaign, problem.model, **problem.arguments())
     density, mode = density_and_mode(formulation, random_seed=seed, **TOLERANCES)
     began = time.process_time()
-    tree = sample(density, start=mode, draws=draws, tune=draws, chains=chains, random_seed=seed)
+    tree = sample(
+        density, start=mode, draws=draws, tune=draws, chains=chains, random_seed=seed,
+        target_accept=usual_acceptance(formulation, density),
+    )  # fmt: skip
     seconds = time.process_time() - began
     gradient = gradient_seconds(density, mode.point)
     stats = tree["sample_stats"].to_dataset()
