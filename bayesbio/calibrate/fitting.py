@@ -19,8 +19,16 @@ from bayesbio.calibrate.model import is_coordinate, model_of, spread_prior
 from bayesbio.calibrate.prediction import run_parameters
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import LogDensity, Mode, Noise, Progress, describe, find_mode, sample
-from bayesbio.inference.sampling import usable_cores
+from bayesbio.inference import (
+    LogDensity,
+    Mode,
+    Noise,
+    Progress,
+    describe,
+    find_mode,
+    sample,
+    usable_cores,
+)
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.failures import in_words
 from bayesbio.ode.simulation import value_names
