@@ -475,6 +475,8 @@ OIL = (
     _p("evaporation_rate", "L/h", r"V_{\mathrm{evap}}", "Water lost with the exhaust gas"),
     _p("plateau", "g/L", r"Y_{\max}", "Level at which growth ends"),
     _p("biomass_capacity", "g/L", r"X_{\max}", "Biomass at which growth stops"),
+    _p("nutrient_left", "1", "N", "Share of the nutrient that ends growth which is left"),
+    _p("oil_uptake_time", "h", r"\tau_S", "Time in which cells take up the oil that is there"),
     _p("rise_time", "h", r"t_r", "Time scale of the rise of a growth curve"),
     _p("time_scale", "h", r"\tau", "Time scale of a growth curve"),
     _p("rise_exponent", "1", "a", "Shape of the rise of a growth curve"),

@@ -3,6 +3,7 @@
 from bayesbio.mechanistic.batch_culture import BatchCulture
 from bayesbio.mechanistic.batch_reactor import BatchReactor
 from bayesbio.mechanistic.citrate_on_measured_oil import CitrateOnMeasuredOil
+from bayesbio.mechanistic.citrate_on_oil_supply import CitrateOnOilSupply
 from bayesbio.mechanistic.corrected_model import CorrectedModel, Correction
 from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.functions import constant, exp, log, smooth_maximum, sqrt, tanh
@@ -50,6 +51,7 @@ __all__ = [
     "BatchCulture",
     "BatchReactor",
     "CitrateOnMeasuredOil",
+    "CitrateOnOilSupply",
     "Contois",
     "CorrectedModel",
     "Correction",

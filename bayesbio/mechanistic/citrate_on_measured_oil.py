@@ -6,10 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from bayesbio.mechanistic.functions import constant
-from bayesbio.mechanistic.process_model import Parameter, record
+from bayesbio.mechanistic.process_model import Parameter
 from bayesbio.mechanistic.rates import monod
-from bayesbio.mechanistic.yarrowia_fed_batch import BASE_PER_CITRATE
 
 _ASSUMED = "assumed, in the range of Zheng et al. (2022), doi:10.48550/arXiv.2105.06543"
 
@@ -20,50 +18,28 @@ class CitrateOnMeasuredOil:
     Growth to a capacity and citrate from the cells, both as far as measured oil allows.
 
     A reduced form of `YarrowiaFedBatch` for runs whose oil balance does not close: residual oil is
-    an input, as it was read, and dilution comes from the record of volumes or feeds.
-
-    Parameters
-    ----------
-    nutrient : bool
-        With it growth ends because a nutrient is used up, of which the medium holds enough for
-        ``biomass_capacity``: feeding dilutes the rest, cells that were diluted do not grow again,
-        and all cells form citrate. Without it cells grow back to the capacity, and form citrate in
-        proportion to how far they have come.
-    base_feed : bool
-        With it ``dilution_rate`` counts the base that was fed. Without it that is the dilution by
-        the other feeds, and the base that neutralises the citrate is added.
+    an input, as it was read, and dilution comes from the volume record.
 
     Notes
     -----
-    With s = S / (K_S + S), f = S / (K_f + S) and D the dilution rate::
+    With s = S / (K_S + S), f = S / (K_f + S) and D the dilution rate by feed and base::
 
         X' = mu_max s (1 - X/X_max) X - D X
         C' = q_max f X/X_max (1 - C/C_max) X - D C
 
-    and with ``nutrient``, of which the share N is left::
-
-        X' = mu_max s N X - D X;  C' = q_max f (1 - C/C_max) X - D C
-        N' = -mu_max s N X/X_max - D N,  N(0) = 1
-
-    Without ``base_feed`` D grows by 1.59 mL/g times the citrate formed. After Zheng et al. (2022),
-    doi:10.48550/arXiv.2105.06543.
+    After Zheng et al. (2022), doi:10.48550/arXiv.2105.06543.
 
     Examples
     --------
     >>> CitrateOnMeasuredOil().State._fields
     ('biomass', 'citrate')
-    >>> CitrateOnMeasuredOil(nutrient=True).State._fields
-    ('biomass', 'citrate', 'nutrient_left')
     """
 
-    nutrient: bool = False
-    base_feed: bool = True
+    class State(NamedTuple):
+        """What is balanced."""
 
-    @property
-    def State(self) -> type[Any]:
-        """Record class of the states."""
-        kept = ("biomass", "citrate", *(("nutrient_left",) if self.nutrient else ()))
-        return record("State", kept)
+        biomass: Any
+        citrate: Any
 
     class Parameters(NamedTuple):
         """What is estimated."""
@@ -92,7 +68,6 @@ class CitrateOnMeasuredOil:
         )
         return {
             **dict.fromkeys(concentrations, "g/L"),
-            **({"nutrient_left": "1"} if self.nutrient else {}),
             "maximum_growth_rate": "1/h",
             "maximum_formation_rate": "g/(g h)",
             "dilution_rate": "1/h",
@@ -112,8 +87,8 @@ class CitrateOnMeasuredOil:
 
     @property
     def setting_defaults(self) -> Mapping[str, float]:
-        """Values of settings that a run may leave out: no product yet, all of the nutrient."""
-        return {"initial_citrate": 0.0, **({"initial_nutrient_left": 1.0} if self.nutrient else {})}
+        """Values of settings that a run may leave out: an inoculum brings no product."""
+        return {"initial_citrate": 0.0}
 
     def rates(
         self, time: Any, state: Any, parameters: Any, inputs: Any, settings: Any
@@ -129,10 +104,8 @@ class CitrateOnMeasuredOil:
             maximum_rate=parameters.maximum_formation_rate,
             half_saturation=parameters.formation_oil_constant,
         )
-        left = 1 - state.citrate / parameters.maximum_citrate
-        if self.nutrient:
-            return {"growth": growth * state.nutrient_left, "formation": formation * left}
         grown = state.biomass / parameters.biomass_capacity
+        left = 1 - state.citrate / parameters.maximum_citrate
         return {"growth": growth * (1 - grown), "formation": formation * grown * left}
 
     def derivatives(
@@ -145,15 +118,7 @@ class CitrateOnMeasuredOil:
         rates: Mapping[str, Any],
     ) -> Any:
         """Balances of a vessel that feed and base dilute."""
-        dilution = inputs.dilution_rate
-        if not self.base_feed:
-            base = constant(BASE_PER_CITRATE, "L/g", like=state.citrate)
-            dilution = dilution + base * rates["formation"] * state.biomass
-        slopes = {
-            "biomass": (rates["growth"] - dilution) * state.biomass,
-            "citrate": rates["formation"] * state.biomass - dilution * state.citrate,
-        }
-        if self.nutrient:
-            used = rates["growth"] * state.biomass / parameters.biomass_capacity
-            slopes["nutrient_left"] = -used - dilution * state.nutrient_left
-        return self.State(**slopes)
+        return self.State(
+            biomass=(rates["growth"] - inputs.dilution_rate) * state.biomass,
+            citrate=rates["formation"] * state.biomass - inputs.dilution_rate * state.citrate,
+        )

@@ -11,6 +11,7 @@ from bayesbio.errors import ModelError
 from bayesbio.mechanistic.batch_culture import BatchCulture
 from bayesbio.mechanistic.batch_reactor import BatchReactor
 from bayesbio.mechanistic.citrate_on_measured_oil import CitrateOnMeasuredOil
+from bayesbio.mechanistic.citrate_on_oil_supply import CitrateOnOilSupply
 from bayesbio.mechanistic.corrected_model import CorrectedModel, Correction
 from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.growth_curve import GrowthCurve
@@ -24,6 +25,7 @@ MODELS: Mapping[str, type[Any]] = {
     for model in (
         BatchReactor,
         CitrateOnMeasuredOil,
+        CitrateOnOilSupply,
         BatchCulture,
         FedBatchCulture,
         MammalianFedBatch,

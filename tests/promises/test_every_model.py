@@ -18,6 +18,7 @@ from bayesbio.mechanistic import (
     BatchCulture,
     BatchReactor,
     CitrateOnMeasuredOil,
+    CitrateOnOilSupply,
     FedBatchCulture,
     GrowthCurve,
     MammalianFedBatch,
@@ -50,7 +51,7 @@ EVERY_MODEL = [
         glutamine=False, lactate=False, ammonium=False, titer=False, dead_cells=False, feed=False
     ),
     CitrateOnMeasuredOil(),
-    CitrateOnMeasuredOil(nutrient=True, base_feed=False),
+    CitrateOnOilSupply(),
     YarrowiaFedBatch(),
     YarrowiaFedBatch(lipid=False),
     YarrowiaFedBatch(nitrogen=False),
