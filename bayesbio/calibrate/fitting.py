@@ -272,12 +272,14 @@ def usual_acceptance(formulation: Formulation, density: LogDensity) -> float:
 
 
 def spreads(formulation: Formulation) -> tuple[str, ...]:
-    """Names of the standard deviations between groups, and of errors that readings share."""
+    """Names of standard deviations along which the density has no mode: of groups and errors."""
     between_groups = (
         f"{unknown.name}_sd_{level}" for unknown in formulation.unknowns for level in unknown.levels
     )
     of_errors = (
-        name for quantity, noise in formulation.noise.items() for name in noise.spreads(quantity)
+        name
+        for quantity, noise in formulation.noise.items()
+        for name in noise.without_mode(quantity)
     )
     return tuple(dict.fromkeys([*between_groups, *of_errors]))
 

@@ -312,6 +312,14 @@ class Noise(abc.ABC):
         """Names of standard deviations of errors that several readings share."""
         return ()
 
+    def without_mode(self, quantity: str) -> tuple[str, ...]:
+        """
+        Names to hold while a mode is searched, because the density has none along them.
+
+        Only for a noise that was scaled to data.
+        """
+        return self.spreads(quantity)
+
     def priors(self, quantity: str) -> dict[str, Any]:
         """Priors of the unknowns of a noise that was scaled to data, by name."""
         return {}

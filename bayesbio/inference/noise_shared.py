@@ -184,6 +184,15 @@ class Layered(Noise):
         return tuple(layer.sd_name(quantity) for layer in self.layers)
 
     @override
+    def without_mode(self, quantity: str) -> tuple[str, ...]:
+        found = list(self.spreads(quantity))
+        if any(isinstance(layer, OfSample | Drift) for layer in self.layers):
+            # Errors of nearly every reading explain all of them exactly: the density then grows
+            # without bound as the scatter of single readings vanishes.
+            found += [name for name in self.single.priors(quantity) if name.startswith("noise_")]
+        return tuple(found)
+
+    @override
     def to_dict(self) -> dict[str, Any]:
         layers = [{"kind": layer.kind, **_numbers(layer)} for layer in self.layers]
         return {"kind": self.kind, "base": self.single.to_dict(), "layers": layers}

@@ -119,9 +119,9 @@ def everything():
         virtual_runs(rng),
         Decay(),
         noise=kinds(rng),
-        draws=300,
-        tune=400,
-        chains=2,
+        draws=500,
+        tune=700,
+        chains=4,
         random_seed=5,
     )
 
@@ -154,6 +154,22 @@ def test_the_posterior_names_every_part_of_the_noise(everything):
     assert everything.unit("noise_biomass_memory") == "h"
     assert everything.unit("curve_optical_density_midpoint") == "g/L"
     assert everything.unit("noise_shared") == "1"
+
+
+@pytest.mark.slow
+def test_what_was_put_in_lies_in_the_99_per_cent_intervals(everything):
+    truth = {
+        "start": 4.0,
+        "rate": 0.06,
+        "noise_shared": 0.1,
+        "noise_glucose": 0.02,
+        "noise_optical_density": 0.02,
+        **{f"curve_optical_density_{part}": value for part, value in CURVE.items()},
+    }
+    for name, value in truth.items():
+        low, high = everything.draws[name].quantile([0.005, 0.995])
+        assert low < value < high, name
+    assert everything.check()["R-hat"].value < 1.05
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from bayesbio.inference import (
     Noise,
     assay,
     autocorrelated,
+    combined,
     counts,
     draw_shared,
     lognormal,
@@ -233,3 +234,27 @@ def test_errors_that_cannot_be_learned_are_refused_in_words(wrong, sentence):
     one = ROWS[(ROWS["run"] == "R1") & (ROWS["flag"] == "")]
     with pytest.raises((DataError, CalibrationError), match=sentence):
         wrong(one)
+
+
+def test_the_search_for_a_mode_holds_what_shared_errors_could_drive_to_zero():
+    rows = pd.DataFrame(
+        {
+            "run": ["R1"] * 4 + ["R2"] * 4,
+            "time_h": [0.0, 2.0, 4.0, 6.0] * 2,
+            "value": [4.0, 3.0, 2.0, 1.0] * 2,
+            "flag": "",
+        }
+    )
+    held = {
+        name: noise.scaled_to("glucose", rows).without_mode("glucose")
+        for name, noise in {
+            "shared": shared(combined()),
+            "drift": autocorrelated(lognormal()),
+            "run": replicated(lognormal()),
+            "plain": lognormal(),
+        }.items()
+    }
+    assert held["shared"] == ("noise_shared", "noise_glucose", "noise_glucose_fraction")
+    assert held["drift"] == ("noise_glucose_sd_drift", "noise_glucose")
+    assert held["run"] == ("noise_glucose_sd_run",)  # one error for many readings explains few
+    assert held["plain"] == ()
