@@ -19,8 +19,9 @@ from bayesbio.ode.cache import kernels
 from bayesbio.ode.events import Plan, schedule
 from bayesbio.ode.movable import movable_events
 from bayesbio.ode.trajectory import SCHEDULE, trajectories
-from bayesbio.scaleup.law_prior import LawPrior, law_prior
+from bayesbio.scaleup.law_prior import LawPrior
 from bayesbio.scaleup.laws import Law
+from bayesbio.scaleup.pooled_law import PooledLaw
 from bayesbio.scaleup.problem import ScaleProblem
 
 NOISE_SHARE = 0.005  # prior median of the constant error, in largest readings
@@ -39,13 +40,12 @@ class Assembled:
     ----------
     data : dict of str to array
         Values of the graph's `pm.Data`.
-    priors : list of list of LawPrior
-        For each law, for each unknown.
+    laws : list of PooledLaw
     learned : array of bool, (runs,)
     """
 
     data: dict[str, np.ndarray]
-    priors: list[list[LawPrior]]
+    laws: list[PooledLaw]
     learned: np.ndarray
 
 
@@ -91,29 +91,39 @@ def assemble(
     }
     if (rows["flag"] != "").any():
         data["codes"] = rows["flag"].map(CODES).to_numpy(float, copy=True)
-    places = np.flatnonzero(learned)
-    priors = []
-    for number, law in enumerate(laws):
-        own = [law_prior(problem, law, unknown, learned=learned) for unknown in range(unknowns)]
-        priors.append(own)
-        components = max(len(prior.constant) for prior in own)
-        constant = np.full((unknowns, components), -1e6)
-        square = np.zeros((unknowns, components, runs, runs))
-        linear = np.zeros((unknowns, components, runs))
-        for unknown, prior in enumerate(own):
-            count = len(prior.constant)
-            pulled = np.einsum("kij,kj->ki", prior.precision, prior.mean)
-            constant[unknown, :count] = prior.constant - 0.5 * np.einsum(
-                "ki,ki->k", pulled, prior.mean
-            )
-            square[np.ix_([unknown], np.arange(count), places, places)] = prior.precision
-            linear[np.ix_([unknown], np.arange(count), places)] = pulled
-        for run in np.flatnonzero(~learned):
-            square[:, :, run, run] = 1.0
-        data[f"law_{number}_constant"] = constant
-        data[f"law_{number}_square"] = square.reshape(unknowns, components, runs * runs)
-        data[f"law_{number}_linear"] = linear
-    return Assembled(data, priors, learned)
+    pooled = [PooledLaw.of(problem, law, learned=learned) for law in laws]
+    for number, law in enumerate(pooled):
+        following = [
+            prior for prior, start in zip(law.priors, law.starts, strict=True) if not start
+        ]
+        data |= _terms(f"law_{number}", following, learned)
+        data[f"law_{number}_shared"] = law.shared
+    starts = [each for each, start in zip(pooled[0].priors, pooled[0].starts, strict=True) if start]
+    if starts:
+        data |= _terms("starts", starts, learned)
+    return Assembled(data, pooled, learned)
+
+
+def _terms(name: str, priors: list[LawPrior], learned: np.ndarray) -> dict[str, np.ndarray]:
+    """Polynomials in z of the exponents of normal mixtures; unknowns, own, shared."""
+    runs, places = len(learned), np.flatnonzero(learned)
+    unknowns, components = len(priors), len(priors[0].constant)
+    own = priors[0].structure.own
+    constant = np.empty((unknowns, components))
+    square = np.zeros((unknowns, components, runs, runs))
+    linear = np.zeros((unknowns, components, runs))
+    for unknown, prior in enumerate(priors):
+        pulled = np.einsum("kij,kj->ki", prior.precision, prior.mean)
+        constant[unknown] = prior.constant - 0.5 * np.einsum("ki,ki->k", pulled, prior.mean)
+        square[np.ix_([unknown], np.arange(components), places, places)] = prior.precision
+        linear[np.ix_([unknown], np.arange(components), places)] = pulled
+    for run in np.flatnonzero(~learned):
+        square[:, :, run, run] = 1.0
+    return {
+        f"{name}_constant": constant.reshape(unknowns, own, -1),
+        f"{name}_square": square.reshape(unknowns, components, runs * runs),
+        f"{name}_linear": linear,
+    }
 
 
 def build_scale_model(problem: ScaleProblem, assembled: Assembled) -> pm.Model:
@@ -130,15 +140,16 @@ def build_scale_model(problem: ScaleProblem, assembled: Assembled) -> pm.Model:
     pm.Model
         ``coordinates`` are standardised by the posterior's own shape (data ``middle`` and
         ``root``), so that the sampler meets a nearly standard normal distribution. Law
-        parameters are integrated out: `LawPrior` draws them afterwards, exactly.
+        parameters are integrated out: `PooledLaw` draws them afterwards, exactly.
 
     Notes
     -----
     reading ~ Normal(curve(t; unknowns of the run), sqrt(constant^2 + (relative curve)^2));
-    unknowns of all runs ~ sum over laws of weight x normal mixture.
+    unknowns of all runs ~ sum over laws of weight x normal mixture, whose components are shared by
+    the parameters of the curve: see `PooledLaw`.
     """
     runs, unknowns = len(problem.decades), len(problem.names)
-    laws = len(assembled.priors)
+    laws = len(assembled.laws)
     with pm.Model(coords={"run": list(problem.campaign.names), "law": np.arange(laws)}) as model:
         data = {name: pm.Data(name, value) for name, value in assembled.data.items()}
         size = assembled.data["middle"].size
@@ -172,15 +183,27 @@ def build_scale_model(problem: ScaleProblem, assembled: Assembled) -> pm.Model:
             limit = pm.logcdf(pm.Normal.dist(0.0, 1.0), -data["codes"] * away)
             fit = pt.switch(pt.eq(data["codes"], 0.0), fit, limit)
         pm.Potential("readings_given_curves", (data["weights"] * fit).sum())
-        products = (z.T[:, :, None] * z.T[:, None, :]).reshape((unknowns, 1, runs * runs))
+        starts = assembled.laws[0].starts
+
+        def terms(name: str, along: Any) -> Any:
+            """Log of weight times density, (unknowns, own, shared), for z of those unknowns."""
+            products = (along[:, :, None] * along[:, None, :]).reshape(
+                (along.shape[0], 1, runs * runs)
+            )
+            exponents = (data[f"{name}_linear"] * along[:, None, :]).sum(axis=-1)
+            exponents -= 0.5 * (data[f"{name}_square"] * products).sum(axis=-1)
+            shape = assembled.data[f"{name}_constant"].shape
+            return data[f"{name}_constant"] + exponents.reshape(shape)
+
         densities = []
         for number in range(laws):
-            terms = (
-                data[f"law_{number}_constant"]
-                - 0.5 * (data[f"law_{number}_square"] * products).sum(axis=-1)
-                + (data[f"law_{number}_linear"] * z.T[:, None, :]).sum(axis=-1)
-            )
-            densities.append(pt.logsumexp(terms, axis=1).sum())
+            own = pt.logsumexp(terms(f"law_{number}", z.T[np.flatnonzero(~starts)]), axis=1)
+            # The constants hold the weights of what is shared: once for each parameter.
+            shared = data[f"law_{number}_shared"]
+            densities.append(pt.logsumexp((own - shared).sum(axis=0) + shared))
+        if starts.any():
+            at_start = terms("starts", z.T[np.flatnonzero(starts)])
+            pm.Potential("starts", pt.logsumexp(at_start, axis=(1, 2)).sum())
         density = pm.Deterministic("law_log_density", pt.stack(densities), dims="law")
         pm.Potential("laws", pt.logsumexp(data["log_weights"] + density))
     return model

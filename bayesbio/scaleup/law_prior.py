@@ -1,4 +1,4 @@
-"""Laws as normal mixtures over the runs, and what they say of a run at another volume."""
+"""A law for one unknown: a normal mixture over the runs, and over a run at another volume."""
 
 from __future__ import annotations
 
@@ -65,14 +65,21 @@ class LawPrior:
     new_mean: np.ndarray
     new_variance: np.ndarray
 
+    @property
+    def shared(self) -> np.ndarray:
+        """Log probability of what all parameters share, (components / own,)."""
+        weight = self.structure.weight.reshape(self.structure.own, -1)
+        return np.asarray(np.log(weight.sum(axis=0)))
+
     def log_terms(self, z: np.ndarray) -> np.ndarray:
-        """Log of weight times density, (draws, components), for z (draws, runs)."""
+        """Log of weight times density, (draws, own, shared), for z (draws, runs)."""
         away = z[:, None, :] - self.mean
-        return self.constant - 0.5 * np.einsum("ski,kij,skj->sk", away, self.precision, away)
+        terms = self.constant - 0.5 * np.einsum("ski,kij,skj->sk", away, self.precision, away)
+        return np.asarray(terms.reshape(len(z), self.structure.own, -1))
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
-        """Log density of the law, (draws,), for z (draws, runs)."""
-        return logsumexp(self.log_terms(z), axis=1)
+        """Log density of the law for this unknown alone, (draws,), for z (draws, runs)."""
+        return np.asarray(logsumexp(self.log_terms(z), axis=(1, 2)))
 
 
 def law_prior(
@@ -178,15 +185,15 @@ def law_prior(
 @dataclasses.dataclass(frozen=True, eq=False)
 class Projection:
     """
-    One unknown at the places to predict, for each draw.
+    Unknowns at the places to predict, for each draw.
 
     Parameters
     ----------
-    expected : array, (draws, places)
+    expected : array, (draws, places) of one unknown, (draws, places, unknowns) of all
         Mean of the law given the runs' values.
-    drawn : array, (draws, places)
+    drawn : array of the same shape
         A draw of the law.
-    varied : array, (draws, places)
+    varied : array of the same shape
         The same for a new run there: with the deviation of its scale and the run's own effect.
     """
 
@@ -196,7 +203,13 @@ class Projection:
 
 
 def project(
-    prior: LawPrior, z: np.ndarray, *, known_scale: np.ndarray, rng: np.random.Generator
+    prior: LawPrior,
+    z: np.ndarray,
+    *,
+    chances: np.ndarray,
+    picked: np.ndarray,
+    known_scale: np.ndarray,
+    rng: np.random.Generator,
 ) -> Projection:
     """
     Condition a law on the values of the runs, and draw it at the places to predict.
@@ -206,6 +219,10 @@ def project(
     prior : LawPrior
         With its places.
     z : array, (draws, runs)
+    chances : array, (draws, components)
+        Probability of each component, the runs given.
+    picked : array of int, (draws,)
+        A component drawn from them.
     known_scale : array of bool, (places,)
         Places at a scale with runs of its own, whose deviation is known through them.
     rng : Generator
@@ -214,10 +231,6 @@ def project(
     -------
     Projection
     """
-    terms = prior.log_terms(z)
-    chances = np.exp(terms - logsumexp(terms, axis=1, keepdims=True))
-    steps = np.cumsum(chances, axis=1)
-    picked = (rng.random((len(z), 1)) * steps[:, -1:] > steps).sum(axis=1)
     gain = prior.cross @ prior.precision  # (components, places, runs)
     left = prior.new_variance - np.einsum("kpi,kpi->kp", gain, prior.cross)
     means = prior.new_mean + np.einsum("kpi,ski->skp", gain, z[:, None, :] - prior.mean)

@@ -38,6 +38,9 @@ class Structure:
         Standard deviation of a scale from the law.
     settings : mapping of str to array, (components,)
         What the components stand for.
+    own : int
+        Shapes that each parameter of a curve has for itself; components run over shapes first.
+        What else a component stands for (sizes, turning points) is one for all parameters.
     """
 
     weight: np.ndarray
@@ -45,6 +48,7 @@ class Structure:
     covariance: np.ndarray
     deviation: np.ndarray
     settings: Mapping[str, np.ndarray]
+    own: int = 1
 
 
 class Law(Protocol):
@@ -182,7 +186,7 @@ class LogarithmicLaw:
             (weight, flat, {"slope": slope})
             for weight, slope in zip(weights / weights.sum(), slopes, strict=True)
         ]
-        return _combined(self.deviation, parts, means=means)
+        return dataclasses.replace(_combined(self.deviation, parts, means=means), own=len(slopes))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -290,7 +294,8 @@ class RandomWalkLaw:
     Parameters
     ----------
     slope, deviation : float [1]
-        As for `PowerLaw`; the slope is that at the middle of the scales.
+        As for `PowerLaw`; the slope is that at the middle of the scales. A line that may bend
+        leaves less to deviations.
     wander : float [1]
         Half-normal scale of the standard deviation that the slope gathers over one decade.
 
@@ -307,8 +312,8 @@ class RandomWalkLaw:
     """
 
     slope: float = SLOPE
-    wander: float = 0.1
-    deviation: float = DEVIATION
+    wander: float = 0.15
+    deviation: float = 0.03
 
     name: ClassVar[str] = "random_walk"
 

@@ -14,8 +14,9 @@ from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError
 from bayesbio.ode import simulate
 from bayesbio.scaleup.descriptors import engineering_descriptors
-from bayesbio.scaleup.law_prior import Place, law_prior, project
+from bayesbio.scaleup.law_prior import Place
 from bayesbio.scaleup.laws import Law, laws_of
+from bayesbio.scaleup.pooled_law import PooledLaw
 from bayesbio.scaleup.problem import ScaleProblem, check_volume, features_of, ingredients
 from bayesbio.scaleup.scale_fit import Member, ScaleFit, curve_name
 
@@ -306,12 +307,9 @@ def _courses(
     everyone = np.ones(len(problem.decades), bool)
     known = np.array([bool(np.any(np.abs(problem.decades - place.decade) < 1e-9))])
     known &= problem.replicated
-    stages = np.empty((3, count, len(problem.names)))
-    for unknown in range(len(problem.names)):
-        prior = law_prior(problem, law, unknown, learned=everyone, places=[place])
-        found = project(prior, member.z[picked, :, unknown], known_scale=known, rng=rng)
-        for stage, projected in enumerate((found.expected, found.drawn, found.varied)):
-            stages[stage, :, unknown] = projected[:, 0]
+    pooled = PooledLaw.of(problem, law, learned=everyone, places=[place])
+    found = pooled.project(member.z[picked], known_scale=known, rng=rng)
+    stages = np.stack([each[:, 0] for each in (found.expected, found.drawn, found.varied)])
     natural = problem.natural(stages)
     if times is None:
         times = np.unique(problem.rows["time_h"])

@@ -22,7 +22,8 @@ from bayesbio.inference import Verdict, VerdictItem, verdict_of, write_archive
 from bayesbio.mechanistic import find_model
 from bayesbio.ode import simulate
 from bayesbio.ode.cache import kernels
-from bayesbio.scaleup.law_prior import Place, law_prior, project
+from bayesbio.scaleup.law_prior import Place
+from bayesbio.scaleup.pooled_law import PooledLaw
 from bayesbio.scaleup.problem import ScaleProblem
 
 KIND = "scale"
@@ -300,24 +301,18 @@ class ScaleFit:
         own = weights.loc[weights["curve"] == curve_name(problem.curve), "weight"].to_numpy(float)
         share = own / own.sum()
         everyone = np.ones(len(problem.decades), bool)
+        known = np.zeros(len(places), bool)
+        parts = []
+        for law, chance, portion in zip(self.model.laws, member.law_chances.T, share, strict=True):
+            count = round(portion * len(member.z))
+            if count:
+                picked = rng.choice(len(member.z), count, p=chance / chance.sum())
+                pooled = PooledLaw.of(problem, law, learned=everyone, places=places)
+                parts.append(pooled.project(member.z[picked], known_scale=known, rng=rng).varied)
+        natural = problem.natural(np.concatenate(parts))
         rows = []
         for unknown, name in enumerate(problem.names):
-            parts = []
-            for law, chance, portion in zip(
-                self.model.laws, member.law_chances.T, share, strict=True
-            ):
-                count = round(portion * len(member.z))
-                if not count:
-                    continue
-                picked = rng.choice(len(member.z), count, p=chance / chance.sum())
-                prior = law_prior(problem, law, unknown, learned=everyone, places=places)
-                known = np.zeros(len(places), bool)
-                parts.append(
-                    project(prior, member.z[picked, :, unknown], known_scale=known, rng=rng).varied
-                )
-            standard = np.zeros((sum(map(len, parts)), len(places), len(problem.names)))
-            standard[..., unknown] = np.concatenate(parts)
-            values = problem.natural(standard)[..., unknown]
+            values = natural[..., unknown]
             low, middle, high = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
             for place, each in enumerate(np.asarray(volumes, float)):
                 rows.append(

@@ -12,13 +12,13 @@ import xarray as xr
 from bayesbio.data import Campaign
 from bayesbio.errors import ModelError
 from bayesbio.scaleup.formulation import Assembled, assemble
-from bayesbio.scaleup.laws import Law, PowerLaw, RandomWalkLaw, laws_of
+from bayesbio.scaleup.laws import Law, RandomWalkLaw, laws_of
 from bayesbio.scaleup.posterior_draws import sample_scales
 from bayesbio.scaleup.problem import ScaleProblem, state_problem
 from bayesbio.scaleup.scale_fit import Member, ScaleFit, predictive_groups
 
-DEFAULT_LAWS: tuple[Law, ...] = (PowerLaw(), RandomWalkLaw())
-"""Mixed equally by default: chosen on virtual scale-ups alone, before real scales were scored."""
+DEFAULT_LAWS: tuple[Law, ...] = (RandomWalkLaw(),)
+"""Chosen on virtual scale-ups alone; several laws are mixed where asked for."""
 WEIGHTS = ("equal", "evidence", "dirichlet")
 
 
@@ -56,8 +56,9 @@ class ScaleModel:
     -----
     reading ~ Normal(curve(t; theta_run), sd), sd^2 = constant^2 + (relative curve)^2;
     log theta_run = level + law(log10 V) + covariates + deviation of the scale + effect of the run.
-    The sizes of deviation, bend and run effect are integrated out over their priors, on which the
-    width of a prediction depends where scales are few: see `ScaleFit.prior_sensitivity`.
+    The sizes of deviation, bend and run effect are one for all parameters of a curve, and are
+    integrated out over their priors, on which the width of a prediction depends where scales are
+    few: see `ScaleFit.prior_sensitivity`.
 
     Examples
     --------

@@ -7,8 +7,9 @@ from scipy import stats
 
 from bayesbio.errors import ModelError
 from bayesbio.scaleup import LAWS, PowerLaw, RandomWalkLaw, ScaleModel, virtual_scales
-from bayesbio.scaleup.law_prior import Place, law_prior, project
-from bayesbio.scaleup.laws import half_normal_values, laws_of
+from bayesbio.scaleup.law_prior import Place, law_prior
+from bayesbio.scaleup.laws import LogarithmicLaw, half_normal_values, laws_of
+from bayesbio.scaleup.pooled_law import PooledLaw
 
 DECADES = np.array([1.0, 2.0, 3.6, 5.0])
 
@@ -49,25 +50,64 @@ def test_the_random_walk_is_the_integral_of_a_walking_slope():
 
 
 def test_conditioning_a_power_law_is_bayesian_regression(problem):
-    """Two roads: the mixture's conditional, and generalised least squares with the same priors."""
-    law = PowerLaw(slope=0.3, deviation=0.05)
-    everyone = np.ones(4, bool)
-    prior = law_prior(problem, law, 0, learned=everyone, places=[Place(6.0, np.zeros(0))])
-    z = np.array([[0.1, -0.1, -0.5, -0.7]])
-    terms = prior.log_terms(z)[0]
-    chances = np.exp(terms - terms.max())
-    chances /= chances.sum()
+    """Two roads: the mixture's conditional, and least squares with the same priors, all pooled."""
+    pooled = PooledLaw.of(
+        problem,
+        PowerLaw(slope=0.3, deviation=0.05),
+        learned=np.ones(4, bool),
+        places=[Place(6.0, np.zeros(0))],
+    )
+    z = np.random.default_rng(4).normal(0.0, 0.1, size=(1, 4, len(problem.names)))
+    z[0, :, 0] = [0.1, -0.1, -0.5, -0.7]
     away = problem.decades - problem.decades.mean()
     design = np.column_stack([np.ones(4), away])
     new = np.array([1.0, 6.0 - problem.decades.mean()])
-    means = []
-    for deviation in prior.structure.deviation:
-        precision = design.T @ design / deviation**2 + np.diag(
-            [1.0 / problem.spread[0] ** 2, 1.0 / 0.3**2]
-        )
-        means.append(new @ np.linalg.solve(precision, design.T @ z[0] / deviation**2))
-    found = project(prior, z, known_scale=np.zeros(1, bool), rng=np.random.default_rng(0)).expected
-    assert_allclose(found[0, 0], chances @ means, rtol=1e-6)
+    weights, means = [], []
+    for deviation in half_normal_values(0.05, 6):
+        evidence = 0.0
+        for unknown in np.flatnonzero(~pooled.starts):
+            prior = np.diag([problem.spread[unknown] ** 2, 0.3**2])
+            total = design @ prior @ design.T + deviation**2 * np.eye(4)
+            evidence += stats.multivariate_normal(np.zeros(4), total).logpdf(z[0, :, unknown])
+        weights.append(evidence)
+        prior = np.diag([1.0 / problem.spread[0] ** 2, 1.0 / 0.3**2])
+        precision = design.T @ design / deviation**2 + prior
+        means.append(new @ np.linalg.solve(precision, design.T @ z[0, :, 0] / deviation**2))
+    weights = np.exp(np.array(weights) - max(weights))
+    found = pooled.project(z, known_scale=np.zeros(1, bool), rng=np.random.default_rng(0))
+    assert_allclose(found.expected[0, 0, 0], weights @ means / weights.sum(), rtol=1e-6)
+
+
+def test_parameters_that_keep_to_their_lines_make_others_surer(problem):
+    """Sizes of deviations are shared: one crooked parameter widens all, straight ones narrow it."""
+    straight = np.zeros((4000, 4, len(problem.names)))
+    crooked = straight.copy()
+    crooked[:, :, 1] = [0.1, -0.1, 0.1, -0.1]
+    pooled = PooledLaw.of(
+        problem, PowerLaw(), learned=np.ones(4, bool), places=[Place(6.0, np.zeros(0))]
+    )
+    widths = [
+        pooled.project(z, known_scale=np.zeros(1, bool), rng=np.random.default_rng(0))
+        .varied[:, 0, 0]
+        .std()
+        for z in (straight, crooked)
+    ]
+    assert widths[1] > 2.0 * widths[0]
+
+
+def test_slopes_of_the_logarithmic_law_are_each_parameters_own(problem):
+    """Opposite trends are no evidence against each other."""
+    z = np.zeros((1, 4, len(problem.names)))
+    z[0, :, 0] = np.log1p(0.2 * (problem.decades - problem.decades.mean()))
+    z[0, :, 1] = np.log1p(-0.2 * (problem.decades - problem.decades.mean()))
+    pooled = PooledLaw.of(
+        problem,
+        LogarithmicLaw(),
+        learned=np.ones(4, bool),
+        places=[Place(6.0, np.zeros(0))],
+    )
+    found = pooled.project(z, known_scale=np.zeros(1, bool), rng=np.random.default_rng(0)).expected
+    assert found[0, 0, 0] > 0.3 and found[0, 0, 1] < -0.5
 
 
 def test_the_density_of_a_law_is_that_of_its_mixture(problem):

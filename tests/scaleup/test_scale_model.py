@@ -11,7 +11,7 @@ from bayesbio.errors import DataError, ModelError
 from bayesbio.mechanistic import BatchCulture
 from bayesbio.ode import simulate
 from bayesbio.scaleup import ScaleModel, virtual_scales
-from bayesbio.scaleup.law_prior import law_prior
+from bayesbio.scaleup.pooled_law import PooledLaw
 
 TIMES = np.linspace(5.3, 94.7, 18)
 
@@ -43,13 +43,8 @@ def test_the_density_inside_the_graph_is_that_of_the_laws(fitted):
     inside = member.draws["law_log_density"].to_numpy().reshape(-1, 2)[:20]
     everyone = np.ones(4, bool)
     for number, law in enumerate(fitted.model.laws):
-        total = sum(
-            law_prior(member.problem, law, unknown, learned=everyone).log_density(
-                member.z[:20, :, unknown]
-            )
-            for unknown in range(len(member.problem.names))
-        )
-        assert_allclose(inside[:, number], total, rtol=1e-6)
+        pooled = PooledLaw.of(member.problem, law, learned=everyone)
+        assert_allclose(inside[:, number], pooled.log_density(member.z[:20]), rtol=1e-6)
 
 
 def test_the_parts_of_the_uncertainty_add_up(fitted):
