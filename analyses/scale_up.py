@@ -41,8 +41,8 @@ arguments.add_argument(
 )
 options, _ = arguments.parse_known_args()  # a notebook brings arguments of its own
 folder = options.out or Path("reports")
-effort = dict(draws=250, tune=250, chains=2) if options.quick else dict(draws=1000, tune=500)
-rough = dict(draws=150 if options.quick else 500, tune=250, chains=2)
+effort = dict(draws=250, tune=250, chains=2) if options.quick else dict(draws=600, tune=400)
+rough = dict(draws=150 if options.quick else 250, tune=200, chains=2)
 SCORES = ("rmse", "mae", "crps", "log_score", "coverage_90", "width_90")
 SOURCE_RMSE, SOURCE_CRPS = 1.796, 2.88  # of the method published with these data
 
@@ -74,6 +74,7 @@ elif is_known:
 else:
     fit = model.fit(campaign.select(learned_from), random_seed=20260601, **effort)
 
+print(validation.scores[validation.scores["method"] == "scale model"].to_string(index=False))
 # All laws together, to compare them: each is judged alone on the same folds.
 menu = ScaleModel(law=list(LAWS))
 compared = leave_one_scale_out(campaign, menu, baselines=[], random_seed=20260602, **rough)

@@ -13,8 +13,9 @@ from bayesbio.scaleup.descriptors import (
     superficial_gas_velocity,
     tip_speed,
 )
-from bayesbio.scaleup.fidelity import Fidelity, MultiFidelity, MultiFidelityPosterior
+from bayesbio.scaleup.fidelity import Fidelity, MultiFidelity
 from bayesbio.scaleup.fidelity_pairs import FIDELITY_PAIRS, FidelityPair
+from bayesbio.scaleup.fidelity_posterior import MultiFidelityPosterior
 from bayesbio.scaleup.laws import (
     LAWS,
     ConstantLaw,
@@ -28,8 +29,9 @@ from bayesbio.scaleup.laws import (
 from bayesbio.scaleup.mechanistic_fidelity import MechanisticSimulator
 from bayesbio.scaleup.prediction import predict_scale, prior_sensitivity
 from bayesbio.scaleup.reading import read_scales
+from bayesbio.scaleup.scale_archive import scale_from_archive
 from bayesbio.scaleup.scale_down import Equivalence, equivalence
-from bayesbio.scaleup.scale_fit import ScaleFit, scale_from_archive
+from bayesbio.scaleup.scale_fit import ScaleFit
 from bayesbio.scaleup.scale_model import DEFAULT_LAWS, ScaleModel
 from bayesbio.scaleup.validation import SCALE_BASELINES, ScaleValidation, leave_one_scale_out
 from bayesbio.scaleup.virtual import TRUTHS, VirtualScales, simulated_coverage, virtual_scales

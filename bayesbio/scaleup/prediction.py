@@ -13,12 +13,15 @@ import xarray as xr
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError
 from bayesbio.ode import simulate
+from bayesbio.scaleup.covariates import features_of, ingredients
 from bayesbio.scaleup.descriptors import engineering_descriptors
 from bayesbio.scaleup.law_prior import Place
 from bayesbio.scaleup.laws import Law, laws_of
+from bayesbio.scaleup.member import Member, curve_name
 from bayesbio.scaleup.pooled_law import PooledLaw
-from bayesbio.scaleup.problem import ScaleProblem, check_volume, features_of, ingredients
-from bayesbio.scaleup.scale_fit import Member, ScaleFit, curve_name
+from bayesbio.scaleup.problem import ScaleProblem
+from bayesbio.scaleup.scale_fit import ScaleFit
+from bayesbio.scaleup.volumes import check_volume
 
 FAR = 3.0  # decades beyond the measured scales from which a prediction is flagged
 PARTS = ("curve", "law", "weights", "run_effect", "noise")

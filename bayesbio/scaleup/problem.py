@@ -10,26 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesbio.data import Campaign, Run
+from bayesbio.data import Campaign
 from bayesbio.errors import DataError, ModelError
 from bayesbio.mechanistic import GrowthCurve
 from bayesbio.mechanistic.process_model import Parameter
 from bayesbio.ode.cache import kernels
 from bayesbio.ode.simulation import stated
-from bayesbio.scaleup.descriptors import (
-    OXYGEN_TRANSFER,
-    collinearity,
-    engineering_descriptors,
-)
-from bayesbio.scaleup.descriptors import UNITS as DESCRIPTORS
+from bayesbio.scaleup.covariates import covariates_of
+from bayesbio.scaleup.volumes import check_scales, volumes_of
 
-VOLUME_NAMES = ("volume", "initial_volume", "nominal_volume", "scale")
-FEWEST_READINGS = 3  # of a scale
 CENTRAL = 2.0 * 1.6448536269514722  # width of a central 90 % interval in standard deviations
 USUAL_TIME = 100.0  # hours; default intervals of times and rates are for cultures that last so long
 START_SPREAD = 0.75  # prior sd of an initial state that no run states, in logarithms
 LEAST_START = 3e-3  # of the largest reading
-EFFECT = 0.3  # prior sd of a covariate's effect, per natural logarithm of the covariate
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -181,7 +174,7 @@ def state_problem(
     decades = np.log10(volumes)
     scales = np.unique(decades)
     scale = np.searchsorted(scales, decades)
-    _check_scales(campaign, rows, volumes, scale, least_scales)
+    check_scales(campaign, rows, volumes, scale, least_scales)
     names, intervals, notes = _unknowns(campaign, curve, rows, priors or {})
     positive = np.array([interval.low > 0.0 for interval in intervals])
     centre, spread, unit_size = np.empty((3, len(names)))
@@ -192,7 +185,7 @@ def state_problem(
         else:
             centre[place] = 0.5 * (interval.low + interval.high)
             unit_size[place], spread[place] = (interval.high - interval.low) / CENTRAL, 1.0
-    features, feature_sd, centres, said = _covariates(campaign, covariates, volumes)
+    features, feature_sd, centres, said = covariates_of(campaign, covariates, volumes)
     noticed = [*notes, *said]
     if silent:
         noticed.append(f"Without readings, and left out: {', '.join(silent)}.")
@@ -268,126 +261,6 @@ def ramp_of(campaign: Campaign, quantity: str | None = None) -> GrowthCurve:
     )
 
 
-def volumes_of(campaign: Campaign, name: str | None = None) -> np.ndarray:
-    """
-    Volume of each run.
-
-    Parameters
-    ----------
-    campaign : Campaign
-    name : str, optional
-        The setting; volume, initial_volume, nominal_volume or scale by default.
-
-    Returns
-    -------
-    array, (runs,) [L]
-
-    Raises
-    ------
-    DataError
-        If it is missing, no number, or not above zero.
-
-    Examples
-    --------
-    >>> volumes_of(Campaign([Run("A", settings={"volume": 10.0})])).tolist()
-    [10.0]
-    """
-    tried = VOLUME_NAMES if name is None else (name,)
-    chosen = next((one for one in tried if any(one in run.settings for run in campaign)), None)
-    if chosen is None:
-        settings = sorted({key for run in campaign for key in run.settings})
-        raise DataError(
-            f"No run has a scale: expected a setting {' or '.join(tried)} in litres; the settings "
-            f"are {', '.join(settings) or 'none'}. Add a column volume_L, or name the setting: "
-            "ScaleModel(volume='...')."
-        )
-    found = np.empty(len(campaign))
-    for place, run in enumerate(campaign):
-        found[place] = check_volume(run.settings.get(chosen), f"Run {run.name!r}: {chosen}")
-    return found
-
-
-def check_volume(value: Any, what: str = "The volume") -> float:
-    """
-    Give a volume as a number of litres above zero.
-
-    Parameters
-    ----------
-    value : number
-    what : str
-        For the message.
-
-    Returns
-    -------
-    float [L]
-
-    Raises
-    ------
-    DataError
-        With what came.
-
-    Examples
-    --------
-    >>> check_volume(100)
-    100.0
-    """
-    try:
-        volume = float(value)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{what} is {value!r}; a number of litres was expected. Write every volume in litres: "
-            "4 m3 is 4000."
-        ) from error
-    if not (np.isfinite(volume) and volume > 0.0):
-        raise DataError(
-            f"{what} is {volume:g} L; a volume above zero was expected. Correct it, or leave the "
-            "run out with campaign.without(...)."
-        )
-    return volume
-
-
-def _check_scales(
-    campaign: Campaign, rows: pd.DataFrame, volumes: np.ndarray, scale: np.ndarray, least: int
-) -> None:
-    """Refuse too few scales, mixed units, and scales with next to no readings."""
-    names = np.array(campaign.names)
-    if len(np.unique(scale)) < least:
-        raise DataError(
-            f"All {len(names)} runs are at {volumes[0]:g} L; what follows scale needs at least two "
-            "scales, and three to see a bend. Add runs at another volume, or fit the runs with "
-            "bayesbio.calibrate.fit."
-        )
-    labels = [label for label in map(_label, campaign) if label is not None]
-    if len(labels) == len(names):
-        order = np.argsort(labels, kind="stable")
-        steps, rises = np.diff(volumes[order]), np.diff(np.array(labels)[order])
-        if ((steps < 0.0) & (rises > 0.0)).any():
-            listed = ", ".join(f"{volumes[place]:g}" for place in order)
-            raise DataError(
-                f"The volumes do not rise with the number of the scale: {listed} L. Probably "
-                "litres and cubic metres are mixed; give every volume in litres (4 m3 is 4000)."
-            )
-    counted = rows[rows["flag"] == ""].groupby("run").size()
-    for number in np.unique(scale):
-        members = names[scale == number]
-        count = int(sum(counted.get(name, 0) for name in members))
-        if count < FEWEST_READINGS:
-            raise DataError(
-                f"The scale of {volumes[scale == number][0]:g} L (run {', '.join(members)}) has "
-                f"{count} quantified readings; at least {FEWEST_READINGS} are needed to see a "
-                f"curve. Add readings, or leave it out: campaign.without({list(members)!r})."
-            )
-
-
-def _label(run: Run) -> float | None:
-    """Give the number of a scale, where the run names one beside its volume."""
-    for key in ("scale_id", "scale_number", "scale"):
-        value = run.settings.get(key)
-        if isinstance(value, int | float) and np.isfinite(value):
-            return float(value)
-    return None
-
-
 def _unknowns(
     campaign: Campaign, curve: Any, rows: pd.DataFrame, priors: Mapping[str, tuple[float, float]]
 ) -> tuple[tuple[str, ...], list[Parameter], list[str]]:
@@ -432,106 +305,3 @@ def _unknowns(
         names.append(name)
         intervals.append(interval)
     return tuple(names), intervals, notes
-
-
-def _covariates(
-    campaign: Campaign, covariates: Sequence[str], volumes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, dict[str, float], list[str]]:
-    """Logarithms of the covariates around their means, prior sd of effects, and what to say."""
-    derived = engineering_descriptors(campaign)
-    said = []
-    if len(derived.columns):
-        said.append(collinearity(derived, volumes).attrs["statement"])
-    if not covariates:
-        return np.empty((0, len(volumes))), np.empty(0), {}, said
-    settings = campaign.settings_frame()
-    measured = set(settings.columns)
-    values = {}
-    for name in ingredients(covariates, measured):
-        column = settings[name] if name in measured else derived.get(name)
-        if column is None:
-            raise DataError(
-                f"The covariate {name!r} is neither a setting of the runs "
-                f"({', '.join(map(str, settings.columns)) or 'none'}) nor can it be worked out "
-                f"from them; engineering descriptors are {', '.join(DESCRIPTORS)}. Add the column, "
-                "or leave it out of covariates."
-            )
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(float, copy=True)
-        for run, number in zip(campaign.names, numbers, strict=True):
-            if not (np.isfinite(number) and number > 0.0):
-                raise DataError(
-                    f"Run {run!r} has no positive {name!r} ({number:g}), which is a covariate. "
-                    f"Fill it in for every run, leave the run out with campaign.without({run!r}), "
-                    "or leave the covariate out."
-                )
-        values[name] = np.log(numbers)
-    centres = {name: float(value.mean()) for name, value in values.items()}
-    away = {name: value - centres[name] for name, value in values.items()}
-    features, sizes = features_of(covariates, away)
-    return features, sizes, centres, said
-
-
-def ingredients(covariates: Sequence[str], measured: set[str]) -> list[str]:
-    """
-    List the columns that covariates are made of.
-
-    Parameters
-    ----------
-    covariates : sequence of str
-    measured : set of str
-        Columns that exist as they are.
-
-    Returns
-    -------
-    list of str
-        kLa that was not measured is made of power per volume and gas velocity.
-
-    Examples
-    --------
-    >>> ingredients(["oxygen_transfer_coefficient"], set())
-    ['power_per_volume', 'superficial_gas_velocity']
-    """
-    found: list[str] = []
-    for name in covariates:
-        parts = [name]
-        if name == "oxygen_transfer_coefficient" and name not in measured:
-            parts = ["power_per_volume", "superficial_gas_velocity"]
-        found += [part for part in parts if part not in found]
-    return found
-
-
-def features_of(
-    covariates: Sequence[str], away: Mapping[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """
-    Directions in which covariates act, with the prior sd of each.
-
-    A kLa from the correlation is (a P/V + b v_s) with uncertain exponents: their uncertainty adds
-    a direction for each, so that the variance of effect times kLa is exact.
-
-    Parameters
-    ----------
-    covariates : sequence of str
-    away : mapping of str to array
-        Logarithms around their means.
-
-    Returns
-    -------
-    features (features, places), sd (features,)
-
-    Examples
-    --------
-    >>> features_of(["tip_speed"], {"tip_speed": np.array([-1.0, 1.0])})[1].tolist()
-    [0.3]
-    """
-    features, sizes = [], []
-    for name in covariates:
-        if name in away:
-            features.append(away[name])
-            sizes.append(EFFECT)
-            continue
-        (_, power, gas), (_, power_sd, gas_sd) = OXYGEN_TRANSFER["coalescing"]
-        stirred, blown = away["power_per_volume"], away["superficial_gas_velocity"]
-        features += [power * stirred + gas * blown, stirred, blown]
-        sizes += [EFFECT, EFFECT * power_sd, EFFECT * gas_sd]
-    return np.array(features), np.array(sizes)

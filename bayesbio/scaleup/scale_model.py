@@ -13,9 +13,10 @@ from bayesbio.data import Campaign
 from bayesbio.errors import ModelError
 from bayesbio.scaleup.formulation import Assembled, assemble
 from bayesbio.scaleup.laws import Law, RandomWalkLaw, laws_of
+from bayesbio.scaleup.member import Member, predictive_groups
 from bayesbio.scaleup.posterior_draws import sample_scales
 from bayesbio.scaleup.problem import ScaleProblem, state_problem
-from bayesbio.scaleup.scale_fit import Member, ScaleFit, predictive_groups
+from bayesbio.scaleup.scale_fit import ScaleFit
 
 DEFAULT_LAWS: tuple[Law, ...] = (RandomWalkLaw(),)
 """Chosen on virtual scale-ups alone; several laws are mixed where asked for."""

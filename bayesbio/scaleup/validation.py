@@ -16,9 +16,10 @@ from bayesbio.errors import DataError
 from bayesbio.inference.scores import coverage, crps, width
 from bayesbio.inference.verdict import Verdict
 from bayesbio.scaleup.descriptors import engineering_descriptors
-from bayesbio.scaleup.problem import ScaleProblem, check_volume
+from bayesbio.scaleup.problem import ScaleProblem
 from bayesbio.scaleup.scale_fit import ScaleFit
 from bayesbio.scaleup.scale_model import ScaleModel, fit_member
+from bayesbio.scaleup.volumes import check_volume
 from bayesbio.surrogate import TABULAR_BASELINES
 
 METHOD = "scale model"

@@ -14,10 +14,11 @@ from bayesbio.inference.numeric import sample_function
 from bayesbio.surrogate.covariance import JITTER, Covariance, Evidence, Linear
 
 STARTS = 6  # points from which a mode is searched
-WITHIN = 6.0  # modes this much less plausible (in nats) than the best start no chain
+APART = 0.05  # modes closer than this, in prior standard deviations, are one
 # Prior medians and standard deviations on the log scale, of standardised outcomes and inputs that
 # span one unit. Chosen on analytic test functions; see analyses/multi_fidelity.py.
 AMPLITUDE = (0.0, 2.5)
+AMPLITUDE_ABOVE = (-2.0, 2.0)  # of what is particular to a fidelity: it resembles the one below
 ROUGHNESS = (-2.5, 1.0)
 LENGTH_SCALE = (0.5, 1.2)  # grows with the root of the number of inputs
 LENGTH_SCALE_BELOW = (1.2, 0.8)  # along the fidelity below, which has deviation one: nearly a line
@@ -276,7 +277,7 @@ def prior_of(
         if isinstance(term, Linear):
             pairs.append(SLOPES)
             continue
-        pairs.append(AMPLITUDE)
+        pairs.append(AMPLITUDE_ABOVE if term.name == "difference" else AMPLITUDE)
         pairs += [ROUGHNESS] * len(term.extra)
         for column in term.columns:
             centre, spread = LENGTH_SCALE if column < inputs else LENGTH_SCALE_BELOW
@@ -367,6 +368,37 @@ def find_modes(
     return sorted(modes, key=lambda mode: -mode[0])
 
 
+def starting_modes(
+    target: _Target, modes: list[tuple[float, np.ndarray]], chains: int
+) -> list[np.ndarray]:
+    """Give each chain a mode, so that modes have chains in proportion to their evidence."""
+    width = np.ones(target.dimension)
+    width[: len(target.centre)] = target.spread
+    distinct: list[np.ndarray] = []
+    evidence = []
+    for value, point in modes:
+        if any(np.max(np.abs(point - other) / width) < APART for other in distinct):
+            continue
+        curvature = np.empty((target.dimension, target.dimension))
+        for place in range(target.dimension):
+            step = np.zeros(target.dimension)
+            step[place] = 1e-3 * width[place]
+            curvature[place] = (target(point - step)[1] - target(point + step)[1]) / 2e-3
+        curvature *= width
+        if not np.isfinite(curvature).all():
+            continue
+        # No direction is wider than its prior: a flat mode is not let grow without bound.
+        eigenvalues = np.maximum(np.linalg.eigvalsh((curvature + curvature.T) / 2.0), 1.0)
+        distinct.append(point)
+        evidence.append(value - 0.5 * np.log(eigenvalues).sum())
+    if not distinct:
+        return [modes[0][1]] * chains
+    order = np.argsort(evidence)[::-1]
+    shares = np.exp(np.array(evidence)[order] - max(evidence))
+    places = np.searchsorted(np.cumsum(shares), (np.arange(chains) + 0.5) / chains * shares.sum())
+    return [distinct[order[place]] for place in places]
+
+
 def log_peak(
     covariance: Covariance,
     rows: np.ndarray,
@@ -399,9 +431,10 @@ def sample_process(
     """
     Draw everything a Gaussian process is uncertain about from its posterior.
 
-    Chains start from the most plausible modes, several where there are several; the function
-    itself is integrated out exactly, so only hyperparameters (and unknown values of the column of
-    the fidelity below) are sampled.
+    Chains start from modes in proportion to their share of the posterior (by Laplace's
+    approximation): a chain seldom crosses from one to another. The function itself is integrated
+    out exactly, so only hyperparameters (and unknown values of the column of the fidelity below)
+    are sampled.
 
     Parameters
     ----------
@@ -421,14 +454,9 @@ def sample_process(
     """
     target = _Target(covariance, rows, values, known_noise, noise_design, inputs, latent)
     modes = find_modes(target, random_seed=random_seed)
-    good = [point for value, point in modes if value > modes[0][0] - WITHIN]
+    good = starting_modes(target, modes, chains)
     rng = np.random.default_rng((random_seed, 1))
-    start = np.array(
-        [
-            good[chain % len(good)] + 0.1 * rng.standard_normal(target.dimension)
-            for chain in range(chains)
-        ]
-    )
+    start = np.array([point + 0.1 * rng.standard_normal(target.dimension) for point in good])
     for chain in range(chains):
         if not np.isfinite(target(start[chain])[0]):
             start[chain] = modes[0][1] + 1e-3 * rng.standard_normal(target.dimension)

@@ -4,13 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
+from scipy.special import logsumexp
 
 import bayesbio
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError, ModelError
-from bayesbio.mechanistic import BatchCulture
+from bayesbio.mechanistic import BatchCulture, GrowthCurve
 from bayesbio.ode import simulate
 from bayesbio.scaleup import ScaleModel, virtual_scales
+from bayesbio.scaleup.formulation import assemble, density_of
 from bayesbio.scaleup.pooled_law import PooledLaw
 
 TIMES = np.linspace(5.3, 94.7, 18)
@@ -26,7 +29,7 @@ def test_the_sampler_converges_and_the_curves_fit(fitted):
     verdict = fitted.check()
     assert verdict["R-hat"].value < 1.05
     assert verdict["divergences"].passed
-    assert verdict["coverage"].value >= 0.8
+    assert verdict["coverage"].passed
     assert verdict["law draws"].passed
 
 
@@ -35,6 +38,34 @@ def test_plateaus_are_those_of_the_truth(fitted, made):
     rows = table[[name.startswith("plateau_by_run") for name in table.index]]
     assert_allclose(rows["eti_50"], made.plateaus, rtol=0.06)
     assert (rows["unit"] == "1").all()
+
+
+def test_weighted_draws_agree_with_the_chains(fitted):
+    """Two roads to posterior and evidence: chains with a bridge, and importance sampling."""
+    problem, chains = fitted.members[0].problem, fitted.members[0].draws
+    noise = [np.log(chains[name].to_numpy().ravel())
+             for name in ("noise_response", "noise_response_relative")]  # fmt: skip
+    whole = np.column_stack([fitted.members[0].z.reshape(noise[0].size, -1), *noise])
+    assembled = assemble(problem, fitted.model.laws)
+    density = density_of(problem, assembled)
+    middle, root = whole.mean(axis=0), np.linalg.cholesky(np.cov(whole.T))
+    density.set_data({"middle": middle, "root": root})
+    rng, size, count, freedom = np.random.default_rng(1), density.size, 6000, 8.0
+    points = rng.standard_normal((count, size)) * np.sqrt(
+        freedom / rng.chisquare(freedom, size=(count, 1))
+    )
+    proposal = stats.multivariate_t(shape=np.eye(size), df=freedom).logpdf(points)
+    ratios = np.array([density.value_and_gradient(point)[0] for point in points]) - proposal
+    weights = np.exp(ratios - logsumexp(ratios))
+    assert 1.0 / np.sum(weights**2) > 50.0
+    evidence = logsumexp(ratios) - np.log(count) + np.linalg.slogdet(root)[1]
+    assert_allclose(evidence, fitted.members[0].log_evidence, atol=1.0)
+    z = (middle + points @ root.T)[:, : problem.decades.size * len(problem.names)]
+    plateau = np.exp(
+        problem.centre[0] + z.reshape(count, -1, len(problem.names))[..., 0]
+    )  # the first unknown
+    exact = chains["plateau_by_run"]
+    assert_allclose(weights @ plateau, exact.mean(("chain", "draw")), rtol=0.005)
 
 
 def test_the_density_inside_the_graph_is_that_of_the_laws(fitted):
@@ -225,6 +256,41 @@ def test_covariates_steer_a_prediction():
 def test_a_virtual_truth_must_exist():
     with pytest.raises(DataError, match="no truth 'magic'"):
         virtual_scales("magic", random_seed=1)
+
+
+@pytest.mark.slow
+def test_curve_families_are_mixed_with_their_laws(made, tmp_path):
+    """Truth is a ramp: beside a logistic curve the evidence finds it; weights stay as asked."""
+    logistic = GrowthCurve("logistic", quantity="response", unit="1", plateau=(20.0, 200.0))
+    fit = ScaleModel(curve=[None, logistic], law=["power", "random_walk"]).fit(
+        made.campaign.without("100000 L"), random_seed=1, draws=200, tune=200, chains=2
+    )
+    weights = fit.law_weights()
+    assert list(weights["curve"]) == ["kumaraswamy_ramp"] * 2 + ["logistic"] * 2
+    assert_allclose(weights["weight"], 0.25)
+    assert fit.law_weights("evidence")["weight"].iloc[:2].sum() > 0.99
+    predicted = fit.predict(1e5)
+    assert predicted["response"].sizes["draw"] == 400
+    assert (predicted["response_variance"].sel(part="weights") > 0.0).any()
+    assert any(name.endswith("of logistic") for name in fit.check().names)
+    again = bayesbio.load(fit.save(tmp_path / "families.nc"))
+    assert again.predict(1e5).equals(predicted)
+
+
+@pytest.mark.slow
+def test_several_runs_of_a_scale_tell_the_run_effect_apart():
+    made = virtual_scales("power law", random_seed=6, runs=3)
+    largest = [name for name in made.campaign.names if name.startswith("100000 L")]
+    fit = ScaleModel().fit(
+        made.campaign.without(largest), random_seed=1, draws=200, tune=200, chains=2
+    )
+    assert not any("cannot be told apart" in sentence for sentence in fit.noticed)
+    predicted = fit.predict(1e5, noise=False)
+    low, high = np.quantile(predicted["response"].isel(run=0, time=-1), [0.05, 0.95])
+    assert low < made.plateaus[-1] < high
+    # A further run at a measured scale: its scale is known, and only its own effect is not.
+    known = fit.predict(100.0, noise=False)["response"].isel(run=0, time=-1)
+    assert float(known.std() / known.mean()) < 0.1
 
 
 @pytest.mark.slow
