@@ -226,8 +226,10 @@ def _visited(formulation: Formulation) -> _Visited | None:
             else np.empty((len(times), 0))
         )
     numbers: dict[sympy.Symbol, float] = {}
+    usual = getattr(traced.model, "setting_defaults", {})
     for name, symbol in zip(traced.parameters + traced.settings, traced.p, strict=False):
         found = [values.get(name, stated(run, name)) for run in formulation.campaign]
+        found = [usual.get(name) if value is None else value for value in found]
         if all(value is not None for value in found):
             numbers[symbol] = float(np.median(np.asarray(found, float)))
     moments = np.vstack(states)

@@ -15,7 +15,7 @@ from bayesbio.calibrate.model import model_of
 from bayesbio.calibrate.reference import TotalAndSplit, rate_forms
 from bayesbio.data import Campaign, Profile, Run
 from bayesbio.inference import between
-from bayesbio.mechanistic import BatchCulture, MammalianFedBatch
+from bayesbio.mechanistic import BatchCulture, CitrateOnOilSupply, MammalianFedBatch
 
 LEVELS = np.array([3.6, 0.07, 1.0])
 
@@ -126,3 +126,16 @@ def test_a_prior_that_is_not_lognormal_keeps_plain_coordinates():
     positive = {"maximum_growth_rate": between(0.1, 0.5)}
     (form,) = rate_forms(formulate(campaign, BatchCulture(), priors=positive))
     assert form.leading == "maximum_growth_rate"
+
+
+@pytest.mark.slow
+def test_a_setting_that_runs_leave_out_takes_its_usual_value():
+    frame = pd.DataFrame({"time_h": [10.0, 40.0], "quantity": "biomass", "value": [5.0, 40.0]})
+    profiles = {
+        "residual_oil": Profile([(0.0, 30.0), (60.0, 2.0)], "linear"),
+        "dilution_rate": Profile([(0.0, 0.004)], "step"),
+    }
+    run = Run("R1", frame, {"initial_biomass": 0.5}, profiles=profiles)
+    assert "feed_oil" not in run.settings
+    formed = formulate(Campaign([run]), CitrateOnOilSupply())
+    assert {form.rate for form in rate_forms(formed)} <= {"growth", "formation"}
