@@ -90,7 +90,9 @@ shown = TiterModel("titer", scale="log").fit(
 keys = shown.key_factors("10 %")
 
 # %% Report
-own = means[["crps", "coverage", "precision", "recall", "divergences"]]
+own = means[["crps", "coverage", "precision", "recall", "passed"]].rename(
+    columns={"crps": "CRPS", "coverage": "coverage of 90 %", "passed": "verdicts passed"}
+)
 crps_of = means[[name for name in means if name.startswith("crps ")]]
 answer = (
     f"Yes. Over {len(scores)} virtual campaigns the CRPS of log titer is "
@@ -126,7 +128,9 @@ write_report(
             "the lasso with interactions."
             if worst <= 0.0
             else "Mean CRPS of log titer on 500 new cultures.",
-            table=crps_of.rename(columns=lambda name: name.removeprefix("crps ")).T,
+            table=crps_of.rename(columns=lambda name: name.removeprefix("crps "))
+            .T.rename_axis("method")
+            .rename(columns=lambda rows: f"{rows} cultures"),
         ),
     ],
     metrics={
@@ -134,6 +138,9 @@ write_report(
         for rows, group in scores.groupby("rows")
         for name in ("crps", "coverage", "precision", "recall", "crps lasso with interactions")
     }
-    | {"worst_crps_above_lasso_with_interactions": float(worst)},
+    | {
+        "verdicts_passed": float(scores["passed"].mean()),
+        "worst_crps_above_lasso_with_interactions": float(worst),
+    },
 )
 print(answer)

@@ -169,11 +169,12 @@ def _from_runs(
     table = np.array(features)
     known = np.isfinite(table).sum(axis=0) > len(table) // 2
     table, here = table[:, known], _features(rows[rows["flag"] == ""], names, now)[known]
-    typical = np.nanmean(table, axis=0)
+    typical = np.nanmedian(table, axis=0)
     table, here = (
         np.where(np.isfinite(table), table, typical),
         np.where(np.isfinite(here), here, typical),
     )
+    here = np.clip(here, table.min(axis=0), table.max(axis=0))  # nothing is extrapolated
     fitted = TABULAR_BASELINES["ridge"]().fit(table, finals)
     values = fitted.predict(here[None, :], random_seed=random_seed).T
     lowest = 0.0 if min(finals) >= 0.0 else -np.inf
@@ -182,17 +183,23 @@ def _from_runs(
 
 
 def _features(rows: pd.DataFrame, names: list[str], now: float) -> np.ndarray:
-    """Give levels now and mean slopes since half the time, quantity by quantity; NaN if unread."""
+    """
+    Give the last level, mean slope since half the time and age, quantity by quantity.
+
+    Only what was read until now counts, in earlier runs too; NaN where nothing was.
+    """
     found = []
     for name in names:
         own = rows[rows["quantity"] == name].groupby("time_h")["value"].mean()
         times, values = own.index.to_numpy(float), own.to_numpy(float)
         before = times <= now
         if not before.any():
-            found += [np.nan, np.nan]
+            found += [np.nan, np.nan, np.nan]
             continue
-        level, half = np.interp([now, 0.5 * now], times, values)
-        found += [level, (level - half) / max(0.5 * now, 1e-9)]
+        times, values = times[before], values[before]
+        half = np.interp(0.5 * now, times, values)
+        since = max(times[-1] - 0.5 * now, 0.1 * now, 1e-9)
+        found += [values[-1], (values[-1] - half) / since, now - times[-1]]
     return np.array(found)
 
 

@@ -18,6 +18,15 @@ def test_key_factors_are_those_that_act_and_the_pure_pair_is_among_them(screened
     assert_allclose([sum(p) for p in told.attrs["rank_probability"].values()], 1.0)
 
 
+@pytest.mark.slow
+def test_with_150_cultures_the_key_factors_are_exactly_those_that_act(truth):
+    table = truth.table(150, random_seed=21)
+    found = TiterModel("titer", scale="log").fit(table, random_seed=5)
+    assert found.check().passed, str(found.check())
+    told = found.key_factors("10 %")
+    assert set(told.index[told["key"]]) == set(truth.active)
+
+
 def test_the_pure_interaction_leads_the_pairs(screened_out, truth):
     told = screened_out.interactions("10 %")
     first = set(told.index[0]), set(told.index[1])
@@ -113,7 +122,8 @@ def test_the_components_of_a_mixture_make_room_for_each_other():
     assert not any("squared" in label for label in found.design.labels)
     best = found.suggest(1)
     assert_allclose(best[["glucose", "xylose", "glycerol"]].sum(axis=1), 1.0)
-    assert best["glucose"].iloc[0] > 0.6
+    # The best of the rule is at 0.875 glucose; the richest mixture that was tried has 0.66.
+    assert best["glucose"].iloc[0] > 0.98 * frame["glucose"].max()
     curve = found.partial_effect("glycerol", points=5)
     assert curve["eti_50"].iloc[0] > curve["eti_50"].iloc[-1]
     with pytest.raises(DataError, match="Row 1"):
