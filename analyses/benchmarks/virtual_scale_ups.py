@@ -21,7 +21,7 @@ arguments.add_argument("--out", type=Path, default=Path("reports"), help="folder
 options, _ = arguments.parse_known_args()  # a notebook brings arguments of its own
 folder = options.out / "scale_up"
 folder.mkdir(parents=True, exist_ok=True)
-kept, summarised = folder / "virtual_campaigns.csv", folder / "simulated_truths.csv"
+kept, summarised = folder / "virtual_campaigns.csv", folder / "virtual_truths.csv"
 
 # %% Predict: one row a campaign, appended as it is done
 done = pd.read_csv(kept) if kept.exists() else pd.DataFrame(columns=["truth", "replicate"])
