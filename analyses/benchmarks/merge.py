@@ -56,6 +56,53 @@ def work_precision(cases: dict[str, dict]) -> str | None:
     return "work_precision.png"
 
 
+COLUMNS = {
+    "chains": "chains",
+    "draws": "draws a chain",
+    "least_effective_draws": "least effective draws",
+    "leapfrogs_a_draw": "leapfrogs a draw",
+    "divergences": "divergences",
+    "seconds_a_gradient": "seconds a gradient",
+    "processor_seconds": "processor seconds",
+    "effective_draws_a_second": "effective draws a second",
+    "largest_difference_of_means_in_standard_errors": "largest difference of a mean [s.e.]",
+}
+
+
+def posteriors(cases: dict[str, dict]) -> str:
+    """Table of every sampler of every problem."""
+    rows = []
+    for case, content in cases.items():
+        estimated = content.get("by_gradient_times_leapfrogs", {})
+        roads = {
+            **content.get("sampled", {}),
+            **{f"{k} (estimated)": estimated[k] for k in estimated},
+        }
+        for road, values in roads.items():
+            name = f"{case.removeprefix('posterior_')}: {road}".replace("_", " ")
+            cells = [f"{values[key]:.3g}" if key in values else "" for key in COLUMNS]
+            rows.append([name, *cells])
+    return table(["", *COLUMNS.values()], rows)
+
+
+def extremes(cases: dict[str, dict]) -> str:
+    """Table of draws with extreme values, by model."""
+    found = cases.get("extreme_values", {}).get("models", {})
+    return table(
+        ["model", "draws", "solved", "stiff", "step too small", "too many steps", "not finite"],
+        [[model, *(f"{value}" for value in values)] for model, values in found.items()],
+    )
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Write a table."""
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
 def main() -> None:
     """Merge."""
     cases = {
@@ -75,9 +122,14 @@ def main() -> None:
         f"<tr><td>{case}: {html.escape(name.replace('_', ' '))}</td><td>{value:.3g}</td></tr>"
         for case, content in cases.items()
         for name, value in content.items()
-        if isinstance(value, int | float)
+        if isinstance(value, int | float) and name != "seed"
     )
     picture = f'<img src="{figure}" alt="Time against error of each solver">' if figure else ""
+    said = "".join(
+        f"<li>{html.escape(sentence)}</li>"
+        for content in cases.values()
+        for sentence in content.get("remarks", ())
+    )
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Benchmarks</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
@@ -86,7 +138,11 @@ td,th{{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:left}}img{{ma
 <p>Our time over the peer's at equal accuracy, each pair measured in one run on one machine: below
 1 is faster. Every figure is remade by a script of <code>analyses/benchmarks</code>.</p>
 <table><tr><th>ratio</th><th>ours over theirs</th><th>times faster</th></tr>{rows}</table>
-{picture}<h2>Growth and others</h2><table>{others}</table></html>
+{picture}<h2>Posteriors</h2><p>The least effective draws of any parameter, and what they cost in
+processor seconds, tuning included and compiling left out.</p>{posteriors(cases)}
+<h2>Extreme values</h2><p>One in four parameters, settings and starts is zero, tiny, huge, negative,
+infinite or not a number: every draw ends in a number or in a reason.</p>{extremes(cases)}
+<h2>Growth and others</h2><table>{others}</table><ul>{said}</ul></html>
 """
     (REPORTS / "index.html").write_text(page)
     print(json.dumps(metrics, indent=1))

@@ -273,6 +273,9 @@ def main() -> None:
         for road, values in {**found, **expected}.items()
         if road != "ours"
     }
+    if name == "eight_runs" and "stan" in expected:  # the density of all runs, in one run of this
+        theirs = expected["stan"]["seconds_a_gradient"]
+        ratios["fed_batch.gradient.ratio_to_stan"] = mine["seconds_a_gradient"] / theirs
     write_case(case, ratios, seed=chosen.seed, sampled=found, by_gradient_times_leapfrogs=expected)
 
 
