@@ -89,7 +89,7 @@ def ours(problem: Problem, *, draws: int, chains: int, seed: int) -> Found:
     began = time.process_time()
     tree = sample(
         density, start=mode, draws=draws, tune=draws, chains=chains, random_seed=seed,
-        target_accept=usual_acceptance(formulation, density),
+        target_accept=usual_acceptance(formulation),
     )  # fmt: skip
     seconds = time.process_time() - began
     gradient = gradient_seconds(density, mode.point)

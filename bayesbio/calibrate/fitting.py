@@ -34,7 +34,6 @@ from bayesbio.ode.failures import in_words
 from bayesbio.ode.simulation import value_names
 
 PRIOR_DRAWS = 500
-FEW_UNKNOWNS = 5  # whose posterior seldom diverges, and is sampled anew in a second if it does
 RUNS_A_CORE = 2  # so many make it worth sharing the runs of a single chain out over the cores
 
 
@@ -94,7 +93,7 @@ def fit(
         Same input and seed, same draws.
     target_accept : float, optional
         Mean acceptance the step size is adapted to. By default 0.95 where parameters vary between
-        groups, whose funnels longer steps fall out of, 0.8 for at most five unknowns, else 0.9.
+        groups, whose funnels longer steps fall out of, else 0.9.
     rtol, atol : float
         Tolerances of the solver.
     checkpoint : path, optional
@@ -149,7 +148,7 @@ def fit(
         tune=tune,
         chains=chains,
         random_seed=random_seed,
-        target_accept=target_accept or usual_acceptance(formulation, density),
+        target_accept=target_accept or usual_acceptance(formulation),
         checkpoint=checkpoint,
         resume=resume,
         progress=progress,
@@ -264,11 +263,9 @@ def density_and_mode(
     return density, mode
 
 
-def usual_acceptance(formulation: Formulation, density: LogDensity) -> float:
+def usual_acceptance(formulation: Formulation) -> float:
     """Mean acceptance at which few posteriors of a kind diverge."""
-    if any(unknown.levels for unknown in formulation.unknowns):
-        return 0.95
-    return 0.8 if density.size <= FEW_UNKNOWNS else 0.9
+    return 0.95 if any(unknown.levels for unknown in formulation.unknowns) else 0.9
 
 
 def spreads(formulation: Formulation) -> tuple[str, ...]:
