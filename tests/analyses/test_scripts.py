@@ -115,6 +115,18 @@ def test_the_monitor_names_faulty_runs_and_is_compared_with_the_usual_methods(
 
 
 @pytest.mark.slow
+def test_the_study_of_ranks_writes_its_report(tmp_path, monkeypatch):
+    script = ANALYSES / "benchmarks" / "simulated_calibration.py"
+    monkeypatch.setattr(sys, "argv", [script.name, "--quick", "--out", str(tmp_path)])
+    runpy.run_path(str(script), run_name="__main__")
+    folder = tmp_path / "simulated_calibration"
+    assert "Designs in the script without ranks yet" in (folder / "index.html").read_text("utf-8")
+    numbers = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert numbers["growth_curve_replications"] == 3
+    assert len(pd.read_csv(folder / "growth_curve.csv")) == 3
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["titer_key_factors", "titer_recovery"])
 def test_a_titer_analysis_writes_its_report(name, tmp_path, monkeypatch):
     page, numbers = run(name, tmp_path, monkeypatch)

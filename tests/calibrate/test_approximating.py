@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import bayesbio
-from bayesbio.calibrate import approximate, quick_look
+from bayesbio.calibrate import approximate, fit, quick_look
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import between, normal, prior_quantiles
@@ -18,11 +18,15 @@ ERROR = 0.02  # mol/L
 KNOWN = normal(between(0.999 * ERROR, 1.001 * ERROR))
 
 
+@pytest.fixture(scope="module")
+def sampled(campaign, model):
+    return fit(campaign, model, **ASKED, draws=1000, tune=500)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["laplace", "pathfinder", "smc"])
-def test_each_method_agrees_with_the_sampled_posterior(campaign, model, method):
-    sampled = bayesbio.calibrate.fit(campaign, model, **ASKED, draws=1000, tune=500)
-    found = approximate(campaign, model, method=method, draws=2000, **ASKED)
+def test_each_method_agrees_with_the_sampled_posterior(sampled, campaign, model, method):
+    found = approximate(campaign, model, method=method, draws=800, **ASKED)
     for name in ("rate_constant_1", "rate_constant_2", "noise_concentration_a"):
         truth, near = sampled.draws[name], found.draws[name]
         assert float(abs(near.mean() - truth.mean()) / truth.std()) < 0.15
