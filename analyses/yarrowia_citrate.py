@@ -23,7 +23,7 @@ arguments = ArgumentParser(description=__doc__)
 arguments.add_argument("--quick", action="store_true", help="fewer draws and folds")
 arguments.add_argument("--out", type=Path, default=Path("reports"), help="folder of the reports")
 options, _ = arguments.parse_known_args()  # a notebook brings arguments of its own
-draws = dict(draws=700, tune=500) if options.quick else dict(draws=1500, tune=1000)
+draws = dict(draws=1200, tune=700) if options.quick else dict(draws=1500, tune=1000)
 few_draws = dict(draws=250, tune=300, chains=2)  # enough to predict a run that was left out
 PUBLISHED_RMSE = 13.6  # g/L, citrate, mean over the runs, with the published constants
 
@@ -142,6 +142,15 @@ page = write_report(
             .round(1)
             .rename_axis("run")
             .reset_index(),
+        ),
+        Section(
+            "Why the Gaussian process looks so good",
+            "The volume corrected for samples holds the base that was fed, and in every run that "
+            "base follows the citrate concentration (correlation of 0.9995 or more). So the "
+            "dilution that all methods here are given tells some of the answer, and the Gaussian "
+            "process reads it: with dilution from the oil fed alone its CRPS of left-out citrate "
+            "was 15 instead of 6 g/L, that of ridge and of the mean trajectory stayed at 12 and "
+            "13. Its score here is no promise for a run to come.",
         ),
     ],
     scores=beside,

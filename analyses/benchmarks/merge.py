@@ -10,6 +10,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import pandas as pd
 
 from bayesbio.report.figures import PALETTE
 
@@ -124,6 +125,16 @@ def main() -> None:
         for name, value in content.items()
         if isinstance(value, int | float) and name != "seed"
     )
+    stages = pd.DataFrame(
+        {
+            name.replace("_", " "): content
+            for name, content in cases.get("start", {}).items()
+            if name.endswith("_process")
+        }
+    )
+    started = stages.rename(index=lambda name: name.replace("_", " ")).to_html(
+        float_format="{:.3g}".format, border=0
+    )
     picture = f'<img src="{figure}" alt="Time against error of each solver">' if figure else ""
     said = "".join(
         f"<li>{html.escape(sentence)}</li>"
@@ -142,6 +153,9 @@ td,th{{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:left}}img{{ma
 processor seconds, tuning included and compiling left out.</p>{posteriors(cases)}
 <h2>Extreme values</h2><p>One in four parameters, settings and starts is zero, tiny, huge, negative,
 infinite or not a number: every draw ends in a number or in a reason.</p>{extremes(cases)}
+<h2>From the first call to a verdict</h2>
+<p>Seconds of each stage for the mammalian fed-batch of eight runs, four chains: in a process that
+finds no cache, and in the next one.</p>{started}
 <h2>Growth and others</h2><table>{others}</table><ul>{said}</ul></html>
 """
     (REPORTS / "index.html").write_text(page)
