@@ -12,6 +12,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 import pandas as pd
+from scipy.stats import binom
 
 from bayesbio.data import read_campaign, read_table
 from bayesbio.report import (
@@ -86,10 +87,12 @@ named = {score.run: score for score in protein_scores}
 # %% Report
 own, peers = scores.xs("Monitor"), beside.drop(index="Monitor")
 found = int(table["alarm"].sum())
+false = sum(judged[run.name].alarm for run in new)
 answer = (
     f"{found} of {len(table)} faulty runs alarm, half of them within "
     f"{own.loc['all', 'delay_h']:.0f} h of the onset of the fault, and "
-    f"{sum(judged[run.name].alarm for run in new)} of {len(new)} good ones (5 % were allowed). "
+    f"{false} of {len(new)} good ones (5 % were allowed; as many or more alarm by chance in "
+    f"{binom.sf(false - 1, len(new), 0.05):.1%} of such sets). "
     f"Run {example.run} is the plainest case: {example.sentence.split(': ', 1)[1]} "
     f"It was a fault of the kind '{faults[example.run]}', from {onsets[example.run]:g} h on."
 )

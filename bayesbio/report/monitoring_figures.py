@@ -121,7 +121,7 @@ def draw_run_score(score: Any, *, quantities: Sequence[str] | None = None) -> Fi
         panels[0].plot(times, score.course["score"], color=INK, marker="o", markersize=3)
         panels[0].axhline(score.limit, color=PALETTE[1], linestyle="--", linewidth=1.1)
         panels[0].set_ylabel("Score")
-        panels[0].set_title(score.sentence, fontsize=8.5)
+        panels[0].set_title(score.sentence.replace(". ", ".\n"), fontsize=8.5)
         base = np.zeros(len(times))
         width = 0.7 * float(np.median(np.diff(times))) if len(times) > 1 else 0.5
         parts = np.maximum(score.contributions[list(ordered.index)], 0.0)

@@ -6,6 +6,8 @@ import dataclasses
 
 import pandas as pd
 
+RAREST = 1e-4  # how small a probability is told; forty good runs say little about rarer ones
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RunScore:
@@ -81,10 +83,16 @@ class RunScore:
         began = "" if self.since is None else f", drifting since about {self.since:g} h"
         return (
             f"Run {self.run}: alarm at {self.alarm_time:g} h, mostly in "
-            f"{str(self.quantity).replace('_', ' ')}{began}. One good run in "
-            f"{1.0 / max(self.p_value, 1e-9):,.0f} looks as unusual."
+            f"{str(self.quantity).replace('_', ' ')}{began}. {_how_rare(self.p_value)}"
         )
 
     def __str__(self) -> str:
         """Sentence, then what was noticed."""
         return "\n".join([self.sentence, *self.noticed])
+
+
+def _how_rare(p_value: float) -> str:
+    """Say how often good runs look as unusual, no finer than a tail can be known."""
+    if p_value < RAREST:
+        return f"Fewer than one good run in {1.0 / RAREST:,.0f} looks as unusual."
+    return f"One good run in {1.0 / p_value:,.0f} looks as unusual."
