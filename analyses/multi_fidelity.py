@@ -39,7 +39,7 @@ arguments.add_argument(
 )
 arguments.add_argument("--out", type=Path, default=Path("reports"), help="folder of the reports")
 options, _ = arguments.parse_known_args()  # a notebook brings arguments of its own
-draws = dict(draws=900) if options.quick else dict(draws=2000)
+draws = dict(draws=1800) if options.quick else dict(draws=3000)
 data = Path(__file__).parents[1] / "data"
 folder = options.out / "multi_fidelity"
 folder.mkdir(parents=True, exist_ok=True)
@@ -196,11 +196,11 @@ page = write_report(
             "Five published pairs",
             "Few dear and many cheap readings (5/20, 10/50, 10/50, 10/50, 14/50), exact, nested "
             "Latin hypercubes (each dear run replaces the nearest cheap one), judged at 512 Sobol "
-            "points; dots are designs, diamonds their means, the black line the best of the "
-            "published packages on such designs; some designs of some pairs only, as the table "
-            "says. Currin is the hard one: its steep corner at small x1 is rarely among ten dear "
-            "readings, and intervals are too narrow when it is not. The priors were chosen on "
-            "other designs of these pairs; none of the designs shown was looked at before.",
+            "points; dots are five designs, diamonds their means, the black line the best of the "
+            "published packages on such designs. Currin is the hard one: its steep corner at small "
+            "x1 is rarely among ten dear readings, and intervals are too narrow when it is not. "
+            "The priors were chosen on other designs of these pairs; none of the designs shown was "
+            "looked at before.",
             draw_fidelity_scores(
                 scores, peers={name: pair.best_peer for name, pair in FIDELITY_PAIRS.items()}
             ),
