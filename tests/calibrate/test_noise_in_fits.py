@@ -119,8 +119,8 @@ def everything():
         virtual_runs(rng),
         Decay(),
         noise=kinds(rng),
-        draws=500,
-        tune=700,
+        draws=1500,
+        tune=1500,
         chains=4,
         random_seed=5,
     )
