@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from measuring import best_seconds, write_case
 from problems import TRUTH, eight_runs
 
-from bayesbio.data import Profile
+from bayesbio.data import Profile, Run
 from bayesbio.mechanistic import PackedBed
 from bayesbio.mechanistic.process_model import record
 from bayesbio.ode.cache import kernels
@@ -55,10 +56,10 @@ class Chain:
         return self.State(*(flows[i] - flows[i + 1] for i in range(len(state))))
 
 
-def seconds_of(
+def calls(
     compiled: Any, plans: list[Plan], theta: np.ndarray, method: str = "auto"
-) -> tuple[float, float]:
-    """Seconds of the value, and of value and gradient."""
+) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Functions that compute the value, and value and gradient, of the kernels alone."""
     segments = schedule(compiled.trace, plans)
     movable, openings = movable_events(compiled.trace, plans, segments)
     opened = segments, movable, openings.moments, openings.sizes
@@ -71,9 +72,24 @@ def seconds_of(
         found = value(keep=True)
         return compiled.module.pull(theta, *opened, np.ones_like(found[0]), *found[1:])
 
+    return value, gradient
+
+
+def seconds_of(
+    compiled: Any, plans: list[Plan], theta: np.ndarray, method: str = "auto"
+) -> tuple[float, float]:
+    """Seconds of the value, and of value and gradient."""
+    value, gradient = calls(compiled, plans, theta, method)
     clock = time.process_time
     value_seconds = best_seconds(value, budget=0.5, clock=clock)
     return value_seconds, best_seconds(gradient, budget=1.0, clock=clock)
+
+
+def at_truth(compiled: Any, runs: list[Run]) -> tuple[list[Plan], np.ndarray]:
+    """Plans and parameters of mammalian runs."""
+    plans = [Plan(run.name, run.times(), run.profiles, run.events) for run in runs]
+    theta = [[TRUTH.get(n, run.settings.get(n)) for n in compiled.trace.names] for run in runs]
+    return plans, np.array(theta, float)
 
 
 def slope(rows: list[tuple[int, float, float]], column: int) -> float:
@@ -91,12 +107,7 @@ def by_runs(counts: tuple[int, ...]) -> list[tuple[int, float, float]]:
     rows = []
     for count in counts:
         chosen = [runs[place % 8] for place in range(count)]
-        plans = [Plan(run.name, run.times(), run.profiles, run.events) for run in chosen]
-        theta = np.array(
-            [[TRUTH.get(n, run.settings.get(n)) for n in compiled.trace.names] for run in chosen],
-            float,
-        )
-        rows.append((count, *seconds_of(compiled, plans, theta)))
+        rows.append((count, *seconds_of(compiled, *at_truth(compiled, chosen))))
         print("runs", rows[-1], flush=True)
     return rows
 

@@ -36,33 +36,16 @@ def stages() -> dict[str, float]:
         with timed("import_pymc"):
             import pymc  # noqa: F401
         with timed("import_bayesbio"):
-            import numpy as np
-            from problems import TRUTH, eight_runs
+            from growth import at_truth, calls
+            from problems import eight_runs
 
             from bayesbio.calibrate import fit
             from bayesbio.ode.cache import kernels
-            from bayesbio.ode.events import Plan, schedule
-            from bayesbio.ode.failures import new_board
-            from bayesbio.ode.movable import movable_events
         problem = eight_runs()
         with timed("first_gradient_of_kernels"):
             compiled = kernels(problem.model)
-            plans = [
-                Plan(run.name, run.times(), run.profiles, run.events) for run in problem.campaign
-            ]
-            theta = np.array(
-                [
-                    [TRUTH.get(name, run.settings.get(name)) for name in compiled.trace.names]
-                    for run in problem.campaign
-                ],
-                dtype=float,
-            )
-            segments = schedule(compiled.trace, plans)
-            movable, openings = movable_events(compiled.trace, plans, segments)
-            known = segments, movable, openings.moments, openings.sizes
-            board = new_board(compiled.trace)
-            values, *marks = compiled.module.solve(theta, *known, board, 1e-6, 1e-9, 0, True)
-            compiled.module.pull(theta, *known, np.ones_like(values), *marks)
+            _, gradient = calls(compiled, *at_truth(compiled, list(problem.campaign)))
+            gradient()
         with timed("fit"):
             result = fit(problem.campaign, problem.model, random_seed=1, progress=False,
                          **problem.arguments())  # fmt: skip

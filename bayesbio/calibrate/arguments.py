@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bayesbio.data import Campaign
-from bayesbio.errors import CalibrationError, DataError, ModelError
+from bayesbio.errors import CalibrationError, DataError, ModelError, did_you_mean
 from bayesbio.inference import (
     Noise,
     autocorrelated,
@@ -132,8 +131,7 @@ def check_names(names: Iterable[str], known: tuple[str, ...], what: str, model: 
     """Refuse names that the model does not have, with the nearest that it has."""
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, known)
             raise ModelError(
                 f"{what} for {name!r}: {model} has no such parameter, setting or initial "
                 f"state.{hint} It has {', '.join(known)}."
@@ -151,8 +149,7 @@ def aliases_of(noise: Any, campaign: Campaign, known: tuple[str, ...]) -> dict[s
     found = signals_of(noise)
     for name, source in found.items():
         if source not in known:
-            near = difflib.get_close_matches(source, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(source, known)
             raise ModelError(
                 f"noise={{{name!r}: assay({source!r}, ...)}}: the model has no {source!r}.{hint} "
                 f"It has {', '.join(known)}."

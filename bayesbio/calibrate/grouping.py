@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-
 import numpy as np
 
 from bayesbio.data import Campaign, Run
-from bayesbio.errors import DataError
+from bayesbio.errors import DataError, did_you_mean
 
 
 def groups_of(campaign: Campaign, level: str, parameter: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -20,8 +18,7 @@ def groups_of(campaign: Campaign, level: str, parameter: str) -> tuple[np.ndarra
         if label is None:
             columns = sorted({name for each in campaign for name in each.settings})
             missing = next(part for part in level.split(":") if part not in run.settings)
-            near = difflib.get_close_matches(missing, ["run", *columns], n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(missing, ["run", *columns])
             raise DataError(
                 f"vary={{{parameter!r}: {level!r}}}: run {run.name!r} has no {missing!r}.{hint} "
                 f"Levels are 'run' or a column of the table of runs ({', '.join(columns) or '-'}); "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import os
 import re
@@ -39,7 +38,7 @@ from bayesbio.data.reading_sheets import (
     sheet_of_frame,
     take_apart,
 )
-from bayesbio.errors import DataError
+from bayesbio.errors import DataError, did_you_mean
 
 PLAIN_TITLES = re.compile(
     r"(sheet|tabelle|blatt|feuil|hoja|table)?\s*\d*|data|daten|measurements?|export|raw.*|results?",
@@ -271,8 +270,7 @@ def _runs_in_one_table(
 
 
 def _nearest(name: str, names: Any) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    return did_you_mean(name, list(names))
 
 
 def _read_foreign(sheets: list[Sheet], stem: str, options: Options, gathered: Gathered) -> None:
@@ -351,8 +349,7 @@ def _check_names(options: Options, gathered: Gathered) -> None:
             plain = " ".join(str(name).split()).lower()
             if plain in labels or (what == "roles" and name in used):
                 continue
-            close = difflib.get_close_matches(str(name), sorted(gathered.labels), n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(str(name), sorted(gathered.labels))
             there = ", ".join(repr(label) for label in sorted(gathered.labels) if label)
             raise DataError(
                 f"{what}= names {str(name)!r}, which is no column of the file; its columns are "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from bayesbio.data.findings import Finding
 from bayesbio.data.reading_cells import Cell, Reading, is_blank, read_cell, to_duration, to_moment
 from bayesbio.data.reading_sheets import Block
 from bayesbio.data.vocabulary import Quantity, Vocabulary, key, unknown_name
-from bayesbio.errors import DataError
+from bayesbio.errors import DataError, did_you_mean
 
 ROLE_NAMES = {"ignore": "not used", "none": "not used", "unused": "not used", "input": "profile"}
 CONDITIONS = ("volume", "temperature")  # settings of a run where they differ between runs only
@@ -141,8 +140,7 @@ def find_header(header: Sequence[str], wanted: str) -> int | None:
 def missing_column(wanted: str, header: Sequence[str], sheet: str) -> DataError:
     """Say that a column is not there, and what is."""
     names = [name for name in header if name]
-    close = difflib.get_close_matches(wanted, names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(wanted, names)
     return DataError(
         f"{sheet} has no column {wanted!r}; its columns are {', '.join(map(repr, names))}.{hint}"
     )

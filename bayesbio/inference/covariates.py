@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +12,7 @@ import pandas as pd
 from formulaic import Formula
 from formulaic.errors import FormulaicError
 
-from bayesbio.errors import CalibrationError
+from bayesbio.errors import CalibrationError, did_you_mean
 
 FUNCTIONS = ("log", "log2", "log10", "exp", "sqrt", "abs", "center", "scale", "poly", "C")
 ARITHMETIC = (
@@ -140,8 +139,7 @@ def design(parameter: str, formula: str, table: pd.DataFrame) -> Design:
     what = f"covariates={{{parameter!r}: {formula!r}}}"
     for name in names:
         if name not in table:
-            near = difflib.get_close_matches(name, [str(each) for each in table], n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, table)
             raise CalibrationError(
                 f"{what}: no run has a {name!r}.{hint} The table of runs has "
                 f"{', '.join(map(str, table)) or 'no columns'}."

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from bayesbio.data import Above, Below, Event, Profile
-from bayesbio.errors import DataError, ModelError
+from bayesbio.errors import DataError, ModelError, did_you_mean
 from bayesbio.ode.segments import STOP, SWITCH, Segments
 from bayesbio.ode.trace import Trace
 
@@ -237,8 +236,7 @@ def check_event(traced: Trace, run: str, event: Event) -> None:
     if isinstance(event.time, Below | Above):
         watched = event.time.quantity
         if watched not in traced.observed_names:
-            near = difflib.get_close_matches(watched, traced.observed_names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(watched, traced.observed_names)
             raise ModelError(
                 f"Run {run!r}: the {event} waits for a quantity that is no state or output of "
                 f"{name}.{hint} It has {_listed(traced.observed_names)}."

@@ -16,7 +16,7 @@ from bayesbio.ode.events import Plan, schedule
 from bayesbio.ode.failures import new_board
 from bayesbio.ode.movable import Openings, movable_events
 from bayesbio.ode.segments import Movable
-from bayesbio.ode.simulation import METHODS, arranged, value_names
+from bayesbio.ode.simulation import METHODS, arranged, plans_of, value_names
 
 FEW_STATES = 64  # with more, rows are pulled back one by one: a map of all states is not needed
 
@@ -85,14 +85,7 @@ def sensitivities(
     compiled, runs = kernels(model), list(campaign)
     traced = compiled.trace
     values = parameters._asdict() if hasattr(parameters, "_asdict") else dict(parameters)
-    chosen = None if times is None else np.unique(np.asarray(times, float))
-    plans = [
-        Plan(run.name, run.times() if chosen is None else chosen, run.profiles, run.events)
-        for run in runs
-    ]
-    empty = [plan.name for plan in plans if not len(plan.times)]
-    if empty:
-        raise ModelError(f"Run {empty[0]!r} has no times; give times=[...] in hours.")
+    plans = plans_of(runs, times)
     known = value_names(compiled, runs)
     wanted = tuple(traced.parameters if by is None else by)
     wrong = [name for name in wanted if name not in known or traced.width(name) > 1]

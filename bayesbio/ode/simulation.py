@@ -123,14 +123,7 @@ def simulate(
     else:
         runs = list(campaign)
     values = parameters._asdict() if hasattr(parameters, "_asdict") else dict(parameters)
-    chosen = None if times is None else np.unique(np.asarray(times, float))
-    plans = [
-        Plan(run.name, run.times() if chosen is None else chosen, run.profiles, run.events)
-        for run in runs
-    ]
-    empty = [plan.name for plan in plans if not len(plan.times)]
-    if empty:
-        raise ModelError(f"Run {empty[0]!r} has no times; give times=[...] in hours.")
+    plans = plans_of(runs, times)
     given, chains, draws = arranged(compiled, runs, values)
     theta = np.ascontiguousarray(
         np.concatenate([given[name] for name in compiled.trace.names], axis=-1)
@@ -143,6 +136,19 @@ def simulate(
         when = stopped.reshape(chains, draws, len(plans))
         found["stop_time"] = (DIMENSIONS, when, {"units": "h"})
     return found
+
+
+def plans_of(runs: Sequence[Run], times: Any | None) -> list[Plan]:
+    """Plan what is solved: every run at its own times, or all at the same [h]."""
+    chosen = None if times is None else np.unique(np.asarray(times, float))
+    plans = [
+        Plan(run.name, run.times() if chosen is None else chosen, run.profiles, run.events)
+        for run in runs
+    ]
+    empty = [plan.name for plan in plans if not len(plan.times)]
+    if empty:
+        raise ModelError(f"Run {empty[0]!r} has no times; give times=[...] in hours.")
+    return plans
 
 
 def _virtual_run(settings: Any, profiles: Any, events: Any) -> Run:
