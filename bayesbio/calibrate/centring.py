@@ -1,4 +1,4 @@
-"""Whether the groups of a level say much about their own effect: centred or standardised."""
+"""What the readings of each run say about a parameter that varies between runs or groups."""
 
 from __future__ import annotations
 
@@ -6,31 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pytensor.tensor as pt
 
 from bayesbio.calibrate.formulation import Formulation
 from bayesbio.calibrate.grouping import groups_of
+from bayesbio.calibrate.reference import rate_forms
 from bayesbio.calibrate.unknowns import Unknown
 from bayesbio.errors import BayesbioError
-from bayesbio.inference import prior_quantiles
+from bayesbio.inference import Evidence, members_of, moved_at, nesting, prior_quantiles
 from bayesbio.ode import simulate
 
-TYPICAL_SD = 0.2  # median of the default prior of a standard deviation between groups
-SMALLEST_SD = 0.02  # groups that differ by less are taken to differ by this much
 NUDGE = 0.01  # relative change of a parameter that measures its influence
 
-Centring = dict[str, dict[str, bool]]
+Said = dict[str, Evidence]
 
 
-def informative_levels(
-    formulation: Formulation, mode: Mapping[str, np.ndarray] | None = None
-) -> Centring:
+def said_by_runs(formulation: Formulation, mode: Mapping[str, np.ndarray] | None = None) -> Said:
     """
-    Decide for each varying parameter and level whether its effects are sampled centred.
+    Say for each varying parameter what the readings of each run tell of its value.
 
-    An effect is centred where the readings of a typical group carry more information on it than
-    its own prior: sum over rows of (d mean / d effect / noise)^2 above 1 / sd^2 (the Gauss-Newton
-    information; Betancourt & Girolami 2015, arXiv:1312.0906). Evaluated at the prior medians, or
-    at a mode of the posterior, where noise and spread are known better.
+    Information is that of Gauss and Newton: the sum over a run's readings of (d mean / d value /
+    noise)^2, other parameters as they are. Evaluated at the prior medians, or at a mode of the
+    posterior, where noise is known better; the expected value is such that the mode stays the most
+    likely. Runs that cannot be solved there are taken to say nothing.
     """
     varied = [unknown for unknown in formulation.unknowns if unknown.levels]
     if not varied:
@@ -40,10 +38,12 @@ def informative_levels(
         means = _means(formulation, start)
     except BayesbioError:
         means = {}
-    chosen: Centring = {}
+    offsets = _offsets(formulation, mode)
+    said: Said = {}
     for unknown in varied:
+        size = _size(unknown, start[unknown.name])
         moved = dict(start)
-        moved[unknown.name] = start[unknown.name] + NUDGE * _size(unknown, start[unknown.name])
+        moved[unknown.name] = start[unknown.name] + NUDGE * size
         try:
             after = _means(formulation, moved) if means else {}
         except BayesbioError:
@@ -53,16 +53,70 @@ def informative_levels(
             if quantity in after:
                 slope = (after[quantity] - mean) / NUDGE
                 scale = formulation.noise[quantity].typical_sd(quantity, mean, mode or {})
-                squared = np.nan_to_num((slope / scale) ** 2)
+                squared = np.nan_to_num((slope / scale) ** 2, posinf=0.0)
                 np.add.at(information, _runs(formulation, quantity), squared)
-        chosen[unknown.name] = {}
-        for level in unknown.levels:
-            index, groups = groups_of(formulation.campaign, level, unknown.name)
-            by_group = np.bincount(index, information, len(groups))
-            spread = _spread(unknown, level, mode)
-            known = bool(means) and bool(np.all(np.isfinite(by_group)))
-            chosen[unknown.name][level] = not known or bool(np.median(by_group) * spread**2 > 1.0)
-    return chosen
+        if not unknown.positive:
+            information = information / size**2
+        value, pull = _at(formulation, unknown, mode)
+        expected = value + pull / np.where(information > 0.0, information, np.inf)
+        said[unknown.name] = Evidence(information, expected + offsets.get(unknown.name, 0.0))
+    return said
+
+
+def data_of(said: Said) -> dict[str, np.ndarray]:
+    """Name the arrays as the data of a model are named."""
+    return {
+        f"{name}_{what}": np.asarray(value, dtype=float)
+        for name, evidence in said.items()
+        for what, value in zip(("information", "expected"), evidence, strict=True)
+    }
+
+
+def _at(
+    formulation: Formulation, unknown: Unknown, mode: Mapping[str, np.ndarray] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Value of each run on the scale where effects add, without covariates, and what pulls it."""
+    runs = len(formulation.campaign)
+
+    def scale(values: Any) -> np.ndarray:
+        return np.log(values) if unknown.positive else np.asarray(values)
+
+    if mode is None:
+        return np.full(runs, scale(prior_quantiles(unknown.prior, [0.5])[0])), np.zeros(runs)
+    numbers = {
+        level: groups_of(formulation.campaign, level, unknown.name)[0] for level in unknown.levels
+    }
+    holders = nesting(unknown.name, unknown.levels, numbers)
+    by_level = {level: scale(mode[f"{unknown.name}_by_{level}"]) for level in unknown.levels}
+    origin = scale(mode[unknown.name])
+    value = members_of(by_level, holders, numbers, origin)
+    # At the mode the readings of a group pull as hard as its prior: effect / spread^2.
+    last = unknown.levels[-1]
+    holder = holders[last]
+    above = origin if holder is None else by_level[holder][numbers[holder]]
+    effect = by_level[last][numbers[last]] - above
+    if unknown.design is not None:
+        columns = unknown.design.columns
+        moving = moved_at((columns, None), unknown.levels, numbers).get(last, [])
+        effect = effect - columns[:, moving] @ mode[f"{unknown.name}_slope"][moving]
+    pull = effect / mode[f"{unknown.name}_sd_{last}"] ** 2
+    return value, pull / np.bincount(numbers[last])[numbers[last]]
+
+
+def _offsets(formulation: Formulation, mode: Mapping[str, np.ndarray] | None) -> dict[str, float]:
+    """Find what the rates at the reference state add to the logarithms of maximum rates."""
+    if mode is not None:
+        suffix = "_at_reference"
+        led = [name.removesuffix(suffix) for name in mode if name.endswith(suffix)]
+        return {name: float(mode[name + suffix] - np.log(mode[name])) for name in led}
+    medians = {
+        unknown.name: float(prior_quantiles(unknown.prior, [0.5])[0])
+        for unknown in formulation.unknowns
+    }
+    return {
+        form.leading: float(pt.as_tensor_variable(form.log_factor(medians)).eval())
+        for form in rate_forms(formulation)
+    }
 
 
 def _value(
@@ -73,9 +127,8 @@ def _value(
         return float(prior_quantiles(unknown.prior, [0.5])[0])
     if not unknown.levels:
         return np.asarray(mode[unknown.name])
-    level = unknown.levels[-1]
-    index, _ = groups_of(formulation.campaign, level, unknown.name)
-    return np.asarray(mode[f"{unknown.name}_by_{level}"])[index]
+    value, _ = _at(formulation, unknown, mode)
+    return np.exp(value) if unknown.positive else value
 
 
 def _size(unknown: Unknown, value: Any) -> Any:
@@ -84,18 +137,6 @@ def _size(unknown: Unknown, value: Any) -> Any:
         return np.abs(value)
     low, high = prior_quantiles(unknown.prior, [0.05, 0.95])
     return (high - low) / 3.29
-
-
-def _spread(unknown: Unknown, level: str, mode: Mapping[str, np.ndarray] | None) -> float:
-    """Estimate the standard deviation between groups, in units of the effect."""
-    if mode is None:
-        return TYPICAL_SD
-    by_level, population = mode[f"{unknown.name}_by_{level}"], mode[unknown.name]
-    if unknown.positive:
-        effects = np.log(by_level) - np.log(population)
-    else:
-        effects = (by_level - population) / _size(unknown, population)
-    return max(float(np.sqrt(np.mean(effects**2))), SMALLEST_SD)
 
 
 def _means(formulation: Formulation, values: Mapping[str, Any]) -> dict[str, np.ndarray]:

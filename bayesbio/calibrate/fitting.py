@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ import pytensor
 import xarray as xr
 
 from bayesbio.calibrate.calibration import Calibration, predictive_groups
-from bayesbio.calibrate.centring import informative_levels
+from bayesbio.calibrate.centring import data_of, said_by_runs
 from bayesbio.calibrate.failed_start import explain_failed_start
 from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
 from bayesbio.calibrate.model import is_coordinate, model_of, spread_prior
@@ -76,8 +77,8 @@ def fit(
         ``("site", "scale", "campaign", "run")``. Levels are nested where every group has one
         parent, else crossed; ``"batch:cask"`` joins two columns where the names of the second
         count anew within the first. Effects of several parameters on one level are correlated
-        where they stand together: ``{("maximum_growth_rate", "cell_yield"): "run"}``. Whether
-        effects are sampled centred is decided from how much the readings say.
+        where they stand together: ``{("maximum_growth_rate", "cell_yield"): "run"}``. How far
+        effects are sampled centred follows, group by group, from how much the readings say.
     noise : mapping of quantity to Noise or its name
         By default chosen from the data (`default_noise`); censoring follows the flags.
     covariates : mapping of parameter to formula
@@ -244,23 +245,34 @@ def density_and_mode(
     side_by_side: bool = False,
 ) -> tuple[LogDensity, Mode]:
     """
-    Compile the density and find its mode; compile again where the mode asks for other coordinates.
+    Compile the density and find its mode; tell it what runs say about their own effects there.
 
-    How much the runs say about their own effects is first judged at the prior medians, which may
-    be far from the data.
+    That is first judged at the prior medians, which may be far from the data.
     """
-    options: dict[str, Any] = {"rtol": rtol, "atol": atol, "side_by_side": side_by_side}
-    centred = informative_levels(formulation)
-    density = LogDensity(model_of(formulation, centred=centred, **options))
+    density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, side_by_side=side_by_side))
+    held = spreads(formulation)
     try:
-        mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
+        mode = find_mode(density, hold=held, random_seed=random_seed)
     except CalibrationError as error:
         raise explain_failed_start(formulation, error) from error
-    better = informative_levels(formulation, mode.values)
-    if better != centred:
-        density = LogDensity(model_of(formulation, centred=better, **options))
-        mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
-    return density, mode
+    return density, settled(density, formulation, mode, random_seed=random_seed)
+
+
+def settled(density: LogDensity, formulation: Formulation, mode: Mode, *, random_seed: int) -> Mode:
+    """
+    Move a density to the coordinates that its mode asks for; gives the mode in these.
+
+    There the effects of groups are all nought, everything else is as it was.
+    """
+    said = said_by_runs(formulation, mode.values)
+    if not said:
+        return mode
+    density.set_data(data_of(said))
+    point = mode.point.copy()
+    for name in said:
+        point[density.places[f"{name}_effect_of_levels"]] = 0.0
+    found = find_mode(density, hold=mode.held, random_seed=random_seed, near=point)
+    return dataclasses.replace(found, elsewhere=mode.elsewhere)
 
 
 def usual_acceptance(formulation: Formulation) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesbio.calibrate.centring import informative_levels
+from bayesbio.calibrate.centring import Said, data_of, said_by_runs
 from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
 from bayesbio.calibrate.grouping import groups_of
 from bayesbio.calibrate.reference import (
@@ -20,7 +20,15 @@ from bayesbio.calibrate.reference import (
 )
 from bayesbio.calibrate.unknowns import Unknown
 from bayesbio.data import Campaign
-from bayesbio.inference import Noise, correlate, prior_quantiles, register, register_shared, varying
+from bayesbio.inference import (
+    Evidence,
+    Noise,
+    correlate,
+    prior_quantiles,
+    register,
+    register_shared,
+    varying,
+)
 from bayesbio.inference.levels import USUAL_SPREAD
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.trajectory import trajectories
@@ -90,7 +98,7 @@ def model_of(
     *,
     rtol: float,
     atol: float,
-    centred: Mapping[str, Mapping[str, bool]] | None = None,
+    said: Said | None = None,
     reference: bool = True,
     side_by_side: bool = False,
 ) -> pm.Model:
@@ -98,7 +106,9 @@ def model_of(
     Build the PyMC model of a formulation.
 
     With ``reference`` the sampler moves in rates at a reference state (`reference`); the posterior
-    of the textbook parameters is the same. With ``side_by_side`` the runs are solved on all cores.
+    of the textbook parameters is the same. ``said`` is what runs say about varying parameters,
+    by default at the prior medians; the model holds it as data, to be exchanged once more is known.
+    With ``side_by_side`` the runs are solved on all cores.
     """
     campaign = formulation.campaign
     coords: dict[str, tuple[str, ...]] = {"run": tuple(campaign.names)}
@@ -107,7 +117,7 @@ def model_of(
             coords[level] = groups_of(campaign, level, unknown.name)[1]
         if unknown.design is not None:
             coords[f"{unknown.name}_term"] = unknown.design.terms
-    centred = informative_levels(formulation) if centred is None else centred
+    said = said_by_runs(formulation) if said is None else said
     forms = {form.leading: form for form in rate_forms(formulation)} if reference else {}
     led = [unknown for unknown in formulation.unknowns if unknown.name in forms]
     plain = [unknown for unknown in formulation.unknowns if unknown.name not in forms]
@@ -117,6 +127,7 @@ def model_of(
             level: correlate(level, [sorted(block, key=order.index) for block in blocks])
             for level, blocks in formulation.together.items()
         }
+        held = {name: pm.Data(name, value) for name, value in data_of(said).items()}
         values: dict[str, Any] = dict(formulation.given)
         if formulation.carried is not None:
             values |= formulation.carried.register()
@@ -143,7 +154,9 @@ def model_of(
                     index={level: index.tolist() for level, (index, _) in found.items()},
                     groups={level: groups for level, (_, groups) in found.items()},
                     positive=unknown.positive,
-                    centred=centred[unknown.name],
+                    evidence=Evidence(
+                        held[f"{unknown.name}_information"], held[f"{unknown.name}_expected"]
+                    ),
                     scale_prior={
                         level: spread_prior(unknown, level, formulation) for level in unknown.levels
                     },

@@ -192,8 +192,7 @@ def prior_check(
 
 def _draws(formulation: Formulation, number: int, random_seed: int) -> xr.Dataset:
     """Draw every parameter from its prior, dims (chain, draw, ...)."""
-    plain = {unknown.name: dict.fromkeys(unknown.levels, False) for unknown in formulation.unknowns}
-    made = model_of(formulation, rtol=1e-6, atol=1e-9, centred=plain, reference=False)
+    made = model_of(formulation, rtol=1e-6, atol=1e-9, reference=False)
     wanted = [
         variable
         for variable in (*made.free_RVs, *made.deterministics)

@@ -17,7 +17,7 @@ from pymc.pytensorf import find_rng_nodes, reseed_rngs
 from pytensor.graph.traversal import ancestors
 
 from bayesbio.calibrate.calibration import predictive_groups
-from bayesbio.calibrate.centring import informative_levels
+from bayesbio.calibrate.centring import said_by_runs
 from bayesbio.calibrate.fitting import options_of, spreads
 from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
 from bayesbio.calibrate.information import beliefs_of, plan_of
@@ -210,8 +210,8 @@ class _Replicator:
         self.settings = dict(settings)
         self.model = formulation.kernels.trace.model
         self.options = options_of(formulation, random_seed=0, rtol=rtol, atol=atol)
-        self.centred = informative_levels(formulation)
-        made = model_of(formulation, rtol=rtol, atol=atol, centred=self.centred)
+        self.said = said_by_runs(formulation)
+        made = model_of(formulation, rtol=rtol, atol=atol, said=self.said)
         self.names = _exchangeable(made, list(formulation.rows))
         fixed = [each for each in formulation.rows if each not in self.names]
         known = [each for each, rows in formulation.rows.items() if rows["sd"].notna().any()]
@@ -286,7 +286,7 @@ class _Replicator:
             self.formulation,
             rtol=self.rtol,
             atol=self.atol,
-            centred=self.centred,
+            said=self.said,
             reference=False,
         )
         wanted = [

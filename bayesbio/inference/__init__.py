@@ -5,6 +5,7 @@ from bayesbio.inference.archive import archive_card, read_archive, write_archive
 from bayesbio.inference.correlations import correlate, correlation_matrix, pairs
 from bayesbio.inference.covariates import Design, design, told_apart
 from bayesbio.inference.density import LogDensity
+from bayesbio.inference.effects import Evidence, members_of
 from bayesbio.inference.elicitation import from_quantiles, literature, source_of
 from bayesbio.inference.executing import Repeated, run_each, usable_cores
 from bayesbio.inference.judging import verdict_of
@@ -61,6 +62,7 @@ from bayesbio.inference.verdict import Gate, Verdict, VerdictItem
 __all__ = [
     "Approximation",
     "Design",
+    "Evidence",
     "Fold",
     "Gate",
     "LogDensity",
@@ -99,6 +101,7 @@ __all__ = [
     "literature",
     "log_score",
     "lognormal",
+    "members_of",
     "moved_at",
     "nesting",
     "normal",

@@ -10,6 +10,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.correlations import Correlated
+from bayesbio.inference.effects import Evidence, StandardisedGivenEvidence
 from bayesbio.inference.priors import register
 
 USUAL_SPREAD = 0.3  # scale of the default prior of a spread between groups, of the logarithm
@@ -24,6 +25,7 @@ def varying(
     groups: Sequence[str] | Mapping[str, Sequence[str]],
     positive: bool,
     centred: bool | Mapping[str, bool] = True,
+    evidence: Evidence | None = None,
     scale_prior: TensorVariable | Mapping[str, TensorVariable] | None = None,
     offset: TensorVariable | None = None,
     covariates: tuple[np.ndarray, TensorVariable] | None = None,
@@ -37,7 +39,8 @@ def varying(
     members (nested); levels that cut across each other add their effects (crossed).
 
     Registered in the current model, for each level: `<name>_sd_<level>`, `<name>_by_<level>`
-    (dims: the level), and `<name>_effect_<level>` (standardised) when not centred.
+    (dims: the level), and `<name>_effect_<level>` (standardised) when not centred, or with
+    `evidence` `<name>_effect_of_levels` (of all levels, the last with what members share).
 
     Parameters
     ----------
@@ -56,14 +59,18 @@ def varying(
     centred : bool or mapping level -> bool
         Sample the groups' values themselves (right when each group's data say much), or
         standardised effects (right when they say little).
+    evidence : Evidence, optional
+        About what the readings say of each member, with `offset` where it is given: the effects
+        of all levels are then sampled standardised given that (`StandardisedGivenEvidence`),
+        which suits every case between the two; ``centred`` is not asked.
     scale_prior : distribution or mapping level -> distribution, optional
         Prior of the standard deviation between groups. By default HalfNormal(0.3) when positive:
         groups differ by at most 60 % or so. It must be given when the parameter is not positive,
         because it is in the parameter's unit.
     offset : TensorVariable, scalar, optional
-        Added to the coordinate in which centred values of a positive parameter are sampled,
-        `<name>_at_reference_by_<level>` = log(value) + offset: where the data know a rate at some
-        state better than its maximum. It changes the road, not the posterior.
+        Added to the coordinate in which values of a positive parameter are sampled, log(value) +
+        offset: where the data know a rate at some state better than its maximum. It changes the
+        road, not the posterior.
     covariates : (array (members, terms), TensorVariable (terms,)), optional
         Columns and slopes: what each member's value is expected to differ by (of the logarithm
         when positive). A column that is the same for all members of each group of a level moves
@@ -108,10 +115,12 @@ def varying(
 
     # Everything below is additive: logarithms when positive.
     origin = pt.log(population) if positive else population
-    by_level: dict[str, TensorVariable] = {}
-    total: Any = origin
+    shared: Any = origin if offset is None or not positive else origin + offset
     holders = nesting(name, levels, numbers)
     moving = moved_at(covariates, levels, numbers)
+    moved: dict[str, Any] = {}  # of the groups' means, beside the group that holds them
+    spreads: dict[str, Any] = {}
+    partners = {} if together is None else {key: together[key] for key in levels if key in together}
     for key in levels:
         _check_level(name, key, numbers[key], names[key])
         if key not in model.coords:
@@ -119,34 +128,34 @@ def varying(
         sd = f"{name}_sd_{key}"
         known = model.named_vars.get(sd)
         spread = register(sd, _scale(name, key, scale_prior, positive)) if known is None else known
-        holder = holders[key]
-        if holder is None:
-            centre = origin
-        else:
-            parents = _parents(numbers[key], numbers[holder])
-            centre = by_level[holder][parents]
-        mean = centre
+        moved[key], spreads[key] = pt.zeros(len(names[key])), spread
         if covariates is not None and key in moving:
             first = np.unique(numbers[key], return_index=True)[1]
             columns, slopes = covariates[0][first], covariates[1]
-            mean = centre + columns[:, moving[key]] @ slopes[moving[key]]
-        factor: Any = 1.0
-        partner = None if together is None else together.get(key)
-        if partner is not None:
-            expected, factor = partner.conditional(name)
-            mean = mean + spread * expected
-        by_level[key] = _group_values(
-            f"{name}_by_{key}",
-            f"{name}_effect_{key}",
-            key,
-            mean,
-            spread * factor,
-            positive,
-            _of(centred, key),
-            offset,
+            moved[key] = columns[:, moving[key]] @ slopes[moving[key]]
+        if key in partners:
+            expected, factor = partners[key].conditional(name)
+            moved[key] = moved[key] + spread * expected
+            spreads[key] = spread * factor
+    given = None if evidence is None else _jointly(name, evidence, numbers, moved, spreads, shared)
+    by_level: dict[str, TensorVariable] = {}
+    total: Any = origin
+    for key in levels:
+        holder = holders[key]
+        centre = (
+            origin if holder is None else by_level[holder][_parents(numbers[key], numbers[holder])]
         )
-        if partner is not None:
-            partner.add((by_level[key] - mean) / (spread * factor))
+        mean = centre + moved[key]
+        if given is None:
+            by_level[key] = _group_values(
+                name, key, mean, spreads[key], positive, _of(centred, key), offset
+            )
+        else:
+            by_level[key] = centre + given[key]
+            value = pt.exp(by_level[key]) if positive else by_level[key]
+            pm.Deterministic(f"{name}_by_{key}", value, dims=key)
+        if key in partners:
+            partners[key].add((by_level[key] - mean) / spreads[key])
         total = total + (by_level[key] - centre)[numbers[key]]
     if covariates is not None and None in moving:
         total = total + covariates[0][:, moving[None]] @ covariates[1][moving[None]]
@@ -279,9 +288,35 @@ def nesting(
     }
 
 
+def _jointly(
+    name: str,
+    evidence: Evidence,
+    numbers: Mapping[str, np.ndarray],
+    moved: Mapping[str, Any],
+    spreads: Mapping[str, Any],
+    shared: Any,
+) -> dict[str, Any]:
+    """Register the effects of all levels together; how far each group is from what holds it."""
+    levels = list(moved)
+    sizes = {key: int(numbers[key].max()) + 1 for key in levels}
+    # The transform may only see what the variable itself depends on: let it, in name, on these.
+    named = 0.0 * sum(pt.as_tensor_variable(each).sum() for each in evidence)
+    means = [moved[key] for key in levels[:-1]] + [moved[levels[-1]] + shared + named]
+    effects = pm.Normal(
+        f"{name}_effect_of_levels",
+        mu=pt.concatenate(means),
+        sigma=pt.concatenate([pt.ones(sizes[key]) * spreads[key] for key in levels]),
+        shape=sum(sizes.values()),
+        transform=StandardisedGivenEvidence(evidence, [numbers[key] for key in levels]),
+    )
+    ends = np.cumsum([0, *sizes.values()])
+    found = {key: effects[ends[i] : ends[i + 1]] for i, key in enumerate(levels)}
+    found[levels[-1]] = found[levels[-1]] - shared
+    return found
+
+
 def _group_values(
     name: str,
-    effect_name: str,
     level: str,
     centre: TensorVariable,
     spread: TensorVariable,
@@ -290,17 +325,19 @@ def _group_values(
     offset: TensorVariable | None,
 ) -> TensorVariable:
     """Register the values of the groups; return them on the additive scale."""
+    by = f"{name}_by_{level}"
     if centred and positive and offset is not None:
-        shifted = name.replace("_by_", "_at_reference_by_")
+        shifted = f"{name}_at_reference_by_{level}"
         values = pm.Normal(shifted, mu=centre + offset, sigma=spread, dims=level) - offset
-        pm.Deterministic(name, pt.exp(values), dims=level)
+        pm.Deterministic(by, pt.exp(values), dims=level)
         return values
     if centred:
         if positive:
-            return pt.log(pm.LogNormal(name, mu=centre, sigma=spread, dims=level))
-        return pm.Normal(name, mu=centre, sigma=spread, dims=level)
-    values = centre + spread * pm.Normal(effect_name, 0.0, 1.0, dims=level)
-    pm.Deterministic(name, pt.exp(values) if positive else values, dims=level)
+            return pt.log(pm.LogNormal(by, mu=centre, sigma=spread, dims=level))
+        return pm.Normal(by, mu=centre, sigma=spread, dims=level)
+    effects = pm.Normal(f"{name}_effect_{level}", 0.0, 1.0, dims=level)
+    values = centre + spread * effects
+    pm.Deterministic(by, pt.exp(values) if positive else values, dims=level)
     return values
 
 

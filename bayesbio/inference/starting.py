@@ -84,7 +84,13 @@ class Mode:
         return self.point + spread * rng.standard_normal((number, self.point.size)) @ root.T
 
 
-def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int) -> Mode:
+def find_mode(
+    density: LogDensity,
+    *,
+    hold: Sequence[str] = (),
+    random_seed: int,
+    near: np.ndarray | None = None,
+) -> Mode:
     """
     Climb to the posterior mode with the exact gradient.
 
@@ -97,6 +103,9 @@ def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int
         effects of its own scale a hierarchical density has no finite mode.
     random_seed : int
         For the draws from the prior.
+    near : array, (size,), optional
+        Unconstrained coordinates close to the mode, from which alone to climb; what is held stays
+        as it is there.
 
     Returns
     -------
@@ -132,11 +141,14 @@ def find_mode(density: LogDensity, *, hold: Sequence[str] = (), random_seed: int
     width = _robust_width(prior)
     medians = np.median(prior, axis=0)
 
-    candidates = np.vstack([density.default_point(), medians, prior])
-    candidates[:, held] = medians[held]
-    starts = _best_finite(density, candidates, _CLIMBS)
+    if near is None:
+        candidates = np.vstack([density.default_point(), medians, prior])
+        candidates[:, held] = medians[held]
+        starts = _best_finite(density, candidates, _CLIMBS)
+    else:
+        starts = [np.asarray(near, dtype=float)]
     climbs = [_Climb(density, start, width, free=~held) for start in starts]
-    for climb in climbs:
+    for climb in climbs if near is None else ():
         climb.ascend(_FIRST_STEPS)
     best = max(climbs, key=lambda climb: climb.value)
     converged = best.finish()

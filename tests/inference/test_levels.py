@@ -9,6 +9,7 @@ from scipy.stats import beta, kstest, multivariate_normal
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import (
+    Evidence,
     between,
     correlate,
     correlation_matrix,
@@ -91,10 +92,16 @@ def test_a_variance_at_its_boundary_is_sampled_without_divergences():
     assert posterior["mean_sd_batch"].median() < 1.5
 
 
-def test_centred_and_standardised_effects_are_the_same_prior():
+def test_the_road_on_which_effects_are_sampled_leaves_their_prior_as_it_is():
     names = ["growth", "growth_sd_run", "growth_by_run"]
+    said = Evidence(np.full(3, 100.0), np.full(3, np.log(0.03)))
+    roads = {
+        "growth_by_run": {"centred": True},
+        "growth_effect_run": {"centred": False},
+        "growth_effect_of_levels": {"evidence": said},
+    }
     drawn = {}
-    for centred in (True, False):
+    for road, options in roads.items():
         with pm.Model() as model:
             typical = register("growth", between(0.02, 0.06))
             by_run = varying(
@@ -104,19 +111,26 @@ def test_centred_and_standardised_effects_are_the_same_prior():
                 index=[0, 0, 1],
                 groups=["R1", "R2"],
                 positive=True,
-                centred=centred,
+                **options,
             )
-        assert ("growth_effect_run" in model.named_vars) is not centred
+        assert {each.name for each in model.free_RVs} == {"growth", "growth_sd_run", road}
         values = pm.draw(
             [*(model[name] for name in names), by_run], 4000, random_seed=2, mode="FAST_COMPILE"
         )
         assert_allclose(values[3], values[2][:, [0, 0, 1]], rtol=1e-12)
-        drawn[centred] = [np.log(values[2]).std(), np.log(values[2] / values[0][:, None]).std()]
-    assert_allclose(drawn[True], drawn[False], rtol=0.05)
-    assert_allclose(drawn[True][1], 0.3, rtol=0.05)
+        drawn[road] = [np.log(values[2]).std(), np.log(values[2] / values[0][:, None]).std()]
+    for found in drawn.values():
+        assert_allclose(found, drawn["growth_by_run"], rtol=0.05)
+        assert_allclose(found[1], 0.3, rtol=0.05)
 
 
-def draw_two_levels(level, clone, run):
+SAID = Evidence(np.full(4, 100.0), np.full(4, np.log(0.03)))
+TWO_ROADS = pytest.mark.parametrize(
+    "road", [{"centred": {"clone": True, "run": False}}, {"evidence": SAID}], ids=["apart", "joint"]
+)
+
+
+def draw_two_levels(level, clone, run, road):
     with pm.Model() as model:
         typical = register("growth", between(0.02, 0.06))
         values = varying(
@@ -126,15 +140,19 @@ def draw_two_levels(level, clone, run):
             index={"clone": clone, "run": run},
             groups={"clone": ["A", "B"], "run": [f"R{number}" for number in range(max(run) + 1)]},
             positive=True,
-            centred={"clone": True, "run": False},
+            **road,
         )
     wanted = [model["growth"], model["growth_by_clone"], model["growth_by_run"], values]
     return pm.draw(wanted, 5, random_seed=1, mode="FAST_COMPILE")
 
 
-def test_nested_groups_vary_around_their_parent():
-    _, clones, runs, members = draw_two_levels(("clone", "run"), [0, 0, 1, 1], [0, 1, 2, 3])
+@TWO_ROADS
+def test_members_of_nested_groups_have_the_value_of_the_narrowest(road):
+    _, clones, runs, members = draw_two_levels(("clone", "run"), [0, 0, 1, 1], [0, 1, 2, 3], road)
     assert_allclose(members, runs)
+
+
+def test_nested_groups_vary_around_their_parent():
     with pm.Model() as model:
         varying(
             "growth",
@@ -151,8 +169,11 @@ def test_nested_groups_vary_around_their_parent():
     assert_allclose(runs, clones[[0, 0, 1, 1]])
 
 
-def test_crossed_groups_add_their_effects():
-    typical, clones, runs, members = draw_two_levels(("clone", "run"), [0, 1, 0, 1], [0, 0, 1, 1])
+@TWO_ROADS
+def test_crossed_groups_add_their_effects(road):
+    typical, clones, runs, members = draw_two_levels(
+        ("clone", "run"), [0, 1, 0, 1], [0, 0, 1, 1], road
+    )
     expected = clones[:, [0, 1, 0, 1]] * runs[:, [0, 0, 1, 1]] / typical[:, None]
     assert_allclose(members, expected)
 
@@ -214,10 +235,12 @@ def test_covariates_move_the_groups_they_are_constant_within():
     assert_allclose(members, groups[clone] + 10.0 * columns[:, 1])
 
 
-@pytest.mark.parametrize("centred", [True, False])
-def test_correlated_effects_have_the_density_of_their_normal_distribution(centred):
+@pytest.mark.parametrize("kind", ["by_run", "effect_run", "effect_of_levels"])
+def test_correlated_effects_have_the_density_of_their_normal_distribution(kind):
     index, groups, sizes = [0, 1, 2], ["R1", "R2", "R3"], np.array([0.3, 0.2, 0.5])
     names = ["a", "b", "c"]
+    said = Evidence(np.full(3, 9.0), np.zeros(3))
+    road = {"evidence": said} if kind == "effect_of_levels" else {"centred": kind == "by_run"}
     with pm.Model() as model:
         together = correlate("run", [names])
         for name in names:
@@ -229,7 +252,7 @@ def test_correlated_effects_have_the_density_of_their_normal_distribution(centre
                 groups=groups,
                 positive=False,
                 scale_prior=pm.HalfNormal.dist(1.0),
-                centred=centred,
+                **road,
                 together={"run": together[name]},
             )
     correlation = np.array([0.6, -0.2, 0.3])
@@ -239,11 +262,10 @@ def test_correlated_effects_have_the_density_of_their_normal_distribution(centre
     values = np.array([[1.1, 0.8, 1.3], [2.3, 1.9, 2.0], [0.2, 0.1, 0.9]])
     means = np.array([1.0, 2.0, 0.5])
     standard = np.linalg.solve(root, (values - means[:, None]) / sizes[:, None])
-    effect = "by" if centred else "effect"
     given = {"correlation_run_partial": (np.array(partial) + 1.0) / 2.0}
     for place, name in enumerate(names):
         given[name], given[f"{name}_sd_run"] = means[place], sizes[place]
-        given[f"{name}_{effect}_run"] = values[place] if centred else standard[place]
+        given[f"{name}_{kind}"] = standard[place] if kind == "effect_run" else values[place]
     variables = [model[name] for name in given]
     found = pytensor.function(
         variables,
@@ -253,8 +275,9 @@ def test_correlated_effects_have_the_density_of_their_normal_distribution(centre
     )(*given.values())
     assert_allclose(found[0], correlation, rtol=1e-12)
     assert_allclose(np.stack(found[1:]), values, rtol=1e-10)
-    if centred:
-        effects = [model[f"{name}_by_run"] for name in names]
+    if kind != "effect_run":
+        effects = [model[f"{name}_{kind}"] for name in names]
+        model.rvs_to_transforms.update(dict.fromkeys(effects))  # their values, not coordinates
         log_densities = model.logp(vars=effects, sum=False, jacobian=False)
         replaced = {model.rvs_to_values[effect]: given[effect.name] for effect in effects}
         others = {
