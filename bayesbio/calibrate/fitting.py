@@ -47,7 +47,7 @@ def fit(
     noise: Mapping[str, Noise | str] | Noise | str | None = None,
     covariates: Mapping[str, str] | None = None,
     draws: int = 1000,
-    tune: int = 1000,
+    tune: int = 500,
     chains: int = 4,
     random_seed: int,
     target_accept: float | None = None,

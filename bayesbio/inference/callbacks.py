@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 # size, coordinates, gradient, value, unused -> code
-_DENSITY = types.int64(
+DENSITY = types.int64(
     types.uint64,
     types.CPointer(types.double),
     types.CPointer(types.double),
@@ -18,7 +18,7 @@ _DENSITY = types.int64(
     types.voidptr,
 )
 # size, size of the values, coordinates, values, unused -> code
-_EXPANSION = types.int64(
+EXPANSION = types.int64(
     types.uint64,
     types.uint64,
     types.CPointer(types.double),
@@ -64,7 +64,7 @@ def density_callback(function: Any, size: int) -> Any:
             return 1
         return 0
 
-    return _keeping(function, held, numba.cfunc(_DENSITY)(evaluate))
+    return _keeping(function, held, numba.cfunc(DENSITY)(evaluate))
 
 
 def expansion_callback(function: Any, size: int, expanded_size: int) -> Any:
@@ -96,7 +96,7 @@ def expansion_callback(function: Any, size: int, expanded_size: int) -> Any:
             return -2
         return 0
 
-    return _keeping(function, held, numba.cfunc(_EXPANSION)(expand))
+    return _keeping(function, held, numba.cfunc(EXPANSION)(expand))
 
 
 def _caller(function: Any) -> tuple[Any, dict[str, list[np.ndarray]]]:

@@ -233,12 +233,13 @@ class LogDensity:
             model=self.model, overrides=flat, default_strategy="prior", return_transformed=True
         )
 
-    def starting_from(self, point: np.ndarray) -> Any:
+    def starting_from(self, point: np.ndarray, *, compiled: Any = None) -> Any:
         """
         Compiled model of nutpie whose chains begin at a point (unconstrained).
 
         The first attempt is the point itself; nutpie refuses it where a slope is exactly zero, as
-        at an exact mode, and then gets points a hair beside.
+        at an exact mode, and then gets points a hair beside. With ``compiled``, this density in
+        other coordinates begins at the point.
         """
         attempts = itertools.count()
 
@@ -246,7 +247,7 @@ class LogDensity:
             aside = np.random.default_rng(seed).standard_normal(self.size)
             return np.array(point, dtype=float) + (1e-6 * aside if next(attempts) else 0.0)
 
-        return dataclasses.replace(self.compiled, initial_point_func=begin)
+        return dataclasses.replace(compiled or self.compiled, initial_point_func=begin)
 
     def terms(self, point: np.ndarray) -> dict[str, np.ndarray]:
         """

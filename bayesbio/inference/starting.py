@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.density import LogDensity
+from bayesbio.inference.straightening import Straightening
 
 # Draws from the prior that scale the coordinates, and that are tried when the first start fails.
 _PRIOR_DRAWS = 200
@@ -19,6 +20,8 @@ _FIRST_STEPS, _ROUNDS, _LAST_STEPS = 60, 10, 60
 _FLAT = 0.02
 # A direction about which the data say nothing is as wide as the prior; twice that is the limit.
 _LEAST_CURVATURE = 0.25
+# Starting points are this much wider than the posterior.
+_SPREAD = 1.2
 # Coordinates that were held vary by half their prior width between chains.
 _HELD_SPREAD = 0.5
 # An ascent that ended this many standard deviations away (a coordinate), and within so many nats of
@@ -43,6 +46,8 @@ class Mode:
         Laplace covariance of the unconstrained coordinates, given the held ones.
     held : tuple of str
         Variables that were held at their prior medians.
+    width : array, (size,)
+        Width of the prior of each coordinate: half its central 68 % interval.
     converged : bool
         Whether the search ended at a stationary point.
     evaluations : int
@@ -57,6 +62,7 @@ class Mode:
     log_density: float
     covariance: np.ndarray
     held: tuple[str, ...]
+    width: np.ndarray
     converged: bool
     evaluations: int
     elsewhere: tuple[tuple[float, np.ndarray], ...] = ()
@@ -160,6 +166,7 @@ def find_mode(
         log_density=best.value,
         covariance=covariance,
         held=tuple(hold),
+        width=width,
         converged=converged,
         evaluations=sum(climb.evaluations for climb in climbs),
         elsewhere=_elsewhere([climb for climb in climbs if climb is not best], best, covariance),
@@ -167,13 +174,20 @@ def find_mode(
 
 
 def dispersed_starts(
-    density: LogDensity, mode: Mode, *, chains: int, random_seed: int, spread: float = 1.2
+    density: LogDensity,
+    mode: Mode,
+    *,
+    chains: int,
+    random_seed: int,
+    straightening: Straightening | None = None,
 ) -> np.ndarray:
     """
-    Spread starting points for chains: Laplace draws, a little wider than the posterior.
+    Spread starting points for chains, a little wider than the posterior.
 
-    A point with a density that is not finite, or far below what a draw from a normal posterior
-    would have, is pulled towards the mode until it is sound.
+    Laplace draws or, with a straightening, about one standard deviation to either side of the mode
+    along every axis: there the slopes are as large as the first guess of a sampler's metric takes
+    them to be. A point with a density that is not finite, or far below what a draw from a normal
+    posterior would have, is pulled towards the mode until it is sound.
 
     Parameters
     ----------
@@ -185,12 +199,13 @@ def dispersed_starts(
         How many points.
     random_seed : int
         Same seed, same points; more chains leave the points of the first ones unchanged.
-    spread : float
-        Factor on the Laplace standard deviations.
+    straightening : Straightening, optional
+        In whose coordinates to spread.
 
     Returns
     -------
-    array, (chains, size), unconstrained coordinates
+    array, (chains, size)
+        Coordinates of the density, or straight ones where a straightening is given.
 
     Examples
     --------
@@ -203,14 +218,21 @@ def dispersed_starts(
     (4, 1)
     """
     # A normal posterior loses spread^2 chi^2(size) / 2; three times that plus a margin is far.
-    lowest = mode.log_density - 3.0 * (0.5 * spread**2 * density.size + 5.0)
-    points = np.tile(mode.point, (chains, 1))
+    lowest = mode.log_density - 3.0 * (0.5 * _SPREAD**2 * density.size + 5.0)
+    middle = mode.point if straightening is None else np.zeros(density.size)
+    points = np.tile(middle, (chains, 1))
     for chain, seed in enumerate(np.random.SeedSequence(random_seed).spawn(chains)):
-        drawn = mode.draws(1, random_seed=seed.generate_state(1)[0], spread=spread)[0]
+        number = seed.generate_state(1)[0]
+        if straightening is None:
+            drawn = mode.draws(1, random_seed=number, spread=_SPREAD)[0]
+        else:
+            rng = np.random.default_rng(number)
+            drawn = rng.choice([-1.0, 1.0], density.size) * rng.uniform(1.0, _SPREAD, density.size)
         for fraction in 0.5 ** np.arange(8):
-            point = mode.point + fraction * (drawn - mode.point)
+            place = middle + fraction * (drawn - middle)
+            point = place if straightening is None else straightening.point(place)
             if density.value_and_gradient(point)[0] > lowest:
-                points[chain] = point
+                points[chain] = place
                 break
     return points
 

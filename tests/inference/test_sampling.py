@@ -106,16 +106,17 @@ def test_failed_densities_are_told_from_divergences():
     assert tree["posterior"]["rate"].max() < 0.5
 
 
-def test_divergences_are_answered_once_with_smaller_steps():
-    """Neal's funnel: its neck is too narrow for the usual step."""
+def test_divergences_are_answered_with_smaller_and_smaller_steps():
+    """A cliff where one step of the usual size falls too deep."""
     with pm.Model() as model:
-        width = pm.Normal("width", 0.0, 3.0)
-        pm.Normal("x", 0.0, pt.exp(width / 2.0), shape=4)
-    funnel = LogDensity(model)
-    options = {"draws": 300, "tune": 300, "chains": 2, "random_seed": 1, "hold": ["width"]}
-    once = sample(funnel, on_divergence=None, **options)
+        rate = pm.Normal("rate", 0.0, 1.0)
+        pm.Potential("cliff", pt.switch(rate > 1.5, -1e5 * (rate - 1.5) ** 2, 0.0))
+    cliff = LogDensity(model)
+    options = {"draws": 300, "tune": 300, "chains": 2, "random_seed": 1}
+    once = sample(cliff, on_divergence=None, **options)
     assert once["sample_stats"]["diverging"].any()
-    twice = sample(funnel, **options)
-    assert (once["posterior"].attrs["attempts"], twice["posterior"].attrs["attempts"]) == (1, 2)
-    assert twice["posterior"].attrs["target_accept"] == 0.99
-    assert twice["sample_stats"]["step_size"].mean() < once["sample_stats"]["step_size"].mean()
+    again = sample(cliff, **options)
+    assert once["posterior"].attrs["attempts"] == 1
+    assert again["posterior"].attrs["attempts"] in (2, 3)
+    assert again["posterior"].attrs["target_accept"] in (0.95, 0.99)
+    assert again["sample_stats"]["step_size"].mean() < once["sample_stats"]["step_size"].mean()
