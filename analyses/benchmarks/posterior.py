@@ -35,7 +35,7 @@ from problems import DATA, INOCULA, Problem, batch_reactor, eight_runs, lynx_har
 from bayesbio.calibrate.fitting import density_and_mode, fit, usual_acceptance
 from bayesbio.calibrate.formulation import formulate
 from bayesbio.calibrate.model import is_coordinate, model_of
-from bayesbio.inference import LogDensity, sample
+from bayesbio.inference import Evidence, LogDensity, sample
 
 TOLERANCES = {"rtol": 1e-6, "atol": 1e-9}
 Found = dict[str, Any]
@@ -106,12 +106,13 @@ class Plain:
 
     def __init__(self, problem: Problem) -> None:
         formulation = formulate(problem.campaign, problem.model, **problem.arguments())
-        standardised = {
-            unknown.name: dict.fromkeys(unknown.levels, False)
+        nothing = np.zeros(len(problem.campaign))  # as if no run said anything: standardised
+        said = {
+            unknown.name: Evidence(nothing, nothing)
             for unknown in formulation.unknowns
             if unknown.levels
         }
-        self.model = model_of(formulation, centred=standardised, reference=False, **TOLERANCES)
+        self.model = model_of(formulation, said=said, reference=False, **TOLERANCES)
         self.names = {f"noise_{quantity}" for quantity in formulation.noise}
         for unknown in formulation.unknowns:
             self.names |= {unknown.name, *(f"{unknown.name}_sd_{of}" for of in unknown.levels)}

@@ -272,7 +272,8 @@ def settled(density: LogDensity, formulation: Formulation, mode: Mode, *, random
     for name in said:
         point[density.places[f"{name}_effect_of_levels"]] = 0.0
     found = find_mode(density, hold=mode.held, random_seed=random_seed, near=point)
-    return dataclasses.replace(found, elsewhere=mode.elsewhere)
+    evaluations = mode.evaluations + found.evaluations
+    return dataclasses.replace(found, elsewhere=mode.elsewhere, evaluations=evaluations)
 
 
 def usual_acceptance(formulation: Formulation) -> float:
