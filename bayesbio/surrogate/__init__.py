@@ -1,6 +1,7 @@
 """Models learned from data alone."""
 
 from bayesbio.surrogate.alignment import Alignment
+from bayesbio.surrogate.baseline_scores import baseline_scores
 from bayesbio.surrogate.baselines import (
     BASELINES,
     Baseline,
@@ -10,7 +11,6 @@ from bayesbio.surrogate.baselines import (
     PartialLeastSquares,
     RandomForest,
     Ridge,
-    baseline_scores,
 )
 from bayesbio.surrogate.emulation import emulate
 from bayesbio.surrogate.fault_baselines import FAULT_BASELINES, FaultBaseline, FaultScore
@@ -25,10 +25,9 @@ from bayesbio.surrogate.tabular import (
     TABULAR_BASELINES,
     FittedTabular,
     TabularBaseline,
-    TabularFeatures,
-    table_scores,
-    tabular_forecast,
 )
+from bayesbio.surrogate.tabular_features import TabularFeatures
+from bayesbio.surrogate.tabular_scores import table_scores, tabular_forecast
 
 __all__ = [
     "BASELINES",

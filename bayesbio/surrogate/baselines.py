@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
-from scipy import interpolate, optimize
+from scipy import optimize
 
 from bayesbio.data.campaign import Campaign
 from bayesbio.data.run import Run
 from bayesbio.errors import DataError
-from bayesbio.inference.scores import score_table
-from bayesbio.inference.splitting import Fold, horizons_of
-from bayesbio.inference.splitting import folds as folds_of
+from bayesbio.surrogate.course_regressors import LocalSize, MeanCourse, OnSplines, Process
 from bayesbio.surrogate.features import RunFeatures
 from bayesbio.surrogate.regressors import (
     LatentComponents,
@@ -27,9 +24,6 @@ from bayesbio.surrogate.regressors import (
 )
 
 MOST_FOLDS = 10  # with more runs than this, several are left out at a time
-WINDOW = 0.15  # width of the window in which the size of residuals is averaged, in time ranges
-SMALLEST_ERROR = 0.05  # least local size of residuals, in mean sizes
-SPLINE_KNOTS = 5
 MOST_COMPONENTS = 6
 HUGE = 1e4  # length scale that takes a column out of a kernel, in its standard deviations
 TUNING_ROWS = 160  # readings, evenly picked, on which the Gaussian process is tuned
@@ -111,6 +105,7 @@ class Baseline:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> times = np.arange(0.0, 60.0, 12.0)
     >>> runs = [
     ...     Run(f"R{n}", pd.DataFrame({"time_h": times, "quantity": "titer", "value": n * times}))
@@ -174,7 +169,7 @@ class Baseline:
                 predicted[rows] = member.predict(inputs[rows])
                 left_out.append((member, rows))
         residuals = target - predicted
-        size = _LocalSize(time, np.abs(residuals))
+        size = LocalSize(time, np.abs(residuals))
         return FittedBaseline(
             quantity=quantity,
             features=features,
@@ -204,7 +199,7 @@ class MeanTrajectory(Baseline):
     def _maker(
         self, inputs: np.ndarray, target: np.ndarray, run: np.ndarray
     ) -> Callable[[np.ndarray], Regressor]:
-        return _MeanCourse
+        return MeanCourse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,7 +221,7 @@ class Ridge(Baseline):
 
         def make(penalty: float) -> Regressor:
             weight = np.sqrt(LEAST_PENALTY / penalty)
-            return _OnSplines(inputs[:, 0], Penalised(alpha=LEAST_PENALTY), weight=weight)
+            return OnSplines(inputs[:, 0], Penalised(alpha=LEAST_PENALTY), weight=weight)
 
         return _tuned(inputs, target, run, [partial(make, penalty) for penalty in PENALTIES])
 
@@ -246,7 +241,7 @@ class PartialLeastSquares(Baseline):
         self, inputs: np.ndarray, target: np.ndarray, run: np.ndarray
     ) -> Callable[[np.ndarray], Regressor]:
         def make(components: int) -> Regressor:
-            return _OnSplines(inputs[:, 0], LatentComponents(components))
+            return OnSplines(inputs[:, 0], LatentComponents(components))
 
         numbers = range(1, MOST_COMPONENTS + 1)
         return _tuned(inputs, target, run, [partial(make, number) for number in numbers])
@@ -329,7 +324,7 @@ class GaussianProcess(Baseline):
         tuned = GaussianProcessRegressor(
             kernel.clone_with_theta(best), optimizer=None, normalize_y=True
         )
-        return partial(_Process, tuned)
+        return partial(Process, tuned)
 
 
 BASELINES: Mapping[str, type[Baseline]] = MappingProxyType(
@@ -338,173 +333,6 @@ BASELINES: Mapping[str, type[Baseline]] = MappingProxyType(
         for model in (MeanTrajectory, Ridge, PartialLeastSquares, RandomForest, GaussianProcess)
     }
 )
-
-
-def baseline_scores(
-    campaign: Campaign,
-    quantities: Iterable[str] | None = None,
-    folds: Iterable[Fold] | None = None,
-    *,
-    models: Iterable[str] | None = None,
-    horizons: int | Iterable[float] | None = None,
-    random_seed: int = 0,
-) -> pd.DataFrame:
-    """
-    Score every baseline on held-out runs, to stand beside a mechanism on the same folds.
-
-    Parameters
-    ----------
-    campaign : Campaign
-        The runs.
-    quantities : iterable of str, optional
-        What to predict; by default everything that was measured.
-    folds : iterable of Fold, optional
-        What is held out; by default each run in turn.
-    models : iterable of str, optional
-        Names from `BASELINES`; by default all.
-    horizons : int or sequence of float [h], optional
-        Score parts of the runs apart, see `bayesbio.inference.horizons_of`.
-    random_seed : int
-        Same seed, same table.
-
-    Returns
-    -------
-    DataFrame
-        Columns model, quantity, run, (horizon,) readings, crps, rmse, coverage_90, width_90 and
-        interval_score_90, see `score_table`; scores in the house unit of the quantity.
-
-    Raises
-    ------
-    DataError
-        If a model is unknown, or a quantity is not quantified in two training runs of a fold.
-
-    Examples
-    --------
-    >>> times = np.arange(0.0, 60.0, 12.0)
-    >>> runs = [
-    ...     Run(f"R{n}", pd.DataFrame({"time_h": times, "quantity": "titer", "value": n * times}))
-    ...     for n in (1, 2, 3)
-    ... ]
-    >>> baseline_scores(Campaign(runs), models=["mean trajectory"])[["run", "readings"]]
-      run  readings
-    0  R1         5
-    1  R2         5
-    2  R3         5
-    """
-    chosen = tuple(BASELINES) if models is None else tuple(models)
-    for name in chosen:
-        if name not in BASELINES:
-            raise DataError(
-                f"There is no baseline {name!r}; choose among {', '.join(map(repr, BASELINES))}."
-            )
-    asked = campaign.quantities if quantities is None else tuple(quantities)
-    tables = []
-    divided = folds_of(campaign) if folds is None else tuple(folds)
-    for name in chosen:
-        for quantity in asked:
-            for fold in divided:
-                rows = fold.rows()
-                if horizons is not None:
-                    rows["horizon"] = horizons_of(rows, horizons)
-                rows = rows[(rows["quantity"] == quantity) & (rows["flag"] == "")]
-                if rows.empty:
-                    continue
-                fitted = BASELINES[name]().fit(fold.train, quantity)
-                for run, own in rows.groupby("run", sort=False):
-                    times = own["time_h"].to_numpy(float, copy=True)
-                    samples = fitted.predict(fold.test[run], times, random_seed=random_seed)
-                    tables.append(score_table(samples, own).assign(model=name))
-    if not tables:
-        return pd.DataFrame(columns=["model", "quantity", "run"])
-    table = pd.concat(tables, ignore_index=True)
-    return table[["model", *table.columns.drop("model")]]
-
-
-class _MeanCourse:
-    """Mean over runs of their readings, interpolated."""
-
-    def __init__(self, run: np.ndarray) -> None:
-        self.run = run
-
-    def fit(self, features: np.ndarray, target: np.ndarray) -> _MeanCourse:
-        self.courses = []
-        for name in np.unique(self.run):
-            rows = self.run == name
-            times, place = np.unique(features[rows, 0], return_inverse=True)
-            self.courses.append((times, np.bincount(place, target[rows]) / np.bincount(place)))
-        return self
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        time = features[:, 0]
-        values = np.array([np.interp(time, times, course) for times, course in self.courses])
-        lasted = np.array([time <= times[-1] for times, _ in self.courses])
-        lasted |= ~lasted.any(axis=0)
-        return np.sum(values * lasted, axis=0) / lasted.sum(axis=0)
-
-
-class _OnSplines:
-    """Linear regressor on splines of time, features, and features times time, standardised."""
-
-    def __init__(self, time: np.ndarray, regressor: Any, *, weight: float = 1.0) -> None:
-        self.first, self.last = time.min(), max(time.max(), time.min() + 1.0)
-        self.regressor, self.weight = regressor, weight
-
-    def fit(self, features: np.ndarray, target: np.ndarray) -> _OnSplines:
-        columns = _expanded(features, first=self.first, last=self.last)
-        self.centre, self.scale = columns.mean(axis=0), columns.std(axis=0)
-        self.scale[self.scale <= 1e-12 * np.abs(self.centre)] = np.inf  # constant: tells nothing
-        self.scale[SPLINE_KNOTS + 2 :] /= self.weight
-        self.regressor.fit((columns - self.centre) / self.scale, target)
-        return self
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        columns = _expanded(features, first=self.first, last=self.last)
-        return self.regressor.predict((columns - self.centre) / self.scale)
-
-
-class _Process:
-    """Gaussian process whose last column says which run a reading is from."""
-
-    def __init__(self, process: Any, run: np.ndarray) -> None:
-        self.process, self.run = process, run
-
-    def fit(self, features: np.ndarray, target: np.ndarray) -> _Process:
-        from sklearn.base import clone
-
-        self.seen = features
-        columns = np.column_stack([standardised(features, features), self.run])
-        self.process = clone(self.process).fit(columns, target)
-        return self
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        new_run = np.full(len(features), -1)
-        columns = np.column_stack([standardised(features, self.seen), new_run])
-        return self.process.predict(columns)
-
-
-class _LocalSize:
-    """Mean absolute residual around a time."""
-
-    def __init__(self, time: np.ndarray, size: np.ndarray) -> None:
-        self.time, self.known = time, size
-        self.window = WINDOW * (np.ptp(time) or 1.0)
-
-    def __call__(self, time: np.ndarray) -> np.ndarray:
-        # Times beyond the last reading take the size there.
-        inside = np.clip(time, self.time.min(), self.time.max())
-        weight = np.exp(-0.5 * ((inside[:, None] - self.time) / self.window) ** 2)
-        least = SMALLEST_ERROR * self.known.mean() or 1e-12
-        return np.maximum(weight @ self.known / weight.sum(axis=1), least)
-
-
-def _expanded(inputs: np.ndarray, *, first: float, last: float) -> np.ndarray:
-    """Cubic splines of time, constant beyond its range; features; features times time."""
-    time, features = inputs[:, :1], inputs[:, 1:]
-    inner = np.linspace(first, last, SPLINE_KNOTS)
-    knots = np.concatenate([[first] * 3, inner, [last] * 3])
-    inside = np.clip(time[:, 0], first, last)
-    splines = interpolate.BSpline.design_matrix(inside, knots, 3).toarray()
-    return np.hstack([splines, features, features * time])
 
 
 def _tuned(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -11,10 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from bayesbio.data.table import Table
 from bayesbio.errors import DataError
-from bayesbio.inference.scores import score_table
-from bayesbio.inference.splitting import TableFold, table_folds
 from bayesbio.surrogate.regressors import LatentComponents as Components
 from bayesbio.surrogate.regressors import Regressor, jackknife_draws
 
@@ -23,62 +20,6 @@ TUNING_FOLDS = 5
 PENALTIES = np.logspace(-3, 3, 25)
 MOST_COMPONENTS = 8
 MOST_STEPS = 50_000  # of coordinate descent
-SCALES = ("natural", "log")
-
-Forecaster = Callable[[Table, Table], Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class TabularFeatures:
-    """
-    Numbers that stand for the factors of a table: as they are, or one indicator per level.
-
-    Parameters
-    ----------
-    factors : tuple of str
-        Which columns.
-    levels : mapping of factor to tuple of str
-        Of those that are names; a level that was not there before has no indicator.
-    means : mapping of factor to float
-        What stands for a missing number.
-
-    Examples
-    --------
-    >>> from bayesbio.data import TableColumn
-    >>> columns = [TableColumn("clone", "factor", levels=("A", "B")), TableColumn("ph", "factor")]
-    >>> table = Table(pd.DataFrame({"clone": ["A", "B"], "ph": [6.8, np.nan]}), columns)
-    >>> TabularFeatures.of_table(table).of(table).tolist()
-    [[1.0, 0.0, 6.8], [0.0, 1.0, 6.8]]
-    """
-
-    factors: tuple[str, ...]
-    levels: Mapping[str, tuple[str, ...]]
-    means: Mapping[str, float]
-
-    @classmethod
-    def of_table(cls, table: Table, factors: Iterable[str] | None = None) -> TabularFeatures:
-        """Learn levels and means from the rows of a table; by default of all its factors."""
-        chosen = table.factors if factors is None else tuple(factors)
-        levels, means = {}, {}
-        for name in chosen:
-            column = table.column(name)
-            if column.is_number:
-                values = table[name][np.isfinite(table[name])]
-                means[name] = float(values.mean()) if values.size else 0.0
-            else:
-                levels[name] = column.levels
-        return cls(chosen, levels, means)
-
-    def of(self, table: Table) -> np.ndarray:
-        """Give the features of the rows of a table, shape (rows, features)."""
-        blocks = []
-        for name in self.factors:
-            values = table[name]
-            if name in self.levels:
-                blocks.append(np.array([values == level for level in self.levels[name]]).T)
-            else:
-                blocks.append(np.where(np.isfinite(values), values, self.means[name])[:, None])
-        return np.hstack(blocks).astype(float) if blocks else np.zeros((len(table), 0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -330,139 +271,6 @@ TABULAR_BASELINES: Mapping[str, type[TabularBaseline]] = MappingProxyType(
         )
     }
 )
-
-
-def tabular_forecast(
-    name: str,
-    *,
-    response: str,
-    factors: Iterable[str] | None = None,
-    group: str | None = None,
-    scale: str = "natural",
-    random_seed: int = 0,
-) -> Forecaster:
-    """
-    Make a forecaster of a table's response from a baseline.
-
-    Parameters
-    ----------
-    name : str
-        From `TABULAR_BASELINES`.
-    response : str
-        What to predict.
-    factors : iterable of str, optional
-        From what; by default all factors of the table.
-    group : str, optional
-        Column whose rows are left out together for the residuals; the interval of a new group.
-    scale : {"natural", "log"}
-        Whether the response or its logarithm is learned; draws come back in the response's unit.
-    random_seed : int
-
-    Returns
-    -------
-    callable
-        ``forecast(train, test)`` draws the readings of the rows of `test`, shape (1000, rows).
-
-    Raises
-    ------
-    DataError
-        If the baseline or scale is unknown, or (when called) a reading has no logarithm.
-
-    Notes
-    -----
-    A reading below its limit is replaced by half the limit, one between limits by their middle, as
-    these methods have no other way; rows without a reading or excluded ones are left out.
-
-    Examples
-    --------
-    ``table_scores(table, "titer", {"lasso": tabular_forecast("lasso", response="titer")})``
-    """
-    if name not in TABULAR_BASELINES:
-        raise DataError(
-            f"There is no baseline {name!r}; choose among "
-            f"{', '.join(map(repr, TABULAR_BASELINES))}."
-        )
-    if scale not in SCALES:
-        raise DataError(f"The scale is {scale!r}; expected 'natural' or 'log'.")
-    chosen = None if factors is None else tuple(factors)
-
-    def forecast(train: Table, test: Table) -> np.ndarray:
-        values, flag = train[response], train.flag(response)
-        values = np.where(flag == "below", 0.5 * values, values)
-        values = np.where(flag == "between", 0.5 * (values + train.upper(response)), values)
-        kept = np.isfinite(values) & (flag != "excluded")
-        if scale == "log" and (values[kept] <= 0.0).any():
-            raise DataError(
-                f"{int((values[kept] <= 0.0).sum())} readings of {response!r} are zero or less and "
-                "have no logarithm. Flag them 'below' with the detection limit as value, or use "
-                "scale='natural'."
-            )
-        train, values = train.select(kept), values[kept]
-        features = TabularFeatures.of_table(train, chosen)
-        fitted = TABULAR_BASELINES[name]().fit(
-            features.of(train),
-            np.log(values) if scale == "log" else values,
-            groups=None if group is None else train[group],
-        )
-        draws = fitted.predict(features.of(test), random_seed=random_seed)
-        return np.exp(draws) if scale == "log" else draws
-
-    return forecast
-
-
-def table_scores(
-    table: Table,
-    response: str,
-    forecasters: Mapping[str, Forecaster],
-    *,
-    folds: Iterable[TableFold] | None = None,
-) -> pd.DataFrame:
-    """
-    Score forecasters of a table's response on the same held-out rows.
-
-    Parameters
-    ----------
-    table : Table
-    response : str
-        What is predicted.
-    forecasters : mapping of name to callable
-        ``forecast(train, test)`` gives draws, shape (draws, rows of test) [unit of the response].
-    folds : iterable of TableFold, optional
-        What is held out; by default ten random parts, see `table_folds`.
-
-    Returns
-    -------
-    DataFrame
-        Columns model, quantity, run (name of the fold), readings, crps, rmse, coverage_90,
-        width_90, interval_score_90; see `score_table`, and `pool_scores` for the total. Only
-        readings within their limits are scored.
-
-    Examples
-    --------
-    >>> from bayesbio.data import TableColumn
-    >>> frame = pd.DataFrame({"feed": [1.0, 2.0, 3.0, 4.0], "titer": [1.0, 2.1, 2.9, 4.0]})
-    >>> table = Table(frame, [TableColumn("feed", "factor"), TableColumn("titer", "response")])
-    >>> same = lambda train, test: test["feed"][None, :]
-    >>> scores = table_scores(table, "titer", {"same": same}, folds=table_folds(table, number=2))
-    >>> scores["readings"].tolist()
-    [2, 2]
-    """
-    lines = []
-    for fold in table_folds(table) if folds is None else folds:
-        rows = pd.DataFrame(
-            {
-                "run": fold.name,
-                "quantity": response,
-                "value": fold.test[response],
-                "flag": fold.test.flag(response),
-            }
-        )
-        rows.loc[rows["value"].isna(), "flag"] = "excluded"
-        for name, forecast in forecasters.items():
-            scored = score_table(forecast(fold.train, fold.test), rows)
-            lines.append(scored.assign(model=name))
-    scores = pd.concat(lines, ignore_index=True)
-    return scores[["model", *scores.columns.drop("model")]]
 
 
 class _Mean:

@@ -14,6 +14,7 @@ FREEDOMS = (0.5, 1.0, 2.0, 4.0, 8.0, 32.0)  # of the predictive, in runs a run
 FOLDS = 20
 ROUNDS = 20  # of expectation and maximisation
 AGAIN = 4  # of them, from the form of all runs, where a fold is left out
+LOOSE = 3  # rounds that free what lasts from the separable form
 SPLITS = 3  # of what lasts in a run and what is noise of an assay, each time
 FLIPS = 2  # of days and quantities, each time
 MEMORY = 0.25  # time over which a run remembers, in durations: centre of the prior
@@ -92,12 +93,13 @@ def learn(
 
     Notes
     -----
-    Runs are normal around a mean. Their covariance has an inverse-Wishart prior around U x V + N:
-    U (days) and V (quantities) for what lasts in a run, N the noise of each assay; U and V have
-    inverse-Wishart priors of their own. What the prior counts for, and how sure it is of the scale
-    of a run (the degrees of freedom), is chosen by the predictive density of runs that were left
-    out. Given that, the predictive is a multivariate t in closed form. U and V come by alternating:
-    Dutilleul (1999), Journal of Statistical Computation and Simulation 64, 105-123; N and gaps by
+    Runs are normal around a mean. Their covariance is that of what lasts in a run, with an
+    inverse-Wishart prior around U x V (days, quantities), plus N, the noise of each assay; U and V
+    have inverse-Wishart priors of their own. What the prior counts for, and how sure it is of the
+    scale of a run (the degrees of freedom), is chosen by the predictive density of runs that were
+    left out. Given that, the predictive is a multivariate t in closed form. U and V come by
+    alternating: Dutilleul (1999), Journal of Statistical Computation and Simulation 64, 105-123;
+    what lasts, N and gaps by
     expectation and maximisation.
 
     Examples
@@ -110,20 +112,24 @@ def learn(
     if not folds:
         folds = [(runs, fold) for fold in divided(number)]
     prior = _remembering(days)
-    whole, form = _moments(runs, prior, None, ROUNDS)
-    parts = [_moments(each[~fold], prior, form, AGAIN)[0] for each, fold in folds]
+    whole = _moments(runs, prior, None, ROUNDS)
+    parts = [_moments(each[~fold], prior, whole.form, AGAIN) for each, fold in folds]
     choices = []
     for weight in WEIGHTS:
-        apart = []
-        for part, (each, fold) in zip(parts, folds, strict=True):
-            given = part.predictive(weight)
+        apart, covariances = [], [part.covariance(weight) for part in parts]
+        for part, covariance, (each, fold) in zip(parts, covariances, folds, strict=True):
+            given = part.predictive(covariance)
             apart += [given.distance(run.ravel()) for run in each[fold]]
         for freedom in FREEDOMS:
-            choices.append((_log_density(np.array(apart), freedom * number), weight, freedom))
-    _, weight, freedom = max(choices)
+            told = _log_density(np.array(apart), freedom * number)
+            choices.append((told, weight, freedom, covariances))
+    _, weight, freedom, covariances = max(choices, key=lambda choice: choice[0])
     return Learned(
-        whole.predictive(weight, freedom * number),
-        tuple(part.predictive(weight, freedom * number) for part in parts),
+        whole.predictive(whole.covariance(weight), freedom * number),
+        tuple(
+            part.predictive(covariance, freedom * number)
+            for part, covariance in zip(parts, covariances, strict=True)
+        ),
         weight,
     )
 
@@ -150,8 +156,12 @@ class _Form:
     noise: np.ndarray
 
     @property
+    def lasting(self) -> np.ndarray:
+        return np.kron(self.days, self.quantities)
+
+    @property
     def covariance(self) -> np.ndarray:
-        return np.kron(self.days, self.quantities) + np.diag(np.tile(self.noise, len(self.days)))
+        return self.lasting + np.diag(np.tile(self.noise, len(self.days)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -160,19 +170,25 @@ class _Moments:
 
     mean: np.ndarray
     scatter: np.ndarray
-    separable: np.ndarray
+    form: _Form
     counts: np.ndarray
 
-    def predictive(self, weight: float, freedom: float = 1.0) -> Predictive:
-        covariance = (weight * self.separable + self.scatter) / (1.0 + weight)
+    def covariance(self, weight: float) -> np.ndarray:
+        """Add what lasts in a run, free around the separable form, and the noise of each assay."""
+        form = self.form
+        lasting, noise = form.lasting, np.tile(form.noise, len(form.days))
+        for _ in range(LOOSE):
+            moment, _ = _split(self.scatter, lasting, noise)
+            lasting = (weight * form.lasting + moment) / (1.0 + weight)
+        return lasting + np.diag(noise)
+
+    def predictive(self, covariance: np.ndarray, freedom: float = 1.0) -> Predictive:
         unsure = np.sqrt(1.0 + 1.0 / (self.counts + 1.0))
         covariance = covariance * np.outer(unsure, unsure) + SMALLEST * np.eye(len(covariance))
         return Predictive(self.mean, covariance, freedom)
 
 
-def _moments(
-    runs: np.ndarray, prior: np.ndarray, form: _Form | None, rounds: int
-) -> tuple[_Moments, _Form]:
+def _moments(runs: np.ndarray, prior: np.ndarray, form: _Form | None, rounds: int) -> _Moments:
     """Fit the separable form, gaps at their conditional moments under it."""
     number, length, width = runs.shape
     flat = runs.reshape(number, -1)
@@ -202,7 +218,7 @@ def _moments(
         form = _separable(scatter, max(number - 1, 1), prior, form)
         if np.abs(form.covariance - before).max() < SETTLED:
             break
-    return _Moments(mean, scatter, form.covariance, seen.sum(axis=0).astype(float)), form
+    return _Moments(mean, scatter, form, seen.sum(axis=0).astype(float))
 
 
 def _log_density(apart: np.ndarray, freedom: float) -> float:
@@ -229,17 +245,22 @@ def _remembering(days: np.ndarray) -> np.ndarray:
 def _separable(scatter: np.ndarray, number: int, prior: np.ndarray, form: _Form) -> _Form:
     """Fit U x V + N to the scatter of so many runs, from a start."""
     length, width = len(prior), len(form.noise)
-    identity = np.eye(len(scatter))
     for _ in range(SPLITS):
-        lasting, noise = np.kron(form.days, form.quantities), np.tile(form.noise, length)
-        share = linalg.solve(lasting + np.diag(noise), lasting, assume_a="pos").T
-        moment = share @ scatter @ share.T + lasting - share @ lasting
-        rest = identity - share
-        noisy = ((rest @ scatter) * rest).sum(axis=1) + noise * np.diag(share)
+        moment, noisy = _split(scatter, form.lasting, np.tile(form.noise, length))
         days, quantities = _alternating(moment, number, prior, form.days, width)
         own = np.maximum(noisy.reshape(length, width).mean(axis=0), SMALLEST)
         form = _Form(days, quantities, own)
     return form
+
+
+def _split(
+    scatter: np.ndarray, lasting: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expect the second moments of what lasts, and of noise by cell, behind a scatter."""
+    share = linalg.solve(lasting + np.diag(noise), lasting, assume_a="pos").T
+    moment = share @ scatter @ share.T + lasting - share @ lasting
+    rest = np.eye(len(scatter)) - share
+    return moment, ((rest @ scatter) * rest).sum(axis=1) + noise * np.diag(share)
 
 
 def _alternating(

@@ -107,6 +107,11 @@ class DayPredictive:
         """What is compared."""
         return self.alignment.quantities
 
+    @property
+    def duration(self) -> float:
+        """From the first day of the clock to the last [h]."""
+        return float(np.ptp(self.alignment.days))
+
     def expected(self, run: Run, *, until: float | None = None) -> Expected:
         """Compare a run with what good runs say of it."""
         return self._expected(self.alignment.rows(run, until=until))

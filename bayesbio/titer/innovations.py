@@ -180,48 +180,29 @@ def accumulate(found: Sequence[Surprise], width: int, smoothing: float) -> list[
     [2.0]
     """
     total, kept = np.zeros(width), []
-    for each, (read, covariance) in zip(found, _covariances(found, width, smoothing), strict=True):
+    for each, (read, covariance) in zip(found, covariances(found, width, smoothing), strict=True):
         total[each.places] = (1.0 - smoothing) * total[each.places] + smoothing * each.size
         inner = covariance[np.ix_(read, read)]
         share = np.zeros(width)
         share[read] = total[read] * np.linalg.solve(inner, total[read])
         average = np.full(width, np.nan)
         average[read] = total[read] / np.sqrt(np.diag(inner))
-        kept.append(Accumulated(each.time, average, share, float(_score(total[read], inner))))
+        kept.append(Accumulated(each.time, average, share, float(surprisal(total[read], inner))))
     return kept
 
 
-def highest_by_chance(
-    found: Sequence[Surprise],
-    width: int,
-    smoothing: float,
-    *,
-    draws: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
+def covariances(
+    found: Sequence[Surprise], width: int, smoothing: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """
-    Draw the highest score that a good run reaches when read at these moments, shape (draws,).
+    Give which quantities have been read by each moment, and the covariance of weighted surprises.
 
     Examples
     --------
     >>> one = Surprise(0.0, np.array([0]), np.array([2.0]), np.eye(1), *np.ones((3, 1)))
-    >>> chance = highest_by_chance([one], 1, 0.3, draws=4000, rng=np.random.default_rng(1))
-    >>> bool(abs(np.mean(chance > 1.0) - 0.1) < 0.02)
-    True
+    >>> [covariance.tolist() for _, covariance in covariances([one], 1, 0.5)]
+    [[[0.25]]]
     """
-    total, highest = np.zeros((draws, width)), np.zeros(draws)
-    for each, (read, covariance) in zip(found, _covariances(found, width, smoothing), strict=True):
-        size = rng.normal(size=(draws, len(each.places))) @ np.linalg.cholesky(each.correlation).T
-        total[:, each.places] *= 1.0 - smoothing
-        total[:, each.places] += smoothing * size
-        highest = np.maximum(highest, _score(total[:, read], covariance[np.ix_(read, read)]))
-    return highest
-
-
-def _covariances(
-    found: Sequence[Surprise], width: int, smoothing: float
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Covariance of the weighted surprises after each moment, and which have been read."""
     covariance = np.zeros((width, width))
     for each in found:
         keep = np.ones(width)
@@ -231,12 +212,24 @@ def _covariances(
         yield np.diag(covariance) > 0.0, covariance
 
 
-def _score(total: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """-log10 of the smaller probability: of the distance, or of the largest single surprise."""
+def surprisal(total: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """
+    -log10 of the smaller probability: of the distance, or of the largest single surprise.
+
+    Parameters
+    ----------
+    total : array, shape (..., quantities)
+    covariance : array, shape (quantities, quantities)
+
+    Examples
+    --------
+    >>> round(float(surprisal(np.array([1.96]), np.eye(1))), 2)
+    1.3
+    """
     size = len(covariance)
     inverse = np.linalg.inv(covariance)
     pulled = total @ inverse
-    whole = _surprisal((total * pulled).sum(axis=-1), size)
+    whole = _far_out((total * pulled).sum(axis=-1), size)
     largest = (np.abs(pulled) / np.sqrt(np.diag(inverse))).max(axis=-1)
     one = np.log(2.0) + special.log_ndtr(-largest)
     among = np.log(-np.expm1(size * np.log1p(-np.exp(np.maximum(one, -25.0)))))
@@ -244,7 +237,7 @@ def _score(total: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     return np.maximum(whole, single)
 
 
-def _surprisal(square: np.ndarray | float, size: int) -> np.ndarray:
+def _far_out(square: np.ndarray | float, size: int) -> np.ndarray:
     """-log10 of the tail probability of chi-squared, also where that is too small to be held."""
     half = 0.5 * np.asarray(square, float)
     tail = special.gammaincc(0.5 * size, half)

@@ -18,7 +18,7 @@ from bayesbio.titer.courses import backward, forward
 from bayesbio.titer.innovations import Expected
 
 RELATIVE = ("lognormal", "proportional")  # noise that is normal on the scale of the logarithm
-MOST_DRAWS = 1000
+MOST_DRAWS = 2000  # half tell what to expect, half how usual runs scatter around it
 SMALLEST_SHARE = 1e-6  # of a variance, for the noise
 
 
@@ -49,15 +49,9 @@ class MechanisticPredictive:
     @classmethod
     def of(
         cls, calibration: Calibration, quantities: Iterable[str] | None = None
-    ) -> tuple[MechanisticPredictive, list[Expected]]:
+    ) -> MechanisticPredictive:
         """
         Take what the calibration was fitted to, or some of it.
-
-        Returns
-        -------
-        usual : MechanisticPredictive
-        held_out : list of Expected
-            Each calibrated run, beside what the model says of a new run that is treated the same.
 
         Raises
         ------
@@ -72,11 +66,30 @@ class MechanisticPredictive:
                     f"The calibration has no readings of {name!r}; it was fitted to "
                     f"{', '.join(known)}. Monitor those, or learn from a table of good runs."
                 )
-        usual = cls(calibration, chosen)
-        return usual, [usual.expected(run) for run in calibration.campaign]
+        return cls(calibration, chosen)
+
+    @functools.cached_property
+    def duration(self) -> float:
+        """Of the longest run that was calibrated [h]."""
+        return max(max(run.times(), default=0.0) for run in self.calibration.campaign)
 
     def expected(self, run: Run, *, until: float | None = None) -> Expected:
         """Compare a run with what the model says of a new run that is treated the same."""
+        return self.beside_usual(run, until=until)[0]
+
+    def beside_usual(
+        self, run: Run, *, until: float | None = None
+    ) -> tuple[Expected, list[Expected]]:
+        """
+        Compare a run, and usual ones, with what the model says of a new run treated the same.
+
+        Returns
+        -------
+        own : Expected
+        usual : list of Expected
+            Readings of new runs, at the same times under the same plan. They come from other draws
+            than what is expected, so that they are new to it.
+        """
         found = readings(run)
         places = np.array(
             [
@@ -88,24 +101,19 @@ class MechanisticPredictive:
         kept = (places >= 0) & (found.times <= (np.inf if until is None else until))
         order = np.flatnonzero(kept)
         order = order[np.lexsort((places[order], found.times[order]))]
+        order = order[~self._start_was_read(run, found.times[order], places[order])]
         times, places = found.times[order], places[order]
         if not len(times):
-            return Expected(times, places, np.zeros(0), np.zeros(0), np.zeros((0, 0)), np.inf)
+            none = np.zeros(0)
+            return Expected(times, places, none, none, np.zeros((0, 0)), np.inf), []
         exact, noisy = self._draws(run, times, places)
-        values = self._scaled(found.values[order], places)
-        centre = exact.mean(axis=0)
-        noise = np.square(noisy - exact).mean(axis=0)
+        known, others = exact[::2], noisy[1::2]
+        noise = np.square(noisy[::2] - known).mean(axis=0)
         noise = np.maximum(noise, SMALLEST_SHARE * noisy.var(axis=0)) + 1e-300
-        covariance = np.cov(exact.T, ddof=1).reshape(len(times), len(times)) + np.diag(noise)
-        kept = ~self._start_was_read(run, times, places)
-        return Expected(
-            times[kept],
-            places[kept],
-            values[kept],
-            centre[kept],
-            covariance[np.ix_(kept, kept)],
-            float(len(exact)),
-        )
+        covariance = np.cov(known.T, ddof=1).reshape(len(times), len(times)) + np.diag(noise)
+        values = self._scaled(found.values[order], places)
+        own = Expected(times, places, values, known.mean(axis=0), covariance, float(len(known)))
+        return own, [dataclasses.replace(own, reading=each) for each in others]
 
     def value(self, place: int, times: np.ndarray, scaled: np.ndarray) -> np.ndarray:
         """Give readings of a quantity in its unit from their scaled values."""

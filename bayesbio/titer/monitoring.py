@@ -16,6 +16,7 @@ from bayesbio.calibrate import Calibration
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError
 from bayesbio.inference import Verdict, VerdictItem, write_archive
+from bayesbio.titer.batch_score import by_chance, scored
 from bayesbio.titer.chance import Chance
 from bayesbio.titer.day_predictive import DayPredictive
 from bayesbio.titer.innovations import (
@@ -23,13 +24,13 @@ from bayesbio.titer.innovations import (
     Expected,
     Surprise,
     accumulate,
-    highest_by_chance,
     surprises,
 )
 from bayesbio.titer.marginals import Marginals
 from bayesbio.titer.mechanistic_predictive import MechanisticPredictive
 from bayesbio.titer.run_score import RunScore
 from bayesbio.titer.runs_given import campaign_from
+from bayesbio.titer.sustained import Sustained
 
 KIND = "monitor"
 CHANCE_DRAWS = 8000  # runs drawn from the predictive, in all
@@ -42,10 +43,11 @@ class Monitor:
     Tell unusual runs from usual ones, as their readings arrive.
 
     One-step-ahead surprises (what a reading adds to everything read before it, under the
-    predictive of a new run) are summed by a multivariate exponentially weighted moving average,
-    once each quantity's heavy tails are allowed for. The limit is passed by the stated share of
-    good runs at any time of a whole run: it comes from runs drawn from the predictive, corrected by
-    how good runs fared that were left out.
+    predictive of a new run) are weighed in two ways, once each quantity's heavy tails are allowed
+    for: recent ones by a multivariate exponentially weighted moving average, all of them by the
+    Bayes factor of a change that lasts, from an hour nobody knows. The limit is passed by the
+    stated share of good runs at any time of a whole run: it comes from runs drawn from the
+    predictive, corrected by how good runs fared that were left out.
 
     Parameters
     ----------
@@ -70,7 +72,9 @@ class Monitor:
     Notes
     -----
     From good runs: matrix-t predictive of days by quantities, see `DayPredictive`. From a
-    calibration: draws of a new run with its own effects, see `MechanisticPredictive`.
+    calibration: draws of a new run with its own effects, see `MechanisticPredictive`; other draws,
+    scored like runs that come, give the limit, so that the stated rate holds whatever their law. A
+    lasting change is weighed as in `Sustained`.
 
     Examples
     --------
@@ -81,7 +85,7 @@ class Monitor:
     ...     return Run(name, pd.DataFrame({"time_h": times, "quantity": "biomass", "value": cells}))
     >>> monitor = Monitor([run(f"good {n}") for n in range(12)])
     >>> print(monitor.score(run("slow", growth=0.03)).sentence.split(" h,")[0])
-    Run slow: alarm at 12
+    Run slow: alarm at 24
     """
 
     def __init__(
@@ -103,38 +107,58 @@ class Monitor:
         if isinstance(quantities, str):
             quantities = [quantities]
         usual: DayPredictive | MechanisticPredictive
+        drawn: list[list[Expected]]
         if isinstance(reference, Calibration):
             campaign = reference.campaign
-            usual, held_out = MechanisticPredictive.of(reference, quantities)
+            usual = MechanisticPredictive.of(reference, quantities)
+            each = [usual.beside_usual(run) for run in campaign]
+            held_out, drawn = [own for own, _ in each], [runs for _, runs in each]
         else:
             campaign = campaign_from(reference)
             usual, held_out = DayPredictive.of(campaign, quantities)
+            drawn = []
         self.usual = usual
         self.false_alarm_rate, self.smoothing = float(false_alarm_rate), float(smoothing)
         self.random_seed = int(random_seed)
         self.data_hash = campaign.hash
         self.units = {name: campaign.units.get(name, "1") for name in usual.quantities}
-        self._judge(campaign, held_out)
+        self._judge(campaign, held_out, drawn)
 
-    def _judge(self, campaign: Campaign, held: Sequence[Expected]) -> None:
+    def _judge(
+        self, campaign: Campaign, held: Sequence[Expected], drawn: Sequence[Sequence[Expected]]
+    ) -> None:
         """Score good runs as if they were new, and find the limit."""
         rng = np.random.default_rng(self.random_seed)
         width = len(self.usual.quantities)
-        each = -(-CHANCE_DRAWS // max(len(held), 1))
-        highest, by_chance = [], []
         raw = [surprises(expected) for expected in held]
-        self.marginals = Marginals.of(raw, width) if self.is_learned else Marginals.exact(width)
-        for each_run in raw:
-            found = self.marginals.normal(each_run)
-            scores = [step.score for step in accumulate(found, width, self.smoothing)]
-            highest.append(max(scores, default=0.0))
-            by_chance.append(highest_by_chance(found, width, self.smoothing, draws=each, rng=rng))
+        usual = [[surprises(expected) for expected in runs] for runs in drawn]
+        self.marginals = Marginals.of([one for runs in usual for one in runs] or raw, width)
+        each = -(-CHANCE_DRAWS // max(len(held), 1))
+        highest, chance = [], []
+        for place, (expected, one) in enumerate(zip(held, raw, strict=True)):
+            found = self.marginals.normal(one)
+            if self.is_learned:
+                sizes = by_chance(found, each, rng)
+            else:  # the model draws runs: their scores tell the limit, whatever their law
+                sizes = np.array([_sizes(self.marginals.normal(new)) for new in usual[place]])
+            sizes = np.concatenate([_sizes(found)[None], sizes])
+            top = self._scores(sizes, found, expected).max(axis=1, initial=0.0)
+            highest.append(top[0])
+            chance.append(top[1:])
         read = [run.name for run in campaign if set(run.quantities) | set(run.profiles)]
         self.held_out = pd.Series(highest, index=pd.Index(read[: len(highest)], name="run"))
         self.chance = Chance.of(
-            np.concatenate(by_chance), self.held_out.to_numpy(float), own=self.is_learned
+            np.concatenate(chance), self.held_out.to_numpy(float), own=self.is_learned
         )
         self.noticed = self._noticed(campaign)
+
+    def _scores(
+        self, sizes: np.ndarray, found: Sequence[Surprise], expected: Expected
+    ) -> np.ndarray:
+        """Scores of runs read like this one, shape (runs, moments)."""
+        width = len(self.usual.quantities)
+        sustained = Sustained.of(expected, width, duration=self.usual.duration)
+        return scored(sizes, found, sustained, width, self.smoothing)
 
     @property
     def is_learned(self) -> bool:
@@ -182,14 +206,15 @@ class Monitor:
         self._require_readings(one, len(expected.reading), until)
         found = self.marginals.normal(surprises(expected))
         steps = accumulate(found, len(self.quantities), self.smoothing)
+        scores = self._scores(_sizes(found)[None], found, expected)[0]
         limit = self.limit
         names = np.array(self.quantities)
         course = pd.DataFrame(
             {
                 "time_h": [step.time for step in steps],
-                "score": [step.score for step in steps],
+                "score": scores,
                 "limit": limit,
-                "alarm": [step.score > limit for step in steps],
+                "alarm": scores > limit,
                 "quantity": [str(names[np.argmax(step.contribution)]) for step in steps],
             }
         )
@@ -439,8 +464,8 @@ class Monitor:
             {
                 "highest": ("chance_draw", self.chance.highest),
                 "held_out": ("good_run", self.held_out.to_numpy(float)),
-                "freedom": ("watched", self.marginals.freedom),
-                "scale": ("watched", self.marginals.scale),
+                "scale": (("watched", "law"), self.marginals.scale),
+                "weight": (("watched", "law"), self.marginals.weight),
             }
         )
         content = {
@@ -482,7 +507,7 @@ def monitor_from_archive(
     made.random_seed, made.data_hash = content["random_seed"], content["data_hash"]
     made.units, made.noticed = content["units"], tuple(content["noticed"])
     chance = tree["chance"].to_dataset()
-    made.marginals = Marginals(chance["freedom"].to_numpy(), chance["scale"].to_numpy())
+    made.marginals = Marginals(chance["scale"].to_numpy(), chance["weight"].to_numpy())
     made.held_out = pd.Series(
         chance["held_out"].to_numpy(), index=pd.Index(content["runs"], name="run")
     )
@@ -490,6 +515,11 @@ def monitor_from_archive(
         chance["highest"].to_numpy(), made.held_out.to_numpy(float), own=content["learned"]
     )
     return made
+
+
+def _sizes(found: Sequence[Surprise]) -> np.ndarray:
+    """All surprises of a run, shape (readings,)."""
+    return np.concatenate([each.size for each in found] or [np.zeros(0)])
 
 
 def _drift_began(steps: Sequence[Accumulated], place: int) -> float | None:

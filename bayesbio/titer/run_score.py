@@ -19,8 +19,8 @@ class RunScore:
     run : str
     course : DataFrame
         One row a time: time_h, score, limit, alarm (of that moment), quantity (that contributes
-        most). The score is -log10 of the probability that chance alone brings so large a weighted
-        sum of surprises at that moment; it depends only on readings up to then.
+        most to recent surprises). The score is evidence in powers of ten, that recent surprises are
+        no chance and that something has changed for good; it depends only on readings up to then.
     contributions : DataFrame
         Index time_h, one column a quantity: shares of the squared distance, which add up to it.
     readings : DataFrame

@@ -10,7 +10,8 @@ import bayesbio
 from bayesbio.data import Campaign, Profile, Run, Table, TableColumn
 from bayesbio.errors import CalibrationError, DataError
 from bayesbio.titer import Monitor
-from bayesbio.titer.innovations import Surprise, accumulate
+from bayesbio.titer.innovations import Expected, Surprise, accumulate, surprises
+from bayesbio.titer.sustained import Sustained
 
 DAYS = np.arange(0.0, 192.0, 24.0)
 QUANTITIES = ("glucose", "lactate", "ph", "viable_cell_density")
@@ -71,14 +72,57 @@ def test_a_score_does_not_look_ahead(monitor):
         assert part.limit == whole.limit
 
 
-def test_the_score_is_the_less_likely_of_the_whole_and_the_most_surprising_quantity(monitor):
-    score = monitor.score(normal_run(np.random.default_rng(4), "bad", shift=3.0))
+def test_recent_surprises_count_as_the_less_likely_of_the_whole_and_the_most_surprising(monitor):
+    run = normal_run(np.random.default_rng(4), "bad", shift=3.0)
+    found = monitor.marginals.normal(surprises(monitor.usual.expected(run)))
+    steps = accumulate(found, 4, monitor.smoothing)
     # Contributions add up to the squared distance: chi-squared of four, all four being read.
-    half = score.contributions.sum(axis=1).to_numpy() / 2.0
+    half = np.array([step.contribution.sum() for step in steps]) / 2.0
     whole = -np.log10(np.exp(-half) * (1.0 + half))
-    given = score.course["score"].to_numpy()
+    given = np.array([step.score for step in steps])
     assert (given >= whole - 1e-8).all()
     assert np.isclose(given, whole).any() and (given > whole + 0.05).any()
+
+
+def test_the_score_weighs_recent_surprises_and_a_lasting_change(monitor):
+    run = normal_run(np.random.default_rng(4), "bad", shift=3.0)
+    expected = monitor.usual.expected(run)
+    found = monitor.marginals.normal(surprises(expected))
+    recent = np.array([step.score for step in accumulate(found, 4, monitor.smoothing)])
+    white = np.concatenate(
+        [np.linalg.solve(np.linalg.cholesky(each.correlation), each.size) for each in found]
+    )
+    sustained = Sustained.of(expected, 4, duration=monitor.usual.duration)
+    lasting = sustained.evidence(white[None], expected.times)[0]
+    assert_allclose(monitor.score(run).course["score"], 0.25 * recent + 0.75 * lasting)
+
+
+def test_the_evidence_of_a_lasting_change_is_a_bayes_factor():
+    # One quantity read twice without memory: a step from the first moment or from the second, or a
+    # ramp from the first, with sizes of their own, against none.
+    times, read = np.array([0.0, 24.0]), np.array([0.7, 1.9])
+    run = Expected(times, np.zeros(2, int), read, np.zeros(2), 0.25 * np.eye(2), np.inf)
+    white = np.linalg.solve(np.linalg.cholesky(run.covariance), read)
+    told = Sustained.of(run, 1, duration=48.0).evidence(white[None], times)[0, 1]
+    changes = [[1.0, 1.0], [0.0, 1.0], [0.0, 1.0]]
+    densities = [
+        stats.multivariate_normal(np.zeros(2), run.covariance + np.outer(each, each)).pdf(read)
+        for each in changes
+    ]
+    none = stats.multivariate_normal(np.zeros(2), run.covariance).pdf(read)
+    assert_allclose(told, np.log10(np.mean(densities) / none), rtol=1e-9)
+
+
+def test_chance_alone_rarely_looks_like_a_lasting_change():
+    rng = np.random.default_rng(12)
+    times = np.repeat(np.arange(0.0, 240.0, 24.0), 2)
+    places = np.tile([0, 1], 10)
+    covariance = np.exp(-np.abs(times[:, None] - times) / 60.0) * (places[:, None] == places)
+    run = Expected(times, places, np.zeros(20), np.zeros(20), covariance, np.inf)
+    sustained = Sustained.of(run, 2, duration=216.0)
+    factor = 10.0 ** sustained.evidence(rng.normal(size=(20000, 20)), times)[:, -1]
+    assert (factor > 10.0).mean() <= 0.1
+    assert abs(factor.mean() - 1.0) < 0.2  # a Bayes factor is one on average, where nothing changed
 
 
 def test_one_odd_quantity_of_many_counts_as_the_largest_of_so_many():
