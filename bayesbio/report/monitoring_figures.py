@@ -83,7 +83,7 @@ def draw_scores(
             fontsize=8,
         )
         panel.set_xlabel(f"Time [{clock.unit}]")
-        panel.set_ylabel("Score: -log10 of chance")
+        panel.set_ylabel("Evidence [powers of ten]")
         panel.set_title(title)
         if coloured:
             figure.legend(loc="outside lower center", ncols=2)

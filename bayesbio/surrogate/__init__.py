@@ -1,7 +1,7 @@
 """Models learned from data alone."""
 
 from bayesbio.surrogate.alignment import Alignment
-from bayesbio.surrogate.baseline_scores import baseline_scores
+from bayesbio.surrogate.baseline_scoring import baseline_scores
 from bayesbio.surrogate.baselines import (
     BASELINES,
     Baseline,
@@ -27,7 +27,7 @@ from bayesbio.surrogate.tabular import (
     TabularBaseline,
 )
 from bayesbio.surrogate.tabular_features import TabularFeatures
-from bayesbio.surrogate.tabular_scores import table_scores, tabular_forecast
+from bayesbio.surrogate.tabular_scoring import table_scores, tabular_forecast
 
 __all__ = [
     "BASELINES",

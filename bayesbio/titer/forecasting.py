@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesbio.data.table import Table
-from bayesbio.surrogate.tabular_scores import Forecaster
+from bayesbio.surrogate.tabular_scoring import Forecaster
 from bayesbio.titer.regression import TiterModel
 
 
