@@ -58,7 +58,9 @@ class QuickLook:
         Returns
         -------
         DataFrame
-            Index: name, with its group in brackets. Columns unit, estimate.
+            Index: name, with its group in brackets. Columns unit, estimate, and for each of the
+            `other_modes` one ``other, <how far below> nat below``, empty where values differ by
+            group.
         """
         rows = {}
         for name, values in self.draws.data_vars.items():
@@ -73,7 +75,10 @@ class QuickLook:
                 labels = flat[flat.dims[0]].to_numpy()
                 for label, value in zip(labels, flat.to_numpy(), strict=True):
                     rows[f"{text}[{label}]"] = (unit, float(value))
-        return pd.DataFrame.from_dict(rows, orient="index", columns=["unit", "estimate"])
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=["unit", "estimate"])
+        for _, mode in self.other_modes.iterrows():
+            table[f"other, {mode['below']:.1f} nat below"] = mode.reindex(table.index)
+        return table
 
     def predict(
         self,

@@ -240,6 +240,7 @@ def write_quick_look(path: str | os.PathLike[str], look: Any) -> Path:
         "title": f"{type(look.model).__name__} on {len(look.campaign)} runs",
         "label": look.label,
         "converged": look.converged,
+        "others": len(look.other_modes),
         "pictures": pictures,
         "estimates": table_html(estimates),
     }

@@ -114,3 +114,5 @@ def test_a_population_weighs_two_explanations_of_the_same_data(ambiguous):
     swapped = look.other_modes.iloc[0]
     assert swapped["rate_constant_1"] < swapped["rate_constant_2"]
     assert 0.0 < swapped["below"] < 5.0
+    column = f"other, {swapped['below']:.1f} nat below"
+    assert look.summary()[column]["rate_constant_1"] == swapped["rate_constant_1"]
