@@ -156,7 +156,7 @@ def design(parameter: str, formula: str, table: pd.DataFrame) -> Design:
         with np.errstate(divide="ignore", invalid="ignore"):  # looked at below, by name
             made = Formula(f"1 + {formula}").get_model_matrix(used, context=_CONTEXT)
     except (FormulaicError, ValueError, TypeError) as error:
-        raise CalibrationError(f"{what} was not understood: {error}") from error
+        raise CalibrationError(f"{what} was not understood: {_first_line(error)}") from error
     terms, columns = _without_intercept(made)
     if not terms:
         raise CalibrationError(f"{what} has no covariate. Leave it out.")
@@ -215,7 +215,7 @@ def _names(formula: str, parameter: str) -> list[str]:
         factors = [factor.expr for term in Formula(f"1 + {formula}") for factor in term.factors]
         trees = [ast.parse(factor, mode="eval") for factor in factors]
     except (FormulaicError, SyntaxError, AttributeError) as error:
-        raise CalibrationError(f"{what} was not understood: {error}") from error
+        raise CalibrationError(f"{what} was not understood: {_first_line(error)}") from error
     found: list[str] = []
     for tree in trees:
         called = {
@@ -283,3 +283,7 @@ def _check_independent(what: str, terms: Sequence[str], columns: np.ndarray) -> 
                     f"{', '.join(terms[:place])}, so their effects cannot be told apart. Leave one "
                     "out."
                 )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

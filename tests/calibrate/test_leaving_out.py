@@ -121,6 +121,28 @@ def test_where_weights_do_not_do_a_run_is_fitted_again(constant, readings, monke
     assert_allclose(found.groups.loc["R2", "elpd"], expected, atol=0.03)
 
 
+@pytest.mark.slow
+def test_the_rest_of_a_run_is_predicted_from_its_first_reading_and_the_other_runs(
+    constant, readings
+):
+    with ThreadPoolExecutor(1) as pool:
+        found = leave_out(
+            constant,
+            known_until=1.0,
+            baselines=["mean trajectory"],
+            executor=pool,
+            draws=1000,
+            tune=300,
+            chains=2,
+        )
+    assert set(found.groups["road"]) == {"exact refit"}
+    assert (found.groups["readings"] == READINGS - 1).all()
+    assert (found.readings["time_h"] > 1.0).all()
+    known = [np.append(np.delete(readings, i, axis=0), own[0]) for i, own in enumerate(readings)]
+    expected = [elpd_of(own[1:], rest) for own, rest in zip(readings, known, strict=True)]
+    assert_allclose(found.groups["elpd"], expected, atol=0.03)
+
+
 def test_a_calibration_from_a_file_says_that_it_needs_its_priors_again(constant):
     loaded = dataclasses.replace(constant, asked=None)
     with pytest.raises(CalibrationError, match=r"Say them once more.*leave_out\(calibration, pri"):
