@@ -33,9 +33,9 @@ def said_by_runs(formulation: Formulation, mode: Mapping[str, np.ndarray] | None
     varied = [unknown for unknown in formulation.unknowns if unknown.levels]
     if not varied:
         return {}
-    start = {unknown.name: _value(formulation, unknown, mode) for unknown in formulation.unknowns}
+    start = run_values(formulation, mode)
     try:
-        means = _means(formulation, start)
+        means = means_at_readings(formulation, start)
     except BayesbioError:
         means = {}
     offsets = _offsets(formulation, mode)
@@ -45,7 +45,7 @@ def said_by_runs(formulation: Formulation, mode: Mapping[str, np.ndarray] | None
         moved = dict(start)
         moved[unknown.name] = start[unknown.name] + NUDGE * size
         try:
-            after = _means(formulation, moved) if means else {}
+            after = means_at_readings(formulation, moved) if means else {}
         except BayesbioError:
             after = {}
         information = np.zeros(len(formulation.campaign))
@@ -61,6 +61,13 @@ def said_by_runs(formulation: Formulation, mode: Mapping[str, np.ndarray] | None
         expected = value + pull / np.where(information > 0.0, information, np.inf)
         said[unknown.name] = Evidence(information, expected + offsets.get(unknown.name, 0.0))
     return said
+
+
+def run_values(
+    formulation: Formulation, mode: Mapping[str, np.ndarray] | None = None
+) -> dict[str, Any]:
+    """Give each unknown its value at a mode, or its prior median: one, or one a run."""
+    return {unknown.name: _value(formulation, unknown, mode) for unknown in formulation.unknowns}
 
 
 def data_of(said: Said) -> dict[str, np.ndarray]:
@@ -106,9 +113,8 @@ def _at(
 def _offsets(formulation: Formulation, mode: Mapping[str, np.ndarray] | None) -> dict[str, float]:
     """Find what the rates at the reference state add to the logarithms of maximum rates."""
     if mode is not None:
-        suffix = "_at_reference"
-        led = [name.removesuffix(suffix) for name in mode if name.endswith(suffix)]
-        return {name: float(mode[name + suffix] - np.log(mode[name])) for name in led}
+        led = {name: f"{name}_at_reference" for name in mode if f"{name}_at_reference" in mode}
+        return {name: float(mode[rate] - np.log(mode[name])) for name, rate in led.items()}
     medians = {
         unknown.name: float(prior_quantiles(unknown.prior, [0.5])[0])
         for unknown in formulation.unknowns
@@ -139,7 +145,7 @@ def _size(unknown: Unknown, value: Any) -> Any:
     return (high - low) / 3.29
 
 
-def _means(formulation: Formulation, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def means_at_readings(formulation: Formulation, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Mean trajectory at the readings of each quantity."""
     course = simulate(
         formulation.kernels.trace.model,

@@ -16,6 +16,7 @@ from bayesbio.calibrate.calibration import Calibration, predictive_groups
 from bayesbio.calibrate.centring import data_of, said_by_runs
 from bayesbio.calibrate.failed_start import explain_failed_start
 from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
+from bayesbio.calibrate.knots import curvatures
 from bayesbio.calibrate.model import is_coordinate, model_of, spread_prior
 from bayesbio.calibrate.prediction import run_parameters
 from bayesbio.data import Campaign
@@ -262,15 +263,16 @@ def settled(density: LogDensity, formulation: Formulation, mode: Mode, *, random
     """
     Move a density to the coordinates that its mode asks for; gives the mode in these.
 
-    There the effects of groups are all nought, everything else is as it was.
+    There the effects of groups and corrections are all nought, everything else is as it was.
     """
-    said = said_by_runs(formulation, mode.values)
-    if not said:
+    told = data_of(said_by_runs(formulation, mode.values)) | curvatures(formulation, mode.values)
+    if not told:
         return mode
-    density.set_data(data_of(said))
+    density.set_data(told)
     point = mode.point.copy()
-    for name in said:
-        point[density.places[f"{name}_effect_of_levels"]] = 0.0
+    for name, place in density.places.items():
+        if name.endswith(("_effect_of_levels", "_effect_of_knots")):
+            point[place] = 0.0
     found = find_mode(density, hold=mode.held, random_seed=random_seed, near=point)
     evaluations = mode.evaluations + found.evaluations
     return dataclasses.replace(found, elsewhere=mode.elsewhere, evaluations=evaluations)
@@ -291,7 +293,10 @@ def spreads(formulation: Formulation) -> tuple[str, ...]:
         for quantity, noise in formulation.noise.items()
         for name in noise.without_mode(quantity)
     )
-    return tuple(dict.fromkeys([*between_groups, *of_errors]))
+    carried = () if formulation.carried is None else formulation.carried.names
+    return tuple(
+        dict.fromkeys(name for name in (*between_groups, *of_errors) if name not in carried)
+    )
 
 
 def options_of(

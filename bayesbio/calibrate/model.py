@@ -12,6 +12,7 @@ import pytensor.tensor as pt
 from bayesbio.calibrate.centring import Said, data_of, said_by_runs
 from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
 from bayesbio.calibrate.grouping import groups_of
+from bayesbio.calibrate.knots import curvatures, register_weights
 from bayesbio.calibrate.reference import (
     RateForm,
     TotalAndSplit,
@@ -127,10 +128,12 @@ def model_of(
             level: correlate(level, [sorted(block, key=order.index) for block in blocks])
             for level, blocks in formulation.together.items()
         }
-        held = {name: pm.Data(name, value) for name, value in data_of(said).items()}
+        data = data_of(said) | curvatures(formulation)
+        held = {name: pm.Data(name, value) for name, value in data.items()}
         values: dict[str, Any] = dict(formulation.given)
         if formulation.carried is not None:
             values |= formulation.carried.register()
+        values |= register_weights(formulation, held)
         for form in forms.values():
             values |= _split_inhibitions(form, plain)
         for unknown in [*plain, *led]:
@@ -173,10 +176,11 @@ def model_of(
                 values[unknown.name] = (
                     population * pt.exp(shift) if unknown.positive else population + shift
                 )
+        asked = [*formulation.given, *(unknown.name for unknown in formulation.unknowns)]
         course = trajectories(
             formulation.kernels.trace.model,
             campaign,
-            values,
+            {name: values[name] for name in asked},  # a carried posterior holds spreads as well
             aliases=formulation.aliases,
             rtol=rtol,
             atol=atol,

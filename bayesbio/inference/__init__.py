@@ -5,7 +5,7 @@ from bayesbio.inference.archive import archive_card, read_archive, write_archive
 from bayesbio.inference.correlations import correlate, correlation_matrix, pairs
 from bayesbio.inference.covariates import Design, design, told_apart
 from bayesbio.inference.density import LogDensity
-from bayesbio.inference.effects import Evidence, members_of
+from bayesbio.inference.effects import Evidence, StandardisedGivenCurvature, members_of
 from bayesbio.inference.elicitation import from_quantiles, literature, source_of
 from bayesbio.inference.executing import Repeated, run_each, usable_cores
 from bayesbio.inference.judging import verdict_of
@@ -72,6 +72,7 @@ __all__ = [
     "RankStudy",
     "Ranks",
     "Repeated",
+    "StandardisedGivenCurvature",
     "TableFold",
     "Verdict",
     "VerdictItem",

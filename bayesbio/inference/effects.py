@@ -162,21 +162,63 @@ class StandardisedGivenEvidence(Transform):
         else:
             information, residual = self._members(mean)
             first = np.arange(len(self.groups[-1]))
-        design = np.hstack(
-            [
-                _indicator(groups[first], size).T
-                for groups, size in zip(
-                    self.groups[: self.crossed], self.sizes[: self.crossed], strict=True
-                )
-            ]
+        crossed = zip(self.groups[: self.crossed], self.sizes[: self.crossed], strict=True)
+        design = np.hstack([_indicator(groups[first], size).T for groups, size in crossed])
+        return _standardised(
+            design.T @ (information[:, None] * design),
+            design.T @ residual,
+            spread[: design.shape[1]],
         )
-        spread = spread[: design.shape[1]]
-        scaled = design * spread
-        root = pt.linalg.cholesky(
-            np.eye(design.shape[1]) + scaled.T @ (information[:, None] * scaled)
-        )
-        half = pt.linalg.solve_triangular(root, scaled.T @ residual, lower=True)
-        return root, pt.linalg.solve_triangular(root.T, half, lower=False)
+
+
+class StandardisedGivenCurvature(Transform):
+    """
+    Coordinates in which a few effects of one spread are standard normal, as far as readings are.
+
+    The same as `StandardisedGivenEvidence` where readings speak of all effects together.
+
+    Parameters
+    ----------
+    curvature : array or shared variable, (effects, effects)
+        Negative second derivatives of the log likelihood of the readings.
+    pull : array or shared variable, (effects,)
+        Curvature times the effects that the readings alone would make most likely.
+    """
+
+    name = "standardised_given_curvature"
+
+    def __init__(self, curvature: Any, pull: Any) -> None:
+        self.curvature, self.pull = curvature, pull
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        """From effects to coordinates."""
+        mean, spread = inputs[-2:]
+        root, expected = self._posterior(mean, spread)
+        return root.T @ ((value - mean) / spread - expected)
+
+    def backward(self, value: Any, *inputs: Any) -> Any:
+        """From coordinates to effects."""
+        mean, spread = inputs[-2:]
+        root, expected = self._posterior(mean, spread)
+        own = expected + pt.linalg.solve_triangular(root.T, value, lower=False)
+        return mean + spread * own
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        """Logarithm of |d effects / d coordinates|, one term a coordinate."""
+        mean, spread = inputs[-2:]
+        return pt.log(spread) - pt.log(pt.diagonal(self._posterior(mean, spread)[0]))
+
+    def _posterior(self, mean: Any, spread: Any) -> tuple[Any, Any]:
+        curvature = pt.as_tensor_variable(self.curvature)
+        return _standardised(curvature, self.pull - curvature @ mean, spread)
+
+
+def _standardised(curvature: Any, residual: Any, spread: Any) -> tuple[Any, Any]:
+    """Cholesky factor of the posterior precision of effects in units of spread, and their mean."""
+    precision = pt.eye(curvature.shape[0]) + spread[:, None] * curvature * spread
+    root = pt.linalg.cholesky(precision)
+    half = pt.linalg.solve_triangular(root, spread * residual, lower=True)
+    return root, pt.linalg.solve_triangular(root.T, half, lower=False)
 
 
 class _Told(NamedTuple):

@@ -17,7 +17,7 @@ from bayesbio.mechanistic.process_model import Parameter, record
 __all__ = ["CorrectedModel", "Correction"]
 
 MOST_KNOTS = 12
-HALF_NORMAL_95 = 1.959963984540054  # 95 % of a standard half-normal lies below
+NORMAL_95 = 1.959963984540054  # 95 % of a standard normal lie between this and its negative
 # What a model may have beside the required parts; a corrected model has what its base has.
 OPTIONAL = (
     *("outputs", "output_names", "jump", "event_kinds", "conserved"),
@@ -40,8 +40,9 @@ class Correction:
     knots : int
         How many bends the factor may have within the span, 2 to 12.
     amplitude : float [1]
-        How large f may be: the scale of its weights has a half-normal prior of this standard
-        deviation; 0.3 allows a factor of about 0.6 to 1.6 before any data.
+        How large f usually is: the scale of its weights lies between a tenth and four times of this
+        with probability 90 %. With 0.3 a factor between 0.6 and 1.6 is usual before any data, and
+        one that stops the rate is not ruled out.
     anchor : mapping of the input to float [house unit of the input]
         Where the mechanism is right as it stands (no product, the reference temperature). Without
         an anchor the rate's own parameter would mean nothing.
@@ -56,7 +57,7 @@ class Correction:
     Notes
     -----
     f(x) = amplitude * sum_k weight_k (r_k(x) - r_k(anchor)), weights standard normal, amplitude
-    half-normal, and r_k a ramp from knot k onwards, (d + sqrt(d^2 + w^2)) / 2 with d = (x - x_k) /
+    log-normal, and r_k a ramp from knot k onwards, (d + sqrt(d^2 + w^2)) / 2 with d = (x - x_k) /
     span and w one knot's distance: f starts at the anchor, bends at the knots, and goes on in a
     straight line beyond them. Kennedy and O'Hagan (2001), doi:10.1111/1467-9868.00294, discuss what
     a discrepancy does to the meaning of parameters.
@@ -140,12 +141,11 @@ class Correction:
 
     @property
     def defaults(self) -> dict[str, Parameter]:
-        """Priors of its parameters: half-normal amplitude, standard normal weights."""
+        """Priors of its parameters: log-normal amplitude, standard normal weights."""
         amplitude, *weights = self.parameters
-        top = self.amplitude * HALF_NORMAL_95
         why = "assumed: the mechanism is about right"
-        found = {amplitude: Parameter(0.0, top, why, probability=0.95)}
-        end = HALF_NORMAL_95
+        found = {amplitude: Parameter(self.amplitude / 10.0, 4.0 * self.amplitude, why)}
+        end = NORMAL_95
         return found | {w: Parameter(-end, end, why, probability=0.95) for w in weights}
 
     def log_factor(self, value: Any, parameters: Any, unit: str = "1") -> Any:

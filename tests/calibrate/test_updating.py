@@ -9,7 +9,9 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from bayesbio.calibrate import fit, prior_check, update
+from bayesbio.calibrate.fitting import spreads
 from bayesbio.calibrate.formulation import formulate
+from bayesbio.calibrate.model import model_of
 from bayesbio.calibrate.updating import carry
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import between, literature
@@ -79,6 +81,17 @@ def test_data_do_not_count_twice(calibration, campaign, model):
             covariates={"rate_constant_1": "clone"},
             random_seed=1,
         )
+
+
+def test_spreads_that_are_carried_are_neither_solved_with_nor_held(calibration, campaign, model):
+    formulation = formulate(
+        new_runs(campaign), model, priors=calibration, vary={"rate_constant_1": "run"}
+    )
+    made = model_of(formulation, rtol=1e-6, atol=1e-9)
+    free = {variable.name for variable in made.free_RVs}
+    assert free == {"carried_at_reference", "rate_constant_1_effect_of_levels"}
+    assert "rate_constant_1_sd_run" in made.named_vars
+    assert not spreads(formulation)
 
 
 @pytest.mark.slow

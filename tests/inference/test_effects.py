@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bayesbio.inference import Evidence
-from bayesbio.inference.effects import StandardisedGivenEvidence
+from bayesbio.inference.effects import StandardisedGivenCurvature, StandardisedGivenEvidence
 
 RUNS = np.arange(16)
 DESIGNS = {
@@ -46,3 +46,26 @@ def test_coordinates_are_the_posterior_standardised_where_everything_is_normal(d
     quadratic = (found - middle) @ precision @ (found - middle)
     assert_allclose(quadratic, coordinates @ coordinates, rtol=1e-9)
     assert_allclose(log_jacobian.sum(), -0.5 * np.linalg.slogdet(precision)[1], rtol=1e-9)
+
+
+def test_a_few_effects_seen_together_have_the_same_coordinates_as_groups_that_are_crossed():
+    rng = np.random.default_rng(4)
+    groups = DESIGNS["crossed"]
+    evidence = Evidence(rng.gamma(1.0, 30.0, 16), rng.normal(0.0, 0.3, 16))
+    design = np.hstack([np.eye(4)[each] for each in groups])
+    weighted = design.T * evidence.information
+    one = StandardisedGivenEvidence(evidence, groups)
+    other = StandardisedGivenCurvature(weighted @ design, weighted @ evidence.expected)
+    z, m, s = pt.vectors("z", "m", "s")
+    compute = pytensor.function(
+        [z, m, s],
+        [
+            part
+            for road in (one, other)
+            for part in (road.backward(z, m, s), road.log_jac_det(z, m, s), road.forward(z, m, s))
+        ],
+        mode="FAST_COMPILE",
+    )
+    found = compute(rng.normal(size=8), rng.normal(0.0, 0.1, 8), rng.gamma(2.0, 0.2, 8))
+    for here, there in zip(found[:3], found[3:], strict=True):
+        assert_allclose(here, there, atol=1e-10)
