@@ -132,6 +132,8 @@ def small_fit(seed: int) -> pd.DataFrame:
         model,
         vary={GROWTH: LEVELS},
         noise="lognormal",
+        draws=400,
+        tune=500,
         random_seed=seed,
     )
     return compared(calibration, truth).assign(seed=seed)
