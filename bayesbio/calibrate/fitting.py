@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,21 +12,17 @@ import pytensor
 import xarray as xr
 
 from bayesbio.calibrate.calibration import Calibration, predictive_groups
-from bayesbio.calibrate.centring import data_of, said_by_runs
-from bayesbio.calibrate.failed_start import explain_failed_start
+from bayesbio.calibrate.chains import chains_on
 from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
-from bayesbio.calibrate.knots import curvatures
-from bayesbio.calibrate.model import is_coordinate, model_of, spread_prior
+from bayesbio.calibrate.model import is_coordinate, spread_prior
 from bayesbio.calibrate.prediction import run_parameters
+from bayesbio.calibrate.starts import density_and_mode
 from bayesbio.data import Campaign
-from bayesbio.errors import CalibrationError
 from bayesbio.inference import (
     LogDensity,
-    Mode,
     Noise,
     Progress,
     describe,
-    find_mode,
     sample,
     usable_cores,
 )
@@ -56,6 +51,7 @@ def fit(
     atol: float = 1e-9,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    executor: Any = None,
     progress: Callable[[Progress], None] | bool | None = None,
 ) -> Calibration:
     """
@@ -103,6 +99,9 @@ def fit(
     resume : bool
         Go on with what the checkpoint holds, after a crash: finished chains are kept, unfinished
         ones start again from where they were.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Where the chains run, each in a worker that compiles and starts by itself: for machines with
+        more cores than this one. By default all run here, on threads, which is soonest done.
     progress : callable or bool
         True shows a bar with the remaining time.
 
@@ -141,20 +140,37 @@ def fit(
         atol=atol,
         side_by_side=chains == 1 and len(campaign) >= RUNS_A_CORE * usable_cores() > RUNS_A_CORE,
     )
-    for board in density.boards:
-        board[:] = 0.0  # the search for the mode may go anywhere
-    tree = sample(
-        density,
-        start=mode,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        random_seed=random_seed,
-        target_accept=target_accept or usual_acceptance(formulation),
-        checkpoint=checkpoint,
-        resume=resume,
-        progress=progress,
-    )
+    settings: dict[str, Any] = {
+        "draws": draws,
+        "tune": tune,
+        "target_accept": target_accept or usual_acceptance(formulation),
+        "checkpoint": checkpoint,
+        "resume": resume,
+    }
+    if executor is not None:
+        tree = chains_on(
+            executor,
+            campaign,
+            model,
+            formulation={"priors": priors, "vary": vary, "noise": noise, "covariates": covariates},
+            settings=settings,
+            rtol=rtol,
+            atol=atol,
+            random_seed=random_seed,
+            chains=chains,
+            progress=progress,
+        )
+    else:
+        for board in density.boards:
+            board[:] = 0.0  # the search for the mode may go anywhere
+        tree = sample(
+            density,
+            start=mode,
+            chains=chains,
+            random_seed=random_seed,
+            progress=progress,
+            **settings,
+        )
     options = complete(tree, density, formulation, random_seed=random_seed, rtol=rtol, atol=atol)
     return Calibration(
         model=model,
@@ -237,66 +253,9 @@ def complete(
     return options
 
 
-def density_and_mode(
-    formulation: Formulation,
-    *,
-    random_seed: int,
-    rtol: float,
-    atol: float,
-    side_by_side: bool = False,
-) -> tuple[LogDensity, Mode]:
-    """
-    Compile the density and find its mode; tell it what runs say about their own effects there.
-
-    That is first judged at the prior medians, which may be far from the data.
-    """
-    density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, side_by_side=side_by_side))
-    held = spreads(formulation)
-    try:
-        mode = find_mode(density, hold=held, random_seed=random_seed)
-    except CalibrationError as error:
-        raise explain_failed_start(formulation, error) from error
-    return density, settled(density, formulation, mode, random_seed=random_seed)
-
-
-def settled(density: LogDensity, formulation: Formulation, mode: Mode, *, random_seed: int) -> Mode:
-    """
-    Move a density to the coordinates that its mode asks for; gives the mode in these.
-
-    There the effects of groups and corrections are all nought, everything else is as it was.
-    """
-    told = data_of(said_by_runs(formulation, mode.values)) | curvatures(formulation, mode.values)
-    if not told:
-        return mode
-    density.set_data(told)
-    point = mode.point.copy()
-    for name, place in density.places.items():
-        if name.endswith(("_effect_of_levels", "_effect_of_knots")):
-            point[place] = 0.0
-    found = find_mode(density, hold=mode.held, random_seed=random_seed, near=point)
-    evaluations = mode.evaluations + found.evaluations
-    return dataclasses.replace(found, elsewhere=mode.elsewhere, evaluations=evaluations)
-
-
 def usual_acceptance(formulation: Formulation) -> float:
     """Mean acceptance at which few posteriors of a kind diverge."""
     return 0.95 if any(unknown.levels for unknown in formulation.unknowns) else 0.9
-
-
-def spreads(formulation: Formulation) -> tuple[str, ...]:
-    """Names of standard deviations along which the density has no mode: of groups and errors."""
-    between_groups = (
-        f"{unknown.name}_sd_{level}" for unknown in formulation.unknowns for level in unknown.levels
-    )
-    of_errors = (
-        name
-        for quantity, noise in formulation.noise.items()
-        for name in noise.without_mode(quantity)
-    )
-    carried = () if formulation.carried is None else formulation.carried.names
-    return tuple(
-        dict.fromkeys(name for name in (*between_groups, *of_errors) if name not in carried)
-    )
 
 
 def options_of(

@@ -18,11 +18,12 @@ from pytensor.graph.traversal import ancestors
 
 from bayesbio.calibrate.calibration import predictive_groups
 from bayesbio.calibrate.centring import said_by_runs
-from bayesbio.calibrate.fitting import options_of, spreads
+from bayesbio.calibrate.fitting import options_of
 from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
 from bayesbio.calibrate.information import beliefs_of, plan_of
 from bayesbio.calibrate.model import is_coordinate, model_of
 from bayesbio.calibrate.prediction import run_parameters
+from bayesbio.calibrate.starts import spreads
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import (

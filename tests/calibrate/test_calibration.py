@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 import bayesbio
+from bayesbio.calibrate import fit
 from bayesbio.data import Run
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import archive_card
@@ -200,3 +203,19 @@ def test_a_run_without_times_asks_for_them(calibration):
 def test_a_new_run_object_is_predicted(calibration):
     course = calibration.predict(Run("next", settings={"initial_concentration_a": 0.5}), until=1.0)
     assert course["run"].item() == "next"
+
+
+@pytest.mark.slow
+def test_chains_on_an_executor_sample_the_same_posterior(calibration, campaign, model, tmp_path):
+    asked = dict(vary={"rate_constant_1": "run"}, noise="normal", draws=1000, tune=500, chains=2)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = fit(campaign, model, random_seed=2, executor=pool, checkpoint=tmp_path, **asked)
+        again = fit(
+            campaign, model, random_seed=2, executor=pool, checkpoint=tmp_path, resume=True, **asked
+        )
+    assert found.check().passed, str(found.check())
+    for name in ("rate_constant_1", "rate_constant_1_sd_run", "noise_concentration_a"):
+        one, two = calibration.draws[name], found.draws[name]
+        assert abs(float(one.median() - two.median())) < 0.25 * float(one.std())
+        assert_array_equal(again.draws[name], two)
+        assert not np.array_equal(two[0], two[1])
