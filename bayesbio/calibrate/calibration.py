@@ -445,7 +445,9 @@ def predictive_groups(
         coords[f"{quantity}_flag"] = ((row,), part["flag"].to_numpy().astype(str))
     plain = {name: value for name, value in coords.items() if name not in ("chain", "draw")}
     return {
-        "posterior_predictive": xr.Dataset(predictive, coords),
+        "posterior_predictive": xr.Dataset(
+            predictive, coords, {"stiff_runs": course.attrs["stiff_runs"]}
+        ),
         "log_likelihood": xr.Dataset(likelihood, coords),
         "observed_data": xr.Dataset(observed, plain),
     }

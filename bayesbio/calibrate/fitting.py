@@ -244,6 +244,9 @@ def complete(
         rtol=rtol,
         atol=atol,
     )
+    stiff = groups["posterior_predictive"].attrs["stiff_runs"]
+    if stiff != "none" and "sample_stats" in tree.children:
+        tree["sample_stats"].attrs["stiff"] = f"Stiff, hence solved implicitly in part: {stiff}"
     tree["prior"] = xr.DataTree(prior_of(density, posterior, random_seed))
     densities = log_prior_of(formulation, posterior)
     if densities:

@@ -160,7 +160,7 @@ def divergences(
             rare,
             f"{lost} of {total} draws met values where the model cannot be computed"
             + (_around(labels, draws, failed) + ".")
-            + (f" {stats.attrs['failures']}." if stats.attrs.get("failures") else ""),
+            + "".join(f" {stats.attrs[n]}." for n in ("failures", "stiff") if stats.attrs.get(n)),
             ""
             if rare
             else "Narrow the priors that reach where the model fails"

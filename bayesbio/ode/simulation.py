@@ -75,8 +75,8 @@ def simulate(
         One variable per state and output, its unit in ``attrs["units"]``, dims
         (chain, draw, run, time) and a grid where the model has one. Runs with times of their own
         hold NaN elsewhere. Where a run may stop, ``stop_time`` [h] says when it did, NaN where it
-        did not. ``attrs``: ``failures`` by reason, and how many trajectories were
-        ``stiff``.
+        did not. ``attrs``: ``failures`` by reason, how many trajectories were ``stiff``, and
+        the names of the runs, ``stiff_runs``, of which any was.
 
     Raises
     ------
@@ -416,6 +416,10 @@ def _dataset(
     dataset.attrs = {
         "failures": str(failures) if failures else "none",
         "stiff": int((status < 0).sum()),
+        "stiff_runs": ", ".join(
+            plan.name for plan, stiff in zip(plans, (status < 0).any(axis=0), strict=True) if stiff
+        )
+        or "none",
     }
     return dataset
 

@@ -123,6 +123,8 @@ def test_why_solutions_were_given_up_is_said_where_it_is_known():
     said = verdict_of(tree)["solver failures"]
     assert said.passed
     assert said.sentence.endswith("3 solutions of a run were given up: too small a step.")
+    tree["sample_stats"].attrs["stiff"] = "Stiff, hence solved implicitly in part: R2"
+    assert verdict_of(tree)["solver failures"].sentence.endswith("in part: R2.")
 
 
 def test_low_energy_is_said_but_does_not_fail():

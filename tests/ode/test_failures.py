@@ -18,6 +18,7 @@ from bayesbio.mechanistic import (
     FedBatchCulture,
     GrowthCurve,
     MammalianFedBatch,
+    PackedBed,
     YarrowiaFedBatch,
 )
 from bayesbio.ode.cache import kernels
@@ -33,6 +34,7 @@ SHIPPED = [
     YarrowiaFedBatch(),
     CitrateOnMeasuredOil(),
     GrowthCurve(),
+    PackedBed(elements=2, degree=2),
 ]
 EXTREMES = np.array([0.0, 1e-300, 1e-12, 1e6, 1e12, 1e300, -1.0, np.inf, -np.inf, np.nan])
 TIMES = np.array([0.0, 30.0, 90.0])

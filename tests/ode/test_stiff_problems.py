@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import sympy
 from numpy.testing import assert_allclose
 from scipy.integrate import solve_ivp
 
-from bayesbio.data import Profile
+from bayesbio.data import Campaign, Profile, Run
 from bayesbio.mechanistic import record
 from bayesbio.ode import simulate, tableaus
 from bayesbio.ode.cache import kernels
@@ -78,6 +79,25 @@ def test_auto_says_which_run_is_stiff():
     case = CASES["robertson"]
     assert course_of(case, times=[40.0], method="auto").attrs["stiff"] == 1
     assert course_of(case, times=[1e-4], method="auto").attrs["stiff"] == 0
+
+
+def test_auto_says_which_run_of_a_campaign_ran_away():
+    """The runaway among batches of the same reactor that are too dilute to ignite."""
+    case = CASES["runaway"]
+    grams = pd.DataFrame({"time_h": case.times, "quantity": "concentration_b", "value": 1.0})
+    settings = {f"initial_{state}": value for state, value in case.start.items()}
+    runs = [
+        Run(name, grams, {**settings, "initial_concentration_a": charge}, profiles=case.profiles)
+        for name, charge in (("dilute", 0.2), ("runaway", 4.0), ("more dilute", 0.1))
+    ]
+    options = dict(parameters=case.parameters, campaign=Campaign(runs), rtol=1e-6, atol=1e-8)
+    auto = simulate(case.model, method="auto", **options)
+    assert (auto.attrs["stiff"], auto.attrs["stiff_runs"]) == (1, "runaway")
+    explicit = simulate(case.model, method="explicit", **options)
+    assert explicit.attrs["stiff_runs"] == "none"
+    hottest = auto["temperature"].max("time").squeeze().to_series()
+    assert hottest["runaway"] > 400.0 > 340.0 > hottest["dilute"]
+    assert_allclose(auto["temperature"], explicit["temperature"], rtol=1e-5)
 
 
 def test_splitting_an_interval_changes_nothing_beyond_tolerance():
