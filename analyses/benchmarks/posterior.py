@@ -234,6 +234,7 @@ def main() -> None:
     parser.add_argument("--plain", type=int, default=0, help="draws a chain; 0 leaves it out")
     parser.add_argument("--pymc", type=int, default=0, help="draws a chain")
     parser.add_argument("--numpyro", type=int, default=0, help="draws a chain; the eight runs only")
+    parser.add_argument("--numpyro-gradient", action="store_true", help="times its gradient only")
     parser.add_argument("--stan", type=int, default=0, help="draws a chain; lynx and hare only")
     parser.add_argument("--stan-python", help="interpreter with pystan: times its gradient")
     chosen = parser.parse_args()
@@ -255,14 +256,15 @@ def main() -> None:
         if chosen.stan:
             found["stan"] = theirs
         else:
-            cost = theirs["seconds_a_gradient"]
-            rate = found["plain"]["effective_draws_a_thousand_gradients"] / 1e3 / cost
-            # warm-up takes as many gradients as the plain run's did
-            tuned = _kept_share(found["plain"])
-            expected["stan"] = {**theirs, "effective_draws_a_second": rate * tuned}
+            expected["stan"] = {**theirs, **_expected(found["plain"], theirs["seconds_a_gradient"])}
     if made is not None and chosen.pymc:
         found["pymc"] = made.pymc(draws=chosen.pymc, **few)
         print("pymc", found["pymc"], flush=True)
+    if chosen.numpyro_gradient:
+        from posterior_numpyro import prepared
+
+        _, _, cost = prepared(problem, **TOLERANCES)
+        expected["numpyro_diffrax"] = _expected(found["plain"], cost)
     if chosen.numpyro:
         found["numpyro_diffrax"] = by_numpyro(problem, draws=chosen.numpyro, **few)
         print("numpyro", found["numpyro_diffrax"], flush=True)
@@ -284,10 +286,10 @@ def main() -> None:
     write_case(case, ratios, seed=chosen.seed, sampled=found, by_gradient_times_leapfrogs=expected)
 
 
-def _kept_share(plain: Found) -> float:
-    """Share of a plain run's time that went into kept draws, the rest being tuning."""
-    kept = plain["leapfrogs_a_draw"] * plain["draws"] * plain["chains"]
-    return float(kept * plain["seconds_a_gradient"] / plain["processor_seconds"])
+def _expected(plain: Found, cost: float) -> Found:
+    """Expect of a sampler that it takes the plain run's gradients, tuning included."""
+    rate = plain["effective_draws_a_second"] * plain["seconds_a_gradient"] / cost
+    return {"seconds_a_gradient": cost, "effective_draws_a_second": rate}
 
 
 if __name__ == "__main__":
