@@ -16,7 +16,7 @@ DATA = Path(__file__).parents[2] / "data"
 @pytest.fixture(scope="module")
 def assay():
     table = read_table(DATA / "igf_qc_assay.csv")
-    return control_chart(table, "igf1", lot="lot", draws=800, random_seed=20261102)
+    return control_chart(table, "igf1", lot="lot", draws=1000, random_seed=20261102)
 
 
 def test_the_chart_of_the_shipped_assay_gives_the_answers_on_its_card(assay):
