@@ -70,7 +70,11 @@ class Restricted:
         self.sizes = {
             name: int(np.prod(model.initial_point()[values[name].name].shape)) for name in values
         }
-        total = sum(term.sum() for term in model.logp(sum=False, jacobian=False))
+        # Densities of standard deviations themselves, and of the coordinates of everything else.
+        plain = [variable for variable in model.basic_RVs if variable.name in sds]
+        rest = [variable for variable in model.basic_RVs if variable.name not in sds]
+        terms = model.logp(plain, sum=False, jacobian=False) + model.logp(rest, sum=False)
+        total = sum(term.sum() for term in terms)
         others = [values[name] for name in self.places]
         inputs = [values[name] for name in sds] + others
         gradient = pytensor.grad(total, others)
