@@ -476,6 +476,8 @@ OIL = (
     _p("plateau", "g/L", r"Y_{\max}", "Level at which growth ends"),
     _p("biomass_capacity", "g/L", r"X_{\max}", "Biomass at which growth stops"),
     _p("nutrient_left", "1", "N", "Share of the nutrient that ends growth which is left"),
+    _p("storage_capacity", "g/g", "h", "Oil that cells can store, per lean dry mass"),
+    _p("storage_oil_constant", "g/L", "K_h", "Oil level at which half of that is stored"),
     _p("oil_uptake_time", "h", r"\tau_S", "Time in which cells take up the oil that is there"),
     _p("rise_time", "h", r"t_r", "Time scale of the rise of a growth curve"),
     _p("time_scale", "h", r"\tau", "Time scale of a growth curve"),

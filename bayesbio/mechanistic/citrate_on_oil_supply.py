@@ -25,7 +25,8 @@ class CitrateOnOilSupply:
     For runs whose oil balance does not close: residual oil is an input, as it was read, and the
     dilution by the oil feed. Where there is plenty, citrate forms at the rate of the cells; where
     oil is short, from what the supply leaves after growth and maintenance. A residual of 1 g/L may
-    mean either, which a saturation in the residual alone cannot tell.
+    mean either, which a saturation in the residual alone cannot tell. Where oil is plenty cells
+    store some of it, so that the nutrient makes more dry mass.
 
     Notes
     -----
@@ -34,12 +35,13 @@ class CitrateOnOilSupply:
 
         needed = mu X / Y_xs + m X
         a = q_max X (1 - C/C_max);  b = Y_cs max(A - needed, 0);  r = a / sqrt(1 + (a/b)^2)
-        F = D + 1.59 mL/g r
-        X' = (mu - F) X;  C' = r - F C;  N' = -mu X/X_max - F N,  N(0) = 1
+        B = 1.59 mL/g r
+        X' = (mu - k_d - D - B) X;  C' = r - (D + B) C
+        N' = -mu X / (X_max (1 + h S / (K_h + S))) + D (1 - N) - B N,  N(0) = 1
 
-    1.59 mL/g is the base that neutralises citrate. The maximum is rounded over 0.2 g/(L h).
-    The oil in the feed, ``feed_oil``, is 917 g/L unless a run says otherwise. After Zheng et al.
-    (2022), doi:10.48550/arXiv.2105.06543.
+    1.59 mL/g is the base that neutralises citrate; the feed holds the nutrient as the medium does.
+    The maximum is rounded over 0.2 g/(L h). The oil in the feed, ``feed_oil``, is 917 g/L unless a
+    run says otherwise. After Zheng et al. (2022), doi:10.48550/arXiv.2105.06543.
 
     Examples
     --------
@@ -58,7 +60,10 @@ class CitrateOnOilSupply:
         """What is estimated."""
 
         maximum_growth_rate: Any
+        death_rate: Any
         biomass_capacity: Any
+        storage_capacity: Any
+        storage_oil_constant: Any
         oil_monod_constant: Any
         maximum_formation_rate: Any
         maximum_citrate: Any
@@ -79,14 +84,16 @@ class CitrateOnOilSupply:
             "residual_oil",
             "feed_oil",
             "biomass_capacity",
+            "storage_oil_constant",
             "oil_monod_constant",
             "maximum_citrate",
         )
+        yields = ("storage_capacity", "cell_yield_on_oil", "citrate_yield_on_oil")
         return {
             **dict.fromkeys(concentrations, "g/L"),
-            **dict.fromkeys(("cell_yield_on_oil", "citrate_yield_on_oil"), "g/g"),
+            **dict.fromkeys(yields, "g/g"),
             **dict.fromkeys(("maximum_formation_rate", "maintenance"), "g/(g h)"),
-            **dict.fromkeys(("maximum_growth_rate", "dilution_rate"), "1/h"),
+            **dict.fromkeys(("maximum_growth_rate", "death_rate", "dilution_rate"), "1/h"),
             "oil_uptake_time": "h",
             "nutrient_left": "1",
         }
@@ -96,7 +103,10 @@ class CitrateOnOilSupply:
         """Central 90 % interval of every parameter."""
         return {
             "maximum_growth_rate": Parameter(0.1, 0.6, _RANGE),
-            "biomass_capacity": Parameter(50.0, 150.0, "dry mass of such cultures, undiluted"),
+            "death_rate": Parameter(0.0005, 0.008, "assumed: a few per cent a day"),
+            "biomass_capacity": Parameter(45.0, 110.0, "dry mass that such cultures reach"),
+            "storage_capacity": Parameter(0.2, 1.5, "assumed: lipid up to half of the dry mass"),
+            "storage_oil_constant": Parameter(2.0, 40.0, "assumed: the usual levels of oil"),
             "oil_monod_constant": Parameter(0.02, 2.0, _RANGE),
             "maximum_formation_rate": Parameter(0.01, 0.2, "assumed: 100 g/L by 60 g/L in days"),
             "maximum_citrate": Parameter(100.0, 200.0, _RANGE),
@@ -146,10 +156,16 @@ class CitrateOnOilSupply:
         """Balances of a vessel that the oil feed and the base for the citrate dilute."""
         grown = rates["growth"] * state.biomass
         formed = rates["formation"] * state.biomass
-        base = constant(BASE_PER_CITRATE, "L/g", like=state.citrate)
-        dilution = inputs.dilution_rate + base * formed
+        stored = monod(
+            inputs.residual_oil,
+            maximum_rate=parameters.storage_capacity,
+            half_saturation=parameters.storage_oil_constant,
+        )
+        base = constant(BASE_PER_CITRATE, "L/g", like=state.citrate) * formed
+        feed, left = inputs.dilution_rate, state.nutrient_left
+        used = grown / (parameters.biomass_capacity * (1 + stored))
         return self.State(
-            biomass=grown - dilution * state.biomass,
-            citrate=formed - dilution * state.citrate,
-            nutrient_left=-grown / parameters.biomass_capacity - dilution * state.nutrient_left,
+            biomass=grown - (parameters.death_rate + feed + base) * state.biomass,
+            citrate=formed - (feed + base) * state.citrate,
+            nutrient_left=feed * (1 - left) - used - base * left,
         )

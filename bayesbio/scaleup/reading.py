@@ -42,7 +42,7 @@ def read_scales(
     Raises
     ------
     DataError
-        If a column is missing, or volumes are in mixed units.
+        If there are no rows, a column is missing, or volumes are in mixed units.
 
     Examples
     --------
@@ -53,6 +53,8 @@ def read_scales(
     """
     frame = source.copy() if isinstance(source, pd.DataFrame) else _read(source)
     frame.columns = [str(name).strip() for name in frame.columns]
+    if frame.empty:
+        raise DataError("The table has no rows; one row a reading was expected. Export it anew.")
     volume = _column(frame, VOLUMES, "volume", "volume_L")
     time = _column(frame, TIMES, "time", "time_h")
     if target is None:

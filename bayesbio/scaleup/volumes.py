@@ -121,7 +121,7 @@ def check_scales(
             raise DataError(
                 f"The scale of {volumes[scale == number][0]:g} L (run {', '.join(members)}) has "
                 f"{count} quantified readings; at least {FEWEST_READINGS} are needed to see a "
-                f"curve. Add readings, or leave it out: campaign.without({list(members)!r})."
+                f"curve. Add readings, or leave it out: campaign.without({members.tolist()!r})."
             )
 
 

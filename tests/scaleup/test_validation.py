@@ -100,6 +100,11 @@ def test_a_missing_column_is_named():
         read_scales(DATA.drop(columns="V"), target="C")
 
 
+def test_a_table_without_rows_is_refused():
+    with pytest.raises(DataError, match="no rows"):
+        read_scales(DATA.iloc[:0])
+
+
 @pytest.mark.slow
 def test_intervals_hold_over_virtual_truths_that_bend():
     table = simulated_coverage(
