@@ -140,10 +140,11 @@ page = write_report(
             "residual oil that was measured drives the rates here, and twelve parameters remain. "
             "Growth ends when a nutrient is used up, of which cells that store oil make more dry "
             "mass: in amount, not in concentration, the runs with most oil grew most. A residual "
-            "of 1 g/L of oil went with the fastest citrate of all (170803F3) and with "
-            "none (170601F3): one was fed 3.5 mL/h, the other less than 1 mL/h, which its cells burned. So what counts where oil is short is the "
-            "supply, less what growth and maintenance take. Ten forms or so were tried by least "
-            "squares on these eight runs, each left out in turn, and this one was kept: its lead "
+            "of 1 g/L of oil went with the fastest citrate of all (170803F3) and with none "
+            "(170601F3): one was fed 3.5 mL/h, the other less than 1 mL/h, which its cells burned. "
+            "So what counts where oil is short is the supply, less what growth and maintenance "
+            "take. Ten forms or so were tried by least squares on these eight runs, each left out "
+            "in turn, and this one was kept: its lead "
             "over the other methods here is a little too good to be repeated.",
         ),
         Section(
