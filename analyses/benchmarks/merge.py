@@ -57,6 +57,31 @@ def work_precision(cases: dict[str, dict]) -> str | None:
     return "work_precision.png"
 
 
+GROWTHS = ("runs", "states", "parameters")
+
+
+def growth(content: dict) -> str | None:
+    """Draw seconds of the value and of the gradient over sizes; the name of the file."""
+    known = [n for n in GROWTHS if f"{n}_value_gradient_seconds" in content]
+    if not known:
+        return None
+    figure, axes = plt.subplots(1, len(known), figsize=(3.6 * len(known), 3.2), squeeze=False)
+    for axis, name in zip(axes[0], known, strict=True):
+        sizes, value, gradient = zip(*content[f"{name}_value_gradient_seconds"], strict=True)
+        for colour, (what, seconds) in zip(
+            PALETTE, {"value": value, "value and gradient": gradient}.items(), strict=False
+        ):
+            axis.loglog(sizes, [1e3 * each for each in seconds], "o-", color=colour, label=what)
+        start = [1e3 * gradient[0] * size / sizes[0] for size in sizes]
+        axis.loglog(sizes, start, ":", color="0.5", label="in proportion")
+        axis.set_xlabel(name)
+    axes[0, 0].set_ylabel("time [ms]")
+    axes[0, 0].legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(REPORTS / "growth.png", dpi=110)
+    return "growth.png"
+
+
 COLUMNS = {
     "chains": "chains",
     "draws": "draws a chain",
@@ -115,6 +140,7 @@ def main() -> None:
     metrics = {key: ratios[key] for key in sorted(ratios)}
     (REPORTS / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     figure = work_precision(cases)
+    grown = growth(cases.get("growth", {}))
     rows = "".join(
         f"<tr><td>{html.escape(key)}</td><td>{value:.3g}</td><td>{1 / value:.3g}</td></tr>"
         for key, value in metrics.items()
@@ -136,6 +162,7 @@ def main() -> None:
         float_format="{:.3g}".format, border=0
     )
     picture = f'<img src="{figure}" alt="Time against error of each solver">' if figure else ""
+    growing = f'<img src="{grown}" alt="Time against size of the problem">' if grown else ""
     said = "".join(
         f"<li>{html.escape(sentence)}</li>"
         for content in cases.values()
@@ -156,7 +183,7 @@ infinite or not a number: every draw ends in a number or in a reason.</p>{extrem
 <h2>From the first call to a verdict</h2>
 <p>Seconds of each stage for the mammalian fed-batch of eight runs, four chains: in a process that
 finds no cache, and in the next one.</p>{started}
-<h2>Growth and others</h2><table>{others}</table><ul>{said}</ul></html>
+<h2>Growth and others</h2>{growing}<table>{others}</table><ul>{said}</ul></html>
 """
     (REPORTS / "index.html").write_text(page)
     print(json.dumps(metrics, indent=1))

@@ -14,7 +14,7 @@ import xarray as xr
 from bayesbio.calibrate.formulation import formulate
 from bayesbio.calibrate.starts import density_and_mode
 from bayesbio.data import Campaign
-from bayesbio.inference import Progress, dispersed_starts, run_each, sample
+from bayesbio.inference import Progress, run_each, sample
 from bayesbio.mechanistic import ProcessModel
 
 
@@ -88,13 +88,12 @@ def one_chain(job: ChainJob) -> xr.DataTree:
     )
     for board in density.boards:
         board[:] = 0.0  # the search for the mode may go anywhere
-    points = dispersed_starts(density, mode, chains=job.chains, random_seed=job.random_seed)
     seeds = np.random.SeedSequence(job.random_seed).generate_state(job.chains)
     settings: dict[str, Any] = dict(job.settings)
     checkpoint: str | os.PathLike[str] | None = settings.pop("checkpoint")
     return sample(
         density,
-        start=points[job.chain : job.chain + 1],
+        start=mode,
         chains=1,
         random_seed=int(seeds[job.chain]),
         checkpoint=None if checkpoint is None else Path(checkpoint) / f"chain_{job.chain}",
