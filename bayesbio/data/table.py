@@ -13,7 +13,7 @@ import pandas as pd
 
 from bayesbio.data.findings import Finding, Findings
 from bayesbio.data.run import FLAGS
-from bayesbio.errors import DataError
+from bayesbio.errors import DataError, did_you_mean
 
 TABLE_ROLES = ("factor", "response", "group")
 
@@ -176,7 +176,8 @@ class Table:
             if column.name == name:
                 return column
         names = ", ".join(column.name for column in self.columns)
-        raise DataError(f"The table has no column {name!r}; its columns are {names}.")
+        hint = did_you_mean(name, (column.name for column in self.columns))
+        raise DataError(f"The table has no column {name!r}; its columns are {names}.{hint}")
 
     def unit(self, name: str) -> str:
         """Give the unit of a column; blank where none is known."""

@@ -47,8 +47,8 @@ class Alignment:
         What is compared, measured or controlled.
     days : array, shape (days,) [h]
         Points of the common clock; a reading belongs to the nearest one.
-    last : float [h]
-        Readings after it have nothing to be compared with.
+    last, first : float [h]
+        Readings after or before it have nothing to be compared with.
 
     Examples
     --------
@@ -66,6 +66,7 @@ class Alignment:
     quantities: tuple[str, ...]
     days: np.ndarray
     last: float
+    first: float = -np.inf
 
     @classmethod
     def of(cls, campaign: Campaign, quantities: Iterable[str] | None = None) -> Alignment:
@@ -112,13 +113,14 @@ class Alignment:
         most = max(2, min(MOST_DAYS, MOST_CELLS // len(chosen)))
         days = _clock(kept, [count for count in counts if count], most)
         gap = np.diff(days).max() if len(days) > 1 else 1.0
-        return cls(chosen, days, float(kept.max() + 0.5 * gap))
+        return cls(chosen, days, float(kept.max() + 0.5 * gap), float(kept.min() - 0.5 * gap))
 
     def place(self, times: Any) -> np.ndarray:
-        """Give the nearest day of each time [h], shape (n,); -1 beyond the last."""
+        """Give the nearest day of each time [h], shape (n,); -1 before the first or after all."""
         times = np.asarray(times, float)
         middle = 0.5 * (self.days[:-1] + self.days[1:])
-        return np.where(times > self.last, -1, np.searchsorted(middle, times, side="left"))
+        outside = (times > self.last) | (times < self.first)
+        return np.where(outside, -1, np.searchsorted(middle, times, side="left"))
 
     def rows(self, run: Run, *, until: float | None = None) -> Rows:
         """Give the readings of a run that have a day, by time."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayesbio.data.table import Table, TableColumn
-from bayesbio.errors import DataError
+from bayesbio.errors import DataError, did_you_mean
 
 NOT_RECORDED = "(not recorded)"
 # A column whose values agree to this share of their size does not vary.
@@ -255,10 +255,9 @@ def as_table(given: Table | pd.DataFrame, response: str) -> Table:
             "DataFrame with one row per culture."
         )
     if response not in tuple(table):
-        near = difflib.get_close_matches(response, tuple(table), n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else "Name the column: TiterModel('titer')."
+        hint = did_you_mean(response, table) or " Name the one that holds the titer."
         raise DataError(
-            f"The table has no column {response!r}; its columns are {', '.join(table)}. {hint}"
+            f"The table has no column {response!r}; its columns are {', '.join(table)}.{hint}"
         )
     return table
 

@@ -161,6 +161,7 @@ class DayPredictive:
         content = {
             "quantities": list(self.quantities),
             "last": self.alignment.last,
+            "first": self.alignment.first,
             "power": [each.power for each in self.courses],
             "least": [each.least for each in self.courses],
             "freedom": self.learned.predictive.freedom,
@@ -175,7 +176,9 @@ class DayPredictive:
         """Rebuild what `to_archive` gave."""
         arrays = tree["reference"].to_dataset()
         days = arrays["day"].to_numpy()
-        alignment = Alignment(tuple(content["quantities"]), days, float(content["last"]))
+        alignment = Alignment(
+            tuple(content["quantities"]), days, float(content["last"]), float(content["first"])
+        )
         courses = tuple(
             Course(days, power, least, mean, spread)
             for power, least, mean, spread in zip(

@@ -35,7 +35,7 @@ class JointTiter:
 
     Every row has a titer t, the reference reads t + error, each other assay or proxy
     intercept + slope t + error of its own (all on the log scale, where a slope is a power, or all
-    natural). Any reading may be missing, or below its limit.
+    natural). Any reading may be missing, or known by limits: below, above or between.
 
     Parameters
     ----------
@@ -111,13 +111,21 @@ class JointTiter:
             rows with the reference.
         """
         table = as_table(table, self.titer)
-        value, read, below = joint_readings(self.names, self.scale, table)
+        readings = joint_readings(self.names, self.scale, table)
+        value, read = readings.value, readings.read
+        known = read | readings.limited
         for place, name in enumerate(self.names):
-            shared = int(((read | below)[:, 0] & (read | below)[:, place]).sum())
+            shared = int((known[:, 0] & known[:, place]).sum())
             if shared < SHARED:
                 raise DataError(
                     f"{name!r} and the reference {self.titer!r} share {shared} rows; {SHARED} or "
                     "more are needed to bridge them. Measure some samples with both."
+                )
+            quantified = value[read[:, place], place]
+            if len(quantified) < 2 or np.ptp(quantified) <= 0.0:
+                raise DataError(
+                    f"{name!r} has {len(quantified)} quantified readings, and they do not vary, so "
+                    "nothing can be learned from it. Is it the right column?"
                 )
         centre = np.array([value[read[:, k], k].mean() for k in range(len(self.names))])
         spread = np.array([value[read[:, k], k].std() or 1.0 for k in range(len(self.names))])
@@ -132,7 +140,7 @@ class JointTiter:
                 )
             terms = second_order(coding, squares=False, interactions=False)
             design = Design.of_cells(coding, terms, cells)
-        scaled = (value - centre) / spread
+        scaled = readings.scaled(centre, spread)
         with pm.Model() as model:
             location = pm.Normal("location", 0.0, 1.0) + np.zeros(len(table))
             if design is not None:
@@ -145,7 +153,7 @@ class JointTiter:
             slope = pm.Normal("slope", 1.0, 1.0, shape=len(self.names) - 1)
             start = pt.concatenate([pt.zeros(1), intercept])
             rise = pt.concatenate([pt.ones(1), slope])
-            told = joint_log_likelihood(scaled, read, below, location, between, error, start, rise)
+            told = joint_log_likelihood(scaled, location, between, error, start, rise)
             pm.Potential("readings", told.sum())
         density = LogDensity(model)
         rng = np.random.default_rng([random_seed, 7])

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import special
 
 from bayesbio.data.table import Table
 from bayesbio.errors import DataError
 from bayesbio.inference.archive import write_archive
 from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.verdict import Verdict
-from bayesbio.titer.bridging import joint_readings, titer_given
+from bayesbio.titer.bridging import JointReadings, joint_readings, titer_given
 from bayesbio.titer.coding import as_table
 from bayesbio.titer.predictor import Design
 
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from bayesbio.titer.joint import JointTiter
 
 KIND = "joint_titer"
+GRID = np.linspace(-6.0, 6.0, 241)  # of a titer given quantified readings, in its spreads
+GRID_STEP = GRID[1] - GRID[0]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -158,8 +159,8 @@ class JointPosterior:
             The titer (what the reference would read without error), dims (chain, draw, run).
         """
         table = self.table if rows is None else _completed(rows, self.model)
-        value, read, below = joint_readings(self.model.names, self.model.scale, table)
-        scaled = (value - self.centre) / self.spread
+        readings = joint_readings(self.model.names, self.model.scale, table)
+        readings = readings.scaled(self.centre, self.spread)
         draws = self._draws
         rng = np.random.default_rng(random_seed)
         location = np.repeat(draws["location"][:, None], len(table), axis=1)
@@ -172,27 +173,35 @@ class JointPosterior:
         drawn = np.empty_like(location)
         for row in range(len(table)):
             mean, variance = titer_given(
-                scaled[row],
-                read[row],
+                readings.value[row],
+                readings.read[row],
                 location[:, row],
                 draws["between"],
                 draws["error"],
                 start,
                 rise,
             )
-            if not below[row].any():
-                drawn[:, row] = mean + np.sqrt(variance) * rng.standard_normal(count)
+            spread = np.sqrt(variance)
+            if not readings.limited[row].any():
+                drawn[:, row] = mean + spread * rng.standard_normal(count)
                 continue
-            # Below a limit: draws from what the other readings say, weighed by the limit.
-            tried = mean[:, None] + np.sqrt(variance)[:, None] * rng.standard_normal((count, 64))
-            weight = np.zeros_like(tried)
-            for k in np.flatnonzero(below[row]):
-                reading = start[:, [k]] + rise[:, [k]] * tried
-                weight += special.log_ndtr((scaled[row, k] - reading) / draws["error"][:, [k]])
+            # Within limits: the inverse of its distribution function, summed over a grid.
+            tried = mean[:, None] + spread[:, None] * GRID
+            part = JointReadings(
+                *(
+                    np.broadcast_to(each[row], (count, each.shape[1]))
+                    for each in dataclasses.astuple(readings)
+                )
+            )
+            weight = part.log_probability(
+                start[:, None] + rise[:, None] * tried[:, :, None], draws["error"][:, None]
+            )
+            weight = weight - 0.5 * GRID**2
             weight = np.exp(weight - weight.max(axis=1, keepdims=True))
             upto = np.cumsum(weight, axis=1) / weight.sum(axis=1, keepdims=True)
-            pick = (upto < rng.uniform(size=(count, 1))).sum(axis=1)
-            drawn[:, row] = tried[np.arange(count), np.minimum(pick, 63)]
+            pick = np.minimum((upto < rng.uniform(size=(count, 1))).sum(axis=1), len(GRID) - 1)
+            jitter = GRID_STEP * rng.uniform(-0.5, 0.5, count)
+            drawn[:, row] = tried[np.arange(count), pick] + spread * jitter
         sizes = self.posterior["posterior"].sizes
         shape = (sizes["chain"], sizes["draw"], len(table))
         found = xr.Dataset(

@@ -90,30 +90,31 @@ class MechanisticPredictive:
             Readings of new runs, at the same times under the same plan. They come from other draws
             than what is expected, so that they are new to it.
         """
-        found = readings(run)
+        read = readings(run)
         places = np.array(
-            [
-                self.quantities.index(name) if name in self.quantities else -1
-                for name in found.names
-            ],
+            [self.quantities.index(name) if name in self.quantities else -1 for name in read.names],
             int,
         )
-        kept = (places >= 0) & (found.times <= (np.inf if until is None else until))
+        kept = (places >= 0) & (read.times <= (np.inf if until is None else until))
         order = np.flatnonzero(kept)
-        order = order[np.lexsort((places[order], found.times[order]))]
-        order = order[~self._start_was_read(run, found.times[order], places[order])]
-        times, places = found.times[order], places[order]
+        order = order[np.lexsort((places[order], read.times[order]))]
+        order = order[~self._start_was_read(run, read.times[order], places[order])]
+        times, places = read.times[order], places[order]
         if not len(times):
             none = np.zeros(0)
             return Expected(times, places, none, none, np.zeros((0, 0)), np.inf), []
         exact, noisy = self._draws(run, times, places)
         known, others = exact[::2], noisy[1::2]
         noise = np.square(noisy[::2] - known).mean(axis=0)
+        for place in np.unique(places):  # what is used up is read with noise like what is not
+            own = places == place
+            plenty = np.argmax(known[:, own].mean(axis=0))
+            noise[own] = np.maximum(noise[own], noise[own][plenty])
         noise = np.maximum(noise, SMALLEST_SHARE * noisy.var(axis=0)) + 1e-300
         covariance = np.cov(known.T, ddof=1).reshape(len(times), len(times)) + np.diag(noise)
-        values = self._scaled(found.values[order], places)
-        own = Expected(times, places, values, known.mean(axis=0), covariance, float(len(known)))
-        return own, [dataclasses.replace(own, reading=each) for each in others]
+        values = self._scaled(read.values[order], places)
+        found = Expected(times, places, values, known.mean(axis=0), covariance, float(len(known)))
+        return found, [dataclasses.replace(found, reading=each) for each in others]
 
     def value(self, place: int, times: np.ndarray, scaled: np.ndarray) -> np.ndarray:
         """Give readings of a quantity in its unit from their scaled values."""
@@ -128,10 +129,15 @@ class MechanisticPredictive:
         for place in np.unique(places):
             own = places == place
             if self._power(place) == 0.0:
-                part = scaled[..., own]
-                least = part[part > 0.0].min(initial=np.inf)
-                scaled[..., own] = forward(np.maximum(part, min(least, 1e300)), 0.0)
+                scaled[..., own] = forward(np.maximum(scaled[..., own], self._least[place]), 0.0)
         return scaled
+
+    @functools.cached_property
+    def _least(self) -> list[float]:
+        """Half of the smallest reading of each quantity: what is used up cannot get much lower."""
+        rows = self.calibration.campaign.to_frame()
+        rows = rows[rows["value"] > 0.0].groupby("quantity")["value"].min()
+        return [0.5 * float(rows.get(name, 1.0)) for name in self.quantities]
 
     def _draws(
         self, run: Run, times: np.ndarray, places: np.ndarray

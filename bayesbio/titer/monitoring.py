@@ -341,9 +341,15 @@ class Monitor:
         if unknown:
             said.append(f"Not watched: {', '.join(unknown)}.")
         if isinstance(self.usual, DayPredictive):
-            last, end = self.usual.alignment.last, max(run.times(), default=0.0)
-            if end > last:
-                said.append(f"After {last:g} h there is nothing to compare run {run.name} with.")
+            clock, times = self.usual.alignment, run.times()
+            if max(times, default=clock.last) > clock.last:
+                said.append(
+                    f"After {clock.last:g} h there is nothing to compare run {run.name} with."
+                )
+            if min(times, default=clock.first) < clock.first:
+                said.append(
+                    f"Before {clock.first:g} h there is nothing to compare run {run.name} with."
+                )
         return tuple(said)
 
     def check(self) -> Verdict:

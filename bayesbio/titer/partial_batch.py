@@ -11,7 +11,7 @@ import xarray as xr
 from bayesbio.calibrate.calibration import Calibration
 from bayesbio.data.campaign import Campaign
 from bayesbio.data.run import Run
-from bayesbio.errors import DataError
+from bayesbio.errors import DataError, did_you_mean
 from bayesbio.surrogate import TABULAR_BASELINES
 
 REPEATS = 4  # times each posterior draw is given new run effects
@@ -165,9 +165,16 @@ def _from_runs(
         raise DataError(
             f"{len(finals)} earlier runs have {quantity!r} read until {at:g} h; {LEAST_RUNS} or "
             "more are needed. Ask for an earlier hour, or calibrate a process model."
+            + did_you_mean(quantity, campaign.quantities)
+            * (quantity not in campaign.quantities)
         )
     table = np.array(features)
     known = np.isfinite(table).sum(axis=0) > len(table) // 2
+    if not known.any():
+        raise DataError(
+            f"Run {run.name!r} was last read at {now:g} h; by then fewer than half of the earlier "
+            f"runs had a reading of {', '.join(names) or 'what it read'}. Wait for its next sample."
+        )
     table, here = table[:, known], _features(rows[rows["flag"] == ""], names, now)[known]
     typical = np.nanmedian(table, axis=0)
     table, here = (

@@ -127,7 +127,7 @@ def test_the_study_of_ranks_writes_its_report(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["titer_key_factors", "titer_recovery"])
+@pytest.mark.parametrize("name", ["titer_key_factors", "titer_recombinant", "titer_recovery"])
 def test_a_titer_analysis_writes_its_report(name, tmp_path, monkeypatch):
     page, numbers = run(name, tmp_path, monkeypatch)
     assert len(page.encode()) <= 2_000_000

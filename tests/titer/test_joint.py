@@ -10,7 +10,7 @@ import bayesbio
 from bayesbio.errors import DataError, ModelError
 from bayesbio.inference import coverage
 from bayesbio.titer import JointTiter
-from bayesbio.titer.bridging import joint_log_likelihood
+from bayesbio.titer.bridging import JointReadings, joint_log_likelihood
 from bayesbio.titer.coding import as_table
 
 
@@ -64,13 +64,34 @@ def test_a_saved_bridge_tells_the_same(joint, tmp_path):
     assert again.check().to_dict() == joint.check().to_dict()
 
 
-def test_readings_between_limits_are_refused_by_a_bridge():
-    frame, _ = samples(rows=30)
+def with_limits(frame, flags, uppers):
+    """A table whose readings are known by limits."""
     table = as_table(frame, "hplc")
     columns = [dataclasses.replace(c, role="response") for c in table.columns]
-    flags = pd.DataFrame({"octet": np.where(frame["octet"].isna(), "", "above")})
-    with pytest.raises(DataError, match="'above' or 'between'"):
-        JointTiter("hplc", ["octet", "od600"]).fit(table.replace(columns=columns, flags=flags))
+    return table.replace(
+        frame=frame, columns=columns, flags=pd.DataFrame(flags), uppers=pd.DataFrame(uppers)
+    )
+
+
+def test_a_titer_is_estimated_from_readings_known_by_limits(joint):
+    frame = pd.DataFrame({"hplc": np.nan, "octet": [2.3, 2.3, 2.3], "od600": np.nan})
+    table = with_limits(
+        frame, {"octet": ["above", "between", "below"]}, {"octet": [np.nan, 2.5, np.nan]}
+    )
+    drawn = joint.predict(table)["hplc"].to_numpy().reshape(-1, 3)
+    above, between, below = drawn.T
+    # Octet reads 15 % more than the reference, with an error of 6 %.
+    assert np.median(above) > 2.2 > 2.0 > np.median(below)
+    assert abs(np.median(between) - 2.4 / 1.15) < 0.05
+    assert 0.05 < np.log(between).std() < 0.09
+
+
+def test_a_reading_between_limits_needs_its_upper_one():
+    frame, _ = samples(rows=30)
+    flags = {"octet": np.where(frame["octet"].isna(), "", "between")}
+    with pytest.raises(DataError, match="without an upper limit"):
+        table = with_limits(frame, flags, {"octet": np.full(30, np.nan)})
+        JointTiter("hplc", ["octet", "od600"]).fit(table)
 
 
 def test_a_new_sample_is_estimated_from_what_was_read_of_it(joint):
@@ -79,26 +100,25 @@ def test_a_new_sample_is_estimated_from_what_was_read_of_it(joint):
     assert_allclose(float(new.median()), 2.0, rtol=0.06)
 
 
-@pytest.mark.parametrize("below", [[False, True, False], [False, True, True]])
-def test_the_likelihood_is_the_integral_over_the_titer(below):
-    value = np.array([[0.4, -0.3, 0.2]])
-    read, below = np.array([[True, False, False]]), np.array([below])
-    read[0, 2] = not below[0, 2]
+@pytest.mark.parametrize("flags", [["", "below", ""], ["", "above", "below"], ["", "between", ""]])
+def test_the_likelihood_is_the_integral_over_the_titer(flags):
+    value, flags = np.array([[0.4, -0.3, 0.2]]), np.array([flags])
+    read = flags == ""
+    low = np.where(np.isin(flags, ["above", "between"]), value, -np.inf)
+    high = np.where(flags == "below", value, np.where(flags == "between", value + 0.5, np.inf))
+    readings = JointReadings(np.where(read, value, 0.0), read, low, high)
     error, start, rise = (
         np.array([0.2, 0.4, 0.7]),
         np.array([0.0, 0.1, -0.2]),
         np.array([1, 0.9, 2]),
     )
-    found = joint_log_likelihood(value, read, below, np.array([0.1]), 0.8, error, start, rise)
+    found = joint_log_likelihood(readings, np.array([0.1]), 0.8, error, start, rise)
 
     def density(t):
         p = stats.norm.pdf(t, 0.1, 0.8)
         for k in range(3):
-            at = start[k] + rise[k] * t
-            if read[0, k]:
-                p *= stats.norm.pdf(value[0, k], at, error[k])
-            elif below[0, k]:
-                p *= stats.norm.cdf(value[0, k], at, error[k])
+            law = stats.norm(start[k] + rise[k] * t, error[k])
+            p *= law.pdf(value[0, k]) if read[0, k] else law.cdf(high[0, k]) - law.cdf(low[0, k])
         return p
 
     assert_allclose(found[0], np.log(integrate.quad(density, -4, 4)[0]), rtol=2e-3)
@@ -110,5 +130,9 @@ def test_too_few_shared_samples_are_said():
         JointTiter("hplc", ["octet"]).fit(frame)
     with pytest.raises(DataError, match="no logarithm"):
         JointTiter("hplc", ["octet"]).fit(samples()[0].assign(octet=0.0))
+    with pytest.raises(DataError, match="'hplc' has 40 quantified readings, and they do not vary"):
+        JointTiter("hplc", ["octet"], scale="natural").fit(samples(rows=40)[0].assign(hplc=0.0))
+    with pytest.raises(DataError, match="no column 'hplcs'.* Did you mean 'hplc'"):
+        JointTiter("hplcs", ["octet"]).fit(frame)
     with pytest.raises(ModelError, match="one or more other columns"):
         JointTiter("hplc", [])

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from numpy.testing import assert_allclose
 
 import bayesbio
 from bayesbio.calibrate import Calibration
@@ -97,6 +98,18 @@ def test_new_runs_with_growth_of_their_own_are_usual(monitor):
     assert np.mean(alarms) <= 0.2
     readings = pd.concat([monitor.score(culture(rng, f"new {n}")).readings for n in range(10)])
     assert abs(readings["value"].between(readings["lower"], readings["upper"]).mean() - 0.9) < 0.07
+
+
+def test_runs_that_the_model_draws_set_the_limit(monitor):
+    run = monitor.usual.calibration.campaign["R1"]
+    own, usual = monitor.usual.beside_usual(run)
+    assert len(usual) == 200  # the other half of 400 draws tells what is expected
+    apart = np.array([each.reading for each in usual]) - own.mean
+    biomass = own.places == 0  # the substrate is used up at an hour of its own in every draw
+    spread = np.sqrt(np.diag(own.covariance))
+    assert_allclose(apart.std(axis=0)[biomass], spread[biomass], rtol=0.4)
+    assert len(monitor.chance.highest) == 6 * 200
+    assert 0.01 <= (monitor.chance.highest > monitor.limit).mean() <= 0.06
 
 
 def test_a_yield_that_is_another_and_a_biased_assay_are_found(monitor):

@@ -270,6 +270,21 @@ def test_a_run_that_cannot_be_compared_is_said(monitor, good_runs):
         monitor.score("R1")
 
 
+def test_a_run_that_stopped_before_the_first_sampling_time_is_not_judged_by_it(good_runs):
+    late = [
+        Run(run.name, run.measurements.assign(time_h=run.measurements["time_h"] + 48.0))
+        for run in good_runs[:10]
+    ]
+    monitor = Monitor(late)
+    early = pd.DataFrame({"time_h": [2.0], "quantity": "glucose", "value": [0.1]})
+    with pytest.raises(DataError, match="first read at 2 h, and nothing that can be compared"):
+        monitor.score(Run("early", early))
+    rows = pd.concat([early, late[0].measurements])
+    score = monitor.score(Run("both", rows))
+    assert score.course["time_h"].iloc[0] == 48.0
+    assert "Before 36 h there is nothing to compare" in " ".join(score.noticed)
+
+
 def test_what_was_not_judged_is_noticed(monitor):
     rows = pd.DataFrame({"time_h": [0.0, 24.0, 999.0], "quantity": "glucose", "value": [6.0] * 3})
     more = pd.DataFrame({"time_h": [0.0], "quantity": "ammonium", "value": [1.0]})

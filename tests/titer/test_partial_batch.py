@@ -60,6 +60,18 @@ def test_a_batch_without_readings_or_predecessors_is_told_so():
         forecast_titer(Campaign(runs), until(runs[0], 100.0), at=500.0)
 
 
+def test_a_reading_before_anything_was_read_of_others_is_told_so():
+    runs = [
+        run.replace(measurements=run.measurements.query("time_h >= 48.0").reset_index(drop=True))
+        for run in batches(6, seed=1)
+    ]
+    early = pd.DataFrame({"time_h": [2.0], "quantity": "titer", "value": [0.1]})
+    with pytest.raises(DataError, match="last read at 2 h; by then fewer than half"):
+        forecast_titer(Campaign(runs), Run("early", early), at=336.0)
+    with pytest.raises(DataError, match="Did you mean 'titer'"):
+        forecast_titer(Campaign(runs), until(runs[0], 100.0), at=336.0, quantity="titre")
+
+
 @pytest.mark.slow
 def test_a_process_model_narrows_the_forecast_as_readings_come_in():
     rng = np.random.default_rng(5)
