@@ -145,8 +145,9 @@ named = keys.index[keys["key"]]
 warm = curves[list(keys.index).index("temperature")]
 peak = warm.loc[warm["eti_50"].idxmax(), "temperature"]
 verb = "moves" if len(named) == 1 else "move"
+listed = " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]])).capitalize()
 answer = (
-    f"{' and '.join(named) if len(named) else 'No planned factor'} {verb} the final titer by more "
+    f"{listed or 'No planned factor'} {verb} the final titer by more "
     f"than {MATTERS} with more than even odds (temperature after induction, hour of induction, and "
     f"duration from there to harvest were asked about); it is highest near {peak:.0f} °C. Before a "
     f"run starts, its plan predicts the titer with a CRPS of {best.iloc[0]:.0f} mg/L, against "
