@@ -12,7 +12,11 @@ SEEDS = range(20)
 def test_all_spreads_of_sixty_runs_lie_in_their_99_per_cent_intervals():
     campaign, model, truth = sixty_runs()
     calibration, seconds = fit_sixty(campaign, model)
-    table = compared(calibration, truth).assign(cpu_seconds=seconds)
+    table = compared(calibration, truth).assign(
+        cpu_seconds=seconds,
+        draws=calibration.draws.sizes["draw"],
+        bulk_ess=calibration.check()["bulk ESS"].value,
+    )
     table.to_csv(RESULTS / "sixty_runs.csv", index=False, float_format="%.5g")
     spreads = table[table["name"].str.contains("_sd_")]
     assert len(spreads) == 2 * len(LEVELS)
