@@ -334,6 +334,15 @@ def _censored(campaign: Campaign) -> Iterator[Finding]:
                 "Expect a wide posterior for what only this quantity informs, or leave it out with "
                 "select(quantities=...).",
             )
+        elif len(group) > 1 and (group["value"] == 0.0).all():
+            yield Finding(
+                "warning",
+                "",
+                None,
+                f"All {len(group)} values of {name} are zero; nothing can be learned from them.",
+                "Look whether it is the right column; where zero stands for less than the assay "
+                "sees, write it as '<' and the limit.",
+            )
 
 
 def _for_model(

@@ -141,3 +141,11 @@ def test_findings_of_reading_are_kept_by_check():
         [run({"glucose": [6, 4, np.nan]})], findings=[Finding("warning", "", None, "a", "b")]
     )
     assert "a b" in str(check(campaign))
+
+
+def test_a_quantity_that_is_zero_everywhere_is_pointed_out():
+    rows = pd.DataFrame(
+        {"time_h": [0.0, 24.0] * 2, "quantity": ["titer"] * 2 + ["glucose"] * 2}
+    ).assign(value=[0.0, 0.0, 6.0, 4.0])
+    (finding,) = check(Campaign([Run("R1", rows)])).warnings
+    assert finding.what == "All 2 values of titer are zero; nothing can be learned from them."

@@ -183,7 +183,8 @@ def test_the_monitor_keeps_its_stated_rate_in_both_families(study):
 
 
 @pytest.mark.slow
-def test_the_monitor_reaches_the_figures_it_is_meant_to(study):
-    auroc = means(study, "auroc").xs("Monitor", level="method").groupby("training_runs").mean()
-    assert auroc[40] >= 0.86
-    assert auroc[15] >= 0.79
+def test_the_monitor_reaches_the_figures_it_is_meant_to_in_each_family(study):
+    for column, wanted in (("auroc", {40: 0.86, 15: 0.79}), ("detection", {40: 0.60, 15: 0.43})):
+        reached = means(study, column).xs("Monitor", level="method").unstack("training_runs")
+        for number, least in wanted.items():
+            assert (reached[number] >= least).all(), (column, number)
