@@ -13,7 +13,8 @@ from bayesbio.titer.joint import JointTiter, joint_from_archive
 from bayesbio.titer.joint_posterior import JointPosterior
 from bayesbio.titer.likelihood import Gaussian, Hurdle, StudentT
 from bayesbio.titer.mixtures import Mixture
-from bayesbio.titer.monitoring import Monitor, monitor_from_archive
+from bayesbio.titer.monitor_archive import monitor_from_archive
+from bayesbio.titer.monitoring import Monitor
 from bayesbio.titer.partial_batch import forecast_titer
 from bayesbio.titer.posterior import TiterPosterior, titer_from_archive
 from bayesbio.titer.regression import TiterModel

@@ -81,7 +81,7 @@ def joint_readings(names: Iterable[str], scale: str, table: Table) -> JointReadi
     value = np.array([table[name] for name in names], dtype=float).T
     upper = np.array([table.upper(name) for name in names], dtype=float).T
     flags = np.array([table.flag(name) for name in names]).T
-    known, between = np.isfinite(value), flags == "between"
+    known, between = np.isfinite(value) & (flags != "excluded"), flags == "between"
     if (known & between & ~(upper > value)).any():
         raise DataError(
             f"{int((known & between & ~(upper > value)).sum())} readings are flagged 'between' "
@@ -89,14 +89,15 @@ def joint_readings(names: Iterable[str], scale: str, table: Table) -> JointReadi
             "of a Table), or flag them 'above'."
         )
     if scale == "log":
-        wrong = known & (value <= 0.0) & (flags != "excluded") & ~(between & (value == 0.0))
+        wrong = known & (value <= 0.0) & ~(between & (value == 0.0))
         if wrong.any():
             raise DataError(
                 f"{int(wrong.sum())} readings are zero or less and have no logarithm. Flag them "
                 "'below' with the limit as value, or use scale='natural'."
             )
         with np.errstate(divide="ignore"):  # between nothing and a limit is below it
-            value, upper = np.log(np.where(known, value, 1.0)), np.log(upper)
+            value = np.log(np.where(known, value, 1.0))
+            upper = np.log(np.where(known & between, upper, 1.0))
     read = known & (flags == "")
     low = np.where(known & (between | (flags == "above")), value, -np.inf)
     high = np.where(known & (flags == "below"), value, np.where(known & between, upper, np.inf))

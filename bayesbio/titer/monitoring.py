@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -487,40 +487,6 @@ class Monitor:
         }
         write_archive(path, xr.DataTree.from_dict(groups), kind=KIND, content=content)
         return Path(path)
-
-
-def monitor_from_archive(
-    tree: xr.DataTree, content: Mapping[str, Any], model: Any = None
-) -> Monitor:
-    """
-    Rebuild a monitor from an archive; executes nothing from the file.
-
-    Parameters
-    ----------
-    tree : DataTree
-    content : mapping
-    model : ProcessModel, optional
-        Needed where it watches by a model that is not one of the library's.
-
-    Examples
-    --------
-    ``bayesbio.load("monitor.nc").score(run)``
-    """
-    made = Monitor.__new__(Monitor)
-    kept = DayPredictive if content["learned"] else MechanisticPredictive
-    made.usual = kept.from_archive(tree, content["usual"], model)
-    made.false_alarm_rate, made.smoothing = content["false_alarm_rate"], content["smoothing"]
-    made.random_seed, made.data_hash = content["random_seed"], content["data_hash"]
-    made.units, made.noticed = content["units"], tuple(content["noticed"])
-    chance = tree["chance"].to_dataset()
-    made.marginals = Marginals(chance["scale"].to_numpy(), chance["weight"].to_numpy())
-    made.held_out = pd.Series(
-        chance["held_out"].to_numpy(), index=pd.Index(content["runs"], name="run")
-    )
-    made.chance = Chance.of(
-        chance["highest"].to_numpy(), made.held_out.to_numpy(float), own=content["learned"]
-    )
-    return made
 
 
 def _sizes(found: Sequence[Surprise]) -> np.ndarray:

@@ -10,7 +10,7 @@ import bayesbio
 from bayesbio.errors import DataError, ModelError
 from bayesbio.inference import coverage
 from bayesbio.titer import JointTiter
-from bayesbio.titer.bridging import JointReadings, joint_log_likelihood
+from bayesbio.titer.bridging import JointReadings, joint_log_likelihood, joint_readings
 from bayesbio.titer.coding import as_table
 
 
@@ -122,6 +122,16 @@ def test_the_likelihood_is_the_integral_over_the_titer(flags):
         return p
 
     assert_allclose(found[0], np.log(integrate.quad(density, -4, 4)[0]), rtol=2e-3)
+
+
+def test_excluded_readings_do_not_count_whatever_their_value():
+    frame = pd.DataFrame({"hplc": [1.0, -1.0], "octet": [2.0, 0.0]})
+    flags = {"hplc": ["", "excluded"], "octet": ["", "between"]}
+    uppers = {"octet": [np.nan, 3.0]}
+    found = joint_readings(["hplc", "octet"], "log", with_limits(frame, flags, uppers))
+    assert found.read.tolist() == [[True, True], [False, False]]
+    assert found.limited.tolist() == [[False, False], [False, True]]
+    assert_allclose(found.high[1], [np.inf, np.log(3.0)])  # between nothing and 3 is below 3
 
 
 def test_too_few_shared_samples_are_said():
