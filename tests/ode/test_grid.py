@@ -1,7 +1,6 @@
-"""A packed bed of 498 states: closed forms, Laplace solutions, exact gradients and their price."""
+"""A packed bed of 498 states: closed forms, Laplace solutions and exact gradients."""
 
 from __future__ import annotations
-
 
 import numpy as np
 import pytest
