@@ -77,7 +77,7 @@ def test_a_process_model_narrows_the_forecast_as_readings_come_in():
     rng = np.random.default_rng(5)
     times = np.arange(0.0, 31.0, 3.0)
     runs = []
-    for place in range(7):
+    for place in range(16):
         rate = 0.25 * np.exp(0.15 * rng.normal())
         course = simulate(
             BatchCulture(),
@@ -98,15 +98,18 @@ def test_a_process_model_narrows_the_forecast_as_readings_come_in():
             "substrate_monod_constant": between(0.1, 0.6),
         },
         vary={"maximum_growth_rate": "run"},
-        draws=300,
+        draws=800,
         tune=300,
         random_seed=2,
     )
-    told = {}
-    for hour in (3.0, 12.0):
-        drawn = forecast_titer(calibration, until(runs[6], hour), at=15.0, quantity="biomass")
-        told[hour] = drawn["biomass"].quantile([0.05, 0.95]).to_numpy()
-        assert drawn.attrs["effective_draws"] > 50
-    final = runs[6].measurements.query("time_h == 15.0")["value"].iloc[0]
-    assert told[12.0][0] <= final <= told[12.0][1]
-    assert np.ptp(told[12.0]) < 0.7 * np.ptp(told[3.0])
+    inside, width = 0, {3.0: [], 12.0: []}
+    for run in runs[6:]:
+        final = run.measurements.query("time_h == 15.0")["value"].iloc[0]
+        for hour, widths in width.items():
+            drawn = forecast_titer(calibration, until(run, hour), at=15.0, quantity="biomass")
+            low, high = drawn["biomass"].quantile([0.05, 0.95]).to_numpy()
+            assert drawn.attrs["effective_draws"] > 50
+            widths.append(high - low)
+        inside += low <= final <= high
+    assert inside >= 7  # of ten; 9 expected, fewer than 7 once in 78 times
+    assert np.mean(width[12.0]) < 0.7 * np.mean(width[3.0])
