@@ -106,7 +106,7 @@ def posteriors(cases: dict[str, dict]) -> str:
         }
         for road, values in roads.items():
             name = f"{case.removeprefix('posterior_')}: {road}".replace("_", " ")
-            cells = [f"{values[key]:.3g}" if key in values else "" for key in COLUMNS]
+            cells = [shown(values[key]) if key in values else "" for key in COLUMNS]
             rows.append([name, *cells])
     return table(["", *COLUMNS.values()], rows)
 
@@ -118,6 +118,11 @@ def extremes(cases: dict[str, dict]) -> str:
         ["model", "draws", "solved", "stiff", "step too small", "too many steps", "not finite"],
         [[model, *(f"{value}" for value in values)] for model, values in found.items()],
     )
+
+
+def shown(value: float) -> str:
+    """Write a number with three digits, in full from a thousand on."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -142,7 +147,7 @@ def main() -> None:
     figure = work_precision(cases)
     grown = growth(cases.get("growth", {}))
     rows = "".join(
-        f"<tr><td>{html.escape(key)}</td><td>{value:.3g}</td><td>{1 / value:.3g}</td></tr>"
+        f"<tr><td>{html.escape(key)}</td><td>{value:.3g}</td><td>{shown(1 / value)}</td></tr>"
         for key, value in metrics.items()
     )
     others = "".join(
@@ -170,8 +175,9 @@ def main() -> None:
     )
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Benchmarks</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
-td,th{{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:left}}img{{max-width:100%}}
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}}
+td,th{{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:left;vertical-align:bottom}}
+td:first-child{{white-space:nowrap}}img{{max-width:100%}}
 </style><h1>Benchmarks</h1>
 <p>Our time over the peer's at equal accuracy, each pair measured in one run on one machine: below
 1 is faster. Every figure is remade by a script of <code>analyses/benchmarks</code>.</p>
