@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.graph.replace import graph_replace
 
 from bayesbio.data.table import Table
 from bayesbio.errors import ModelError
@@ -313,7 +314,8 @@ class Problem:
         rows = len(self.table)
         family = self.model.family
         with pm.Model() as model:
-            cells, _ = self.population.sampled(self.cells)
+            latent = self.population.latent(self.cells)
+            cells = latent.cells
             values = family.unknowns()
             noise = values["noise_score"]
             spreads = self._spreads("")
@@ -331,6 +333,10 @@ class Problem:
                     "makes_effect", self.makes, cells, pt.sqrt(4.0 + own), settings
                 )
                 makes = self._grouped(makes, cells, spreads, MAKES)
+            if latent.row.size:
+                known = {latent.raw: latent.sampled(location, self.readings, noise)}
+                location = graph_replace(location, known, strict=False)
+                makes = None if makes is None else graph_replace(makes, known, strict=False)
             parts = log_likelihood(family, self.readings, location, noise, values, makes=makes)
             for flag, part in parts.items():
                 pm.Potential(f"readings_{flag or 'quantified'}", part.sum())

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.graph.replace import graph_replace
 
+from bayesbio.titer.cells_given_titer import standard_normal_cells
 from bayesbio.titer.coding import Coding
+from bayesbio.titer.likelihood import Readings
 from bayesbio.titer.terms import Cells
 
 # How far the correlations of the factors are drawn towards none, in rows.
@@ -126,22 +129,17 @@ class Population:
                 drawn[self.names[place]][:, number] = values[:, column]
         return {**cells, **drawn}
 
-    def sampled(self, cells: Cells) -> tuple[dict[str, Any], list[tuple[str, int]]]:
+    def latent(self, cells: Cells) -> Latent:
         """
-        Register the uncertain cells in the current ``pm.Model`` as ``cell``, standardised.
+        Write the uncertain cells of each row as its readings tell them, from standard normals.
 
         Returns
         -------
-        dict
-            Cells with a PyTensor vector for each factor that has uncertain ones.
-        list of (factor, row)
-            What the elements of ``cell`` are.
+        Latent
         """
         scores, uncertain = self.rows(cells)
         rows = np.flatnonzero(uncertain.any(axis=1))
-        if not rows.size:
-            return dict(cells), []
-        most = int(uncertain.sum(axis=1).max())
+        most = int(uncertain.sum(axis=1).max(initial=0))
         mean, root = np.zeros((len(rows), most)), np.zeros((len(rows), most, most))
         where: list[tuple[int, int, int, int]] = []  # place among rows, column, row, factor
         for place, number in enumerate(rows):
@@ -152,17 +150,18 @@ class Population:
                 (place, column, int(number), int(factor))
                 for column, factor in enumerate(np.flatnonzero(uncertain[number]))
             ]
-        at = np.array(where)
-        raw = pm.Normal("cell_raw", 0.0, 1.0, shape=len(where))
+        at = np.array(where, dtype=int).reshape(-1, 4)
+        raw = pt.vector("cell_raw", shape=(len(where),), dtype="float64")
+        if not where:
+            return Latent(raw, at[:, 2], raw, dict(cells))
         padded = pt.set_subtensor(pt.zeros((len(rows), most))[at[:, 0], at[:, 1]], raw)
-        values = mean + pt.sum(root * padded[:, None, :], axis=2)
-        drawn = pm.Deterministic("cell", values[at[:, 0], at[:, 1]])
+        values = (mean + pt.sum(root * padded[:, None, :], axis=2))[at[:, 0], at[:, 1]]
         found: dict[str, Any] = dict(cells)
         for factor in np.unique(at[:, 3]):
             own = np.flatnonzero(at[:, 3] == factor)
-            base = np.nan_to_num(scores[:, factor])
-            found[self.names[factor]] = pt.set_subtensor(pt.as_tensor(base)[at[own, 2]], drawn[own])
-        return found, [(self.names[factor], int(number)) for _, _, number, factor in where]
+            base = pt.as_tensor(np.nan_to_num(scores[:, factor]))
+            found[self.names[factor]] = pt.set_subtensor(base[at[own, 2]], values[own])
+        return Latent(raw, at[:, 2], values, found)
 
     def filled(
         self, cells: Cells, what: list[tuple[str, int]], values: np.ndarray
@@ -194,3 +193,57 @@ class Population:
             np.array(content["covariance"], dtype=float).reshape(size, size),
             np.array(content["error"], dtype=float),
         )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Latent:
+    """
+    Uncertain cells as functions of a vector that stands for them until they are registered.
+
+    Parameters
+    ----------
+    raw : PyTensor vector, shape (uncertain,)
+        Stands for what is standard normal given the readings of the row.
+    row : int array, shape (uncertain,)
+        The row of each.
+    values : PyTensor vector, shape (uncertain,)
+        The cells, standardised.
+    cells : mapping of factor to array or PyTensor vector
+        All cells, with `values` where they are uncertain.
+    """
+
+    raw: Any
+    row: np.ndarray
+    values: Any
+    cells: Mapping[str, Any]
+
+    def sampled(self, location: Any, readings: Readings, noise: Any) -> Any:
+        """
+        Register ``cell_raw`` and ``cell`` in the current ``pm.Model``.
+
+        They are sampled standardised given the titer of their row, where that is a number.
+
+        Parameters
+        ----------
+        location : PyTensor vector, shape (rows,)
+            Of the readings, from `cells`.
+        readings : Readings
+        noise : variable
+            Standard deviation of a culture around its location.
+
+        Returns
+        -------
+        PyTensor vector, shape (uncertain,)
+            What to put in the place of `raw`.
+        """
+        rows, place = np.unique(self.row, return_inverse=True)
+        told = readings.flag == ""
+        slope: Any = pt.grad(pt.sum(location[told]), self.raw, disconnected_inputs="ignore")
+        middle, slope = graph_replace(
+            [location, slope], {self.raw: pt.zeros(self.row.size)}, strict=False
+        )
+        away = pt.switch(told, np.where(told, readings.value, 0.0) - middle, 0.0)[rows]
+        spread = pt.sqrt(noise**2 + readings.assay[rows] ** 2)
+        raw = standard_normal_cells("cell_raw", place, slope, away, spread)
+        pm.Deterministic("cell", graph_replace(self.values, {self.raw: raw}))
+        return raw
