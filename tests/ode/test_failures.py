@@ -15,6 +15,7 @@ from bayesbio.mechanistic import (
     BatchCulture,
     BatchReactor,
     CitrateOnMeasuredOil,
+    CitrateOnOilSupply,
     FedBatchCulture,
     GrowthCurve,
     MammalianFedBatch,
@@ -33,6 +34,7 @@ SHIPPED = [
     MammalianFedBatch(),
     YarrowiaFedBatch(),
     CitrateOnMeasuredOil(),
+    CitrateOnOilSupply(),
     GrowthCurve(),
     PackedBed(elements=2, degree=2),
 ]
