@@ -41,7 +41,7 @@ arguments.add_argument(
 )
 options, _ = arguments.parse_known_args()  # a notebook brings arguments of its own
 folder = options.out or Path("reports")
-effort = dict(draws=250, tune=250, chains=2) if options.quick else dict(draws=600, tune=400)
+effort = dict(draws=500, tune=400) if options.quick else dict(draws=600, tune=400)
 rough = dict(draws=150, tune=200, chains=2)
 SCORES = ("rmse", "mae", "crps", "log_score", "coverage_90", "width_90")
 SOURCE_RMSE, SOURCE_CRPS = 1.796, 2.88  # of the method published with these data
