@@ -15,6 +15,7 @@ from bayesbio.calibrate.formulation import formulate
 from bayesbio.calibrate.starts import density_and_mode
 from bayesbio.data import Campaign
 from bayesbio.inference import Progress, run_each, sample
+from bayesbio.inference.sampling import join_chains
 from bayesbio.mechanistic import ProcessModel
 
 
@@ -58,15 +59,7 @@ def chains_on(
     whole = [tree for tree in trees if not tree["posterior"].attrs["partial"]]
     kept = whole or trees[:1]
     joined = {
-        group: xr.concat(
-            [tree[group].to_dataset() for tree in kept],
-            dim="chain",
-            data_vars="all",
-            coords="minimal",
-            compat="override",
-            join="exact",
-            combine_attrs="override",
-        ).assign_coords(chain=np.arange(len(kept)))
+        group: join_chains([tree[group].to_dataset() for tree in kept], combine_attrs="override")
         for group in ("posterior", "sample_stats")
     }
     told = [tree["posterior"].attrs for tree in kept]

@@ -346,20 +346,26 @@ def _checked(density: LogDensity, start: np.ndarray, chains: int) -> np.ndarray:
     return points
 
 
+def join_chains(chains: Sequence[xr.Dataset], *, combine_attrs: Any = "drop") -> xr.Dataset:
+    """Put data sets of single chains beside each other, numbered from zero."""
+    joined = xr.concat(
+        chains,
+        dim="chain",
+        data_vars="all",
+        coords="minimal",
+        compat="override",
+        join="exact",
+        combine_attrs=combine_attrs,
+    )
+    return joined.assign_coords(chain=np.arange(len(chains)))
+
+
 def _merge(model: pm.Model, branches: Sequence[xr.DataTree]) -> xr.DataTree:
     """Put the chains side by side, in the order of the model, with causes of divergence."""
-    groups = {}
-    for group in ("posterior", "sample_stats"):
-        joined = xr.concat(
-            [branch[group].to_dataset() for branch in branches],
-            dim="chain",
-            data_vars="all",
-            coords="minimal",
-            compat="override",
-            join="exact",
-            combine_attrs="drop",
-        )
-        groups[group] = joined.assign_coords(chain=np.arange(len(branches)))
+    groups = {
+        group: join_chains([branch[group].to_dataset() for branch in branches])
+        for group in ("posterior", "sample_stats")
+    }
     names = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
     groups["posterior"] = groups["posterior"][names]
 

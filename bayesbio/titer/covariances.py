@@ -99,8 +99,7 @@ def learn(
     scale of a run (the degrees of freedom), is chosen by the predictive density of runs that were
     left out. Given that, the predictive is a multivariate t in closed form. U and V come by
     alternating: Dutilleul (1999), Journal of Statistical Computation and Simulation 64, 105-123;
-    what lasts, N and gaps by
-    expectation and maximisation.
+    what lasts, N and gaps by expectation and maximisation.
 
     Examples
     --------
