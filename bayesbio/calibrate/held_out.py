@@ -19,6 +19,7 @@ from bayesbio.inference import (
     Progress,
     Repeated,
     crps,
+    evenly_chosen,
     horizons_of,
     log_score,
     run_each,
@@ -241,10 +242,7 @@ def judged(
         elpd = -log_score(density)
     else:
         elpd = -log_score(density + np.log(weights * len(weights))[:, None])
-        # evenly spaced quantiles of the weights: as many draws, all counting the same
-        places = (np.arange(len(weights)) + 0.5) / len(weights)
-        chosen = np.searchsorted(np.cumsum(weights), places).clip(max=len(weights) - 1)
-        samples = samples[chosen]
+        samples = samples[evenly_chosen(weights)]
     value = rows["value"].to_numpy(float, copy=True)
     low, high = np.quantile(samples, INTERVAL, axis=0)
     readings = rows.drop(columns=["replicate", "sd", "value_upper"]).assign(

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from arviz_stats.base import array_stats
 
 from bayesbio.calibrate.calibration import Calibration
 from bayesbio.calibrate.held_out import (
@@ -19,7 +18,7 @@ from bayesbio.calibrate.held_out import (
     rows_to_score,
 )
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import Fold, Progress, pool_scores
+from bayesbio.inference import Fold, Progress, forgetting_weights, pool_scores
 from bayesbio.inference import folds as folds_of
 from bayesbio.surrogate import baseline_scores
 
@@ -284,12 +283,7 @@ def _weights(fold: Fold, calibration: Calibration) -> tuple[np.ndarray, float]:
         if name in fold.starts_known:
             mine &= densities[f"{name}_time"].to_numpy() > 0.0
         total = total + values[..., mine].reshape(-1, mine.sum()).sum(axis=1)
-    if not np.all(np.isfinite(total)) or np.ptp(total) < 1e-12:
-        return np.full(len(total), 1.0 / len(total)), 0.0 if np.all(np.isfinite(total)) else np.inf
-    # takes log likelihoods, and turns them into the log ratios of leaving out by itself
-    logs, shape = array_stats.psislw(total[None, :], r_eff=1.0, axis=-1)
-    weights = np.exp(np.ravel(logs) - np.max(logs))
-    return weights / weights.sum(), float(np.ravel(shape)[0])
+    return forgetting_weights(total)
 
 
 def _by_weights(rows: pd.DataFrame, calibration: Calibration, weights: np.ndarray) -> Predicted:

@@ -8,6 +8,7 @@ from bayesbio.inference.density import LogDensity
 from bayesbio.inference.effects import Evidence, StandardisedGivenCurvature, members_of
 from bayesbio.inference.elicitation import from_quantiles, literature, source_of
 from bayesbio.inference.executing import Repeated, run_each, usable_cores
+from bayesbio.inference.forgetting import evenly_chosen, forgetting_weights
 from bayesbio.inference.judging import verdict_of
 from bayesbio.inference.levels import moved_at, nesting, pooling_factor, varying, widest_first
 from bayesbio.inference.noise import Noise
@@ -92,8 +93,10 @@ __all__ = [
     "design",
     "dispersed_starts",
     "draw_shared",
+    "evenly_chosen",
     "find_mode",
     "folds",
+    "forgetting_weights",
     "from_quantiles",
     "horizons_of",
     "interval_score",

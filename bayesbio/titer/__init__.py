@@ -11,6 +11,7 @@ from bayesbio.titer.forecasting import titer_forecast
 from bayesbio.titer.grouping import Varying
 from bayesbio.titer.joint import JointTiter, joint_from_archive
 from bayesbio.titer.joint_posterior import JointPosterior
+from bayesbio.titer.leaving_out import LeftOutGroups, leave_out
 from bayesbio.titer.likelihood import Gaussian, Hurdle, StudentT
 from bayesbio.titer.mixtures import Mixture
 from bayesbio.titer.monitor_archive import monitor_from_archive
@@ -44,6 +45,7 @@ __all__ = [
     "Interaction",
     "JointPosterior",
     "JointTiter",
+    "LeftOutGroups",
     "Linear",
     "Mixture",
     "Monitor",
@@ -69,6 +71,7 @@ __all__ = [
     "interactions",
     "joint_from_archive",
     "key_factors",
+    "leave_out",
     "monitor_from_archive",
     "partial_effect",
     "monitoring_scores",

@@ -164,6 +164,11 @@ class Readings:
     floor: float
     upper: np.ndarray
 
+    def select(self, rows: np.ndarray) -> Readings:
+        """Keep some rows."""
+        own = {name: getattr(self, name)[rows] for name in ("value", "flag", "assay", "upper")}
+        return dataclasses.replace(self, **own)
+
 
 def log_likelihood(
     family: Gaussian,
