@@ -91,7 +91,7 @@ def rate_forms(formulation: Formulation) -> tuple[RateForm, ...]:
         if not isinstance(expression, sympy.Expr):
             continue
         typical = visited.reference(expression, traced.y, traced.u)
-        value = expression.xreplace({**fixed, **typical})
+        value = sympy.sympify(expression.xreplace({**fixed, **typical}))
         if value.free_symbols - set(free.values()) or not value.free_symbols:
             continue
         factors = _separated(value, free)

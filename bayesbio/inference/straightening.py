@@ -3,16 +3,19 @@ Coordinates in which a posterior looks like a standard normal one: whitened, and
 
 The curvature at the mode says how wide the posterior is in each direction, so that the sampler
 need not learn it. In a mechanism the widest direction is often bent: two inhibitions trade off
-along a curve, and what the data fix well has to follow. The bend is measured at the mode, and
-taken out. Neither changes the posterior: the map is linear but for a shear, whose volume is one.
+along a curve, and what the data fix well has to follow. The ridge is followed from the mode, and
+straightened. Neither changes the posterior: the map is linear but for a shear, whose volume is one.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.interpolate import CubicHermiteSpline, CubicSpline
+from scipy.optimize import minimize
 
 from bayesbio.inference.density import LogDensity
 from bayesbio.inference.moved_callbacks import moved_density, moved_expansion, packed
@@ -20,12 +23,13 @@ from bayesbio.inference.moved_callbacks import moved_density, moved_expansion, p
 if TYPE_CHECKING:
     from bayesbio.inference.starting import Mode
 
-# How far from the mode a bend is followed, in standard deviations of its axis, and in how many
-# corrections each.
-_REACHES, _CORRECTIONS = (0.25, 0.5, 1.0, 2.0), 4
-# Bends below this, in standard deviations at one standard deviation along the axis, are left; a
-# bend is known when the ridge is met to half of it, or to this share of a strong bend.
-_SLIGHT, _MET = 0.1, 0.01
+# Where a ridge is looked for on both sides of the mode, in standard deviations of its axis.
+_REACHES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+# Bends below this, in standard deviations at one standard deviation along the axis, are left.
+_SLIGHT = 0.1
+# A ridge is met where the slope across is below this, in 1 / standard deviation; it is followed
+# until the log density has fallen so far.
+_MET, _FALL = 0.1, 15.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,41 +37,53 @@ class Straightening:
     """
     A map from straight coordinates z to those of the density, ``centre + root @ bent(z)``.
 
-    ``bent(z) = z + sum over k of bends[k] * z[axes[k]]**2``, where a bend moves only axes behind
-    its own. The Jacobian determinant is constant.
+    ``bent(z) = z + sum over k of ridge_k(z[axes[k]])``, where a ridge moves only axes behind its
+    own: a cubic between the places where it is known, a straight line beyond. The Jacobian
+    determinant is constant.
 
     Attributes
     ----------
     centre : array, (size,)
     root : array, (size, size)
         Columns are axes, one standard deviation long; the widest in units of the prior first.
-    axes : array of int, (bends,)
-    bends : array, (bends, size)
+    axes : array of int, (ridges,)
+        Ascending.
+    places : array, (places,)
+        Where the ridges are known, ascending, in standard deviations of their axis.
+    ridges, slopes : array, (ridges, places, size)
+        How far they are off their axis there, and how that changes along it.
 
     Examples
     --------
-    >>> parabola = Straightening(np.zeros(2), np.eye(2), np.array([0]), np.array([[0.0, 0.5]]))
-    >>> parabola.point(np.array([2.0, 0.0])).tolist()
-    [2.0, 2.0]
-    >>> parabola.straight(np.array([2.0, 2.0])).tolist()
-    [2.0, 0.0]
+    >>> places = np.array([-2.0, 0.0, 2.0])
+    >>> off = np.stack([0 * places, 0.5 * places**2], axis=1)
+    >>> slopes = np.stack([0 * places, places], axis=1)
+    >>> parabola = Straightening(
+    ...     np.zeros(2), np.eye(2), np.array([0]), places, off[None], slopes[None]
+    ... )
+    >>> parabola.point(np.array([1.0, 0.0])).tolist()
+    [1.0, 0.5]
+    >>> parabola.straight(np.array([1.0, 0.5])).tolist()
+    [1.0, 0.0]
     """
 
     centre: np.ndarray
     root: np.ndarray
     axes: np.ndarray
-    bends: np.ndarray
+    places: np.ndarray
+    ridges: np.ndarray
+    slopes: np.ndarray
 
     def point(self, straight: np.ndarray) -> np.ndarray:
         """Coordinates of the density, from straight ones."""
-        return self.centre + self.root @ (straight + straight[self.axes] ** 2 @ self.bends)
+        offs = [self._off(number, straight[axis]) for number, axis in enumerate(self.axes)]
+        return self.centre + self.root @ (straight + sum(offs))
 
     def straight(self, point: np.ndarray) -> np.ndarray:
         """Straight coordinates, from those of the density."""
-        bent = np.linalg.solve(self.root, point - self.centre)
-        straight = bent.copy()
-        for axis in range(len(bent)):
-            straight[axis] -= straight[self.axes] ** 2 @ self.bends[:, axis]
+        straight = np.linalg.solve(self.root, point - self.centre)
+        for number, axis in enumerate(self.axes):
+            straight = straight - self._off(number, straight[axis])
         return straight
 
     def compiled(self, density: LogDensity) -> Any:
@@ -76,18 +92,23 @@ class Straightening:
             density.compiled,
             compiled_logp_func=moved_density(),
             compiled_expand_func=moved_expansion(),
-            user_data=packed(density.compiled, self.centre, self.root, self.axes, self.bends),
+            user_data=packed(density.compiled, self),
         )
+
+    def _off(self, number: int, along: float) -> np.ndarray:
+        """How far a ridge is off its axis."""
+        nearest = np.clip(along, self.places[0], self.places[-1])
+        curve = CubicHermiteSpline(self.places, self.ridges[number], self.slopes[number])
+        return curve(nearest) + (along - nearest) * curve(nearest, 1)
 
 
 def straighten(density: LogDensity, mode: Mode) -> Straightening:
     """
     Whiten by the curvature at the mode, and straighten the ridges through it.
 
-    Along each axis of the Laplace covariance the ridge is followed on both sides of the mode: where
-    the slope across the axis vanishes. What is common to both sides grows with the square of the
-    distance and is the bend of the axis; what differs is turned by the whitening already. Only
-    axes that are narrower in units of the prior are moved, which makes the map a shear.
+    Along each axis of the Laplace covariance that is bent at the mode, the ridge is followed on
+    both sides, as far as there is posterior: where the slope across the axis vanishes. Only axes
+    that are narrower in units of the prior are moved, which makes the map a shear.
 
     Parameters
     ----------
@@ -102,9 +123,7 @@ def straighten(density: LogDensity, mode: Mode) -> Straightening:
 
     Notes
     -----
-    Costs two gradients an axis and some thirty more for each bent one. The bend is half the third
-    derivative of the log density, twice along the axis and once across, where the ridge is a
-    parabola.
+    Costs two gradients an axis and some hundred more for each bent one.
     """
     units = mode.width
     sizes, directions = np.linalg.eigh(mode.covariance / np.outer(units, units))
@@ -114,50 +133,104 @@ def straighten(density: LogDensity, mode: Mode) -> Straightening:
     held = np.zeros(density.size, dtype=bool)
     for name in mode.held:
         held[density.places[name]] = True
+    free = np.sum(directions[held] ** 2, axis=0) < 0.5  # elsewhere the mode is no mode
 
-    def slope(bent: np.ndarray) -> np.ndarray:
-        return density.value_and_gradient(mode.point + root @ bent)[1] @ root
+    def climbed(bent: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = density.value_and_gradient(mode.point + root @ bent)
+        return value, slope @ root
 
-    level = slope(np.zeros(density.size))
-
-    def missed(axis: int, reach: float, bend: np.ndarray) -> np.ndarray:
-        """How far the ridge is from where the bend has it, on average of both sides."""
-        along = np.zeros(density.size)
-        along[axis] = reach
-        off = slope(along + bend * reach**2) + slope(-along + bend * reach**2) - 2.0 * level
-        off[: axis + 1] = 0.0
-        return off / (2.0 * reach**2)
-
+    peak = climbed(np.zeros(density.size))
     found = {}
-    for axis in range(density.size):
-        if np.sum(directions[held, axis] ** 2) < 0.5:  # elsewhere the mode is no mode
-            bend = _followed(axis, missed, density.size)
-            if np.linalg.norm(bend) > _SLIGHT:
-                found[axis] = bend
-    return Straightening(
-        mode.point,
-        root,
-        np.array(list(found), dtype=int),
-        np.array(list(found.values())).reshape(len(found), density.size),
-    )
+    for axis in np.flatnonzero(free):
+        behind = np.flatnonzero(free[axis + 1 :]) + axis + 1
+        known = _followed(climbed, peak, int(axis), behind)
+        if len(known) > 1:
+            found[int(axis)] = _spline(known)
+    places = np.array(sorted({0.0, *_REACHES, *(-reach for reach in _REACHES)}))
+    shape = (len(found), len(places), density.size)
+    ridges, slopes = np.zeros(shape), np.zeros(shape)
+    for number, curve in enumerate(found.values()):
+        inside = np.clip(places, curve.x[0], curve.x[-1])
+        slopes[number] = curve(inside, 1)
+        ridges[number] = curve(inside) + (places - inside)[:, None] * slopes[number]
+    return Straightening(mode.point, root, np.array(list(found), dtype=int), places, ridges, slopes)
 
 
-def _followed(axis: int, missed: Any, size: int) -> np.ndarray:
-    """Bend of an axis as far from the mode as it could be followed."""
-    known, bend = np.zeros(size), np.zeros(size)
+def _followed(
+    climbed: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    peak: tuple[float, np.ndarray],
+    axis: int,
+    behind: np.ndarray,
+) -> dict[float, np.ndarray]:
+    """How far the ridge is off an axis, by places on it; the mode alone where it is not bent."""
+    highest, level = peak
+    known = {0.0: np.zeros(len(level))}
+
+    def slope_at(place: float) -> np.ndarray:
+        along = np.zeros(len(level))
+        along[axis] = place
+        return (climbed(along)[1] - level)[behind]
+
+    first = _REACHES[0]
+    bend = (slope_at(first) + slope_at(-first)) / (2.0 * first**2)
+    if not np.linalg.norm(bend) > _SLIGHT:
+        return known
+    going = {-1.0, 1.0}
     for reach in _REACHES:
-        for _ in range(_CORRECTIONS):
-            off = missed(axis, reach, bend)
-            far = np.linalg.norm(off)
-            if not np.isfinite(far):
-                return known
-            if far <= max(_SLIGHT / 2.0, _MET * np.linalg.norm(bend)):
-                known = bend
-                break
-            # by one standard deviation at most, since the slope is that of a normal density nearby
-            bend = bend + off * min(1.0, 1.0 / (far * reach**2))
-        else:
-            return known
-        if not bend.any():
-            return known
+        for side in sorted(going):
+            place = side * reach
+            guess = np.zeros(len(level))
+            guess[behind] = bend * reach**2
+            if len(known) > 2:
+                guess = _spline(known)(place)
+            guess[axis] = place
+            top, value = _summit(climbed, level, guess, behind)
+            if top is None:
+                going.remove(side)
+                continue
+            top[axis] = 0.0
+            known[place] = top
+            if highest - value > _FALL:
+                going.remove(side)
     return known
+
+
+def _summit(
+    climbed: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    level: np.ndarray,
+    guess: np.ndarray,
+    behind: np.ndarray,
+) -> tuple[np.ndarray | None, float]:
+    """Highest point near a guess across an axis, if there is one, with its log density."""
+
+    def fallen(own: np.ndarray) -> tuple[float, np.ndarray]:
+        bent = guess.copy()
+        bent[behind] = own
+        value, slope = climbed(bent)
+        off = (slope - level)[behind]
+        if not (np.isfinite(value) and np.isfinite(off).all()):
+            return np.inf, np.zeros(len(own))
+        return -value + level[behind] @ own, -off
+
+    begun, _ = fallen(guess[behind])
+    if not np.isfinite(begun):
+        return None, -np.inf
+    met = minimize(
+        fallen,
+        guess[behind],
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 30, "gtol": _MET / 4},
+    )
+    far = np.linalg.norm(met.x - guess[behind])
+    if np.linalg.norm(met.jac) > _MET or far > 1.0 + np.linalg.norm(guess[behind]):
+        return None, -np.inf
+    top = guess.copy()
+    top[behind] = met.x
+    return top, level[behind] @ met.x - met.fun
+
+
+def _spline(known: dict[float, np.ndarray]) -> CubicSpline:
+    """Curve through places in any order."""
+    places = sorted(known)
+    return CubicSpline(places, [known[place] for place in places])

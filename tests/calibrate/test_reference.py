@@ -95,6 +95,15 @@ def test_growth_and_death_have_reference_forms(formulation):
     assert 0.1 < lactate < 4.0
 
 
+def test_rates_whose_parameters_are_all_known_have_none(formulation):
+    known = {
+        name: MammalianFedBatch().defaults[name].centre
+        for name in ("glutamine_degradation_rate", "specific_productivity", "maximum_death_rate")
+    }
+    formed = formulate(formulation.campaign, MammalianFedBatch(), priors=known)
+    assert [form.rate for form in rate_forms(formed)] == ["growth"]
+
+
 def test_the_textbook_parameters_keep_their_priors(formulation):
     """Draws through the coordinates at the reference state are draws from the stated priors."""
     with_reference = model_of(formulation, rtol=1e-6, atol=1e-9)

@@ -92,8 +92,6 @@ def fit_sixty(campaign: Campaign, model: BatchCulture) -> tuple[Calibration, flo
         model,
         vary={GROWTH: LEVELS, "growth_associated_yield": LEVELS},
         noise={quantity: combined() for quantity in ("biomass", "substrate", "product")},
-        draws=2000,
-        tune=600,
         random_seed=1,
     )
     return calibration, time.process_time() - began
