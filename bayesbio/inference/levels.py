@@ -68,9 +68,9 @@ def varying(
         groups differ by at most 60 % or so. It must be given when the parameter is not positive,
         because it is in the parameter's unit.
     offset : TensorVariable, scalar, optional
-        Added to the coordinate in which values of a positive parameter are sampled, log(value) +
-        offset: where the data know a rate at some state better than its maximum. It changes the
-        road, not the posterior.
+        With `evidence`, added to the coordinate in which values of a positive parameter are
+        sampled, log(value) + offset: where the data know a rate at some state better than its
+        maximum. It changes the road, not the posterior.
     covariates : (array (members, terms), TensorVariable (terms,)), optional
         Columns and slopes: what each member's value is expected to differ by (of the logarithm
         when positive). A column that is the same for all members of each group of a level moves
@@ -148,7 +148,7 @@ def varying(
         mean = centre + moved[key]
         if given is None:
             by_level[key] = _group_values(
-                name, key, mean, spreads[key], positive, _of(centred, key), offset
+                name, key, mean, spreads[key], positive, _of(centred, key)
             )
         else:
             by_level[key] = centre + given[key]
@@ -322,15 +322,9 @@ def _group_values(
     spread: TensorVariable,
     positive: bool,
     centred: bool,
-    offset: TensorVariable | None,
 ) -> TensorVariable:
     """Register the values of the groups; return them on the additive scale."""
     by = f"{name}_by_{level}"
-    if centred and positive and offset is not None:
-        shifted = f"{name}_at_reference_by_{level}"
-        values = pm.Normal(shifted, mu=centre + offset, sigma=spread, dims=level) - offset
-        pm.Deterministic(by, pt.exp(values), dims=level)
-        return values
     if centred:
         if positive:
             return pt.log(pm.LogNormal(by, mu=centre, sigma=spread, dims=level))

@@ -112,7 +112,8 @@ def sample(
 
     Straight coordinates: whitened by the Laplace covariance at the mode, with the bends of ridges
     taken out (a shear). The posterior is the same; on eight fed-batch runs of 38 unknowns the least
-    effective draws per thousand gradients, tuning included, rose from 3.6 to 45.
+    effective draws per thousand gradients rose from 3.6 to 85, on sixty batch cultures at three
+    levels the least effective draws of 4000 from some 300 to 940, without divergences.
 
     Examples
     --------

@@ -163,7 +163,7 @@ def _followed(
     behind: np.ndarray,
 ) -> dict[float, np.ndarray]:
     """How far the ridge is off an axis, by places on it; the mode alone where it is not bent."""
-    highest, level = peak
+    highest, level = peak  # level: the slope left at the mode by what was held while it was found
     known = {0.0: np.zeros(len(level))}
 
     def slope_at(place: float) -> np.ndarray:

@@ -2,22 +2,22 @@
 
 import pandas as pd
 import pytest
-from levels_study import LEVELS, RESULTS, compared, fit_sixty, sixty_runs, small_fit
+from levels_study import LEVELS, RESULTS, batch_cultures, compared, fed_batches, small_fit
 from scipy.stats import binom
 
 SEEDS = range(20)
 
 
 @pytest.mark.slow
-def test_all_spreads_of_sixty_runs_lie_in_their_99_per_cent_intervals():
-    campaign, model, truth = sixty_runs()
-    calibration, seconds = fit_sixty(campaign, model)
+@pytest.mark.parametrize("fitted", [fed_batches, batch_cultures])
+def test_all_spreads_of_sixty_runs_lie_in_their_99_per_cent_intervals(fitted):
+    calibration, truth, seconds = fitted()
     table = compared(calibration, truth).assign(
         cpu_seconds=seconds,
         draws=calibration.draws.sizes["draw"],
         bulk_ess=calibration.check()["bulk ESS"].value,
     )
-    table.to_csv(RESULTS / "sixty_runs.csv", index=False, float_format="%.5g")
+    table.to_csv(RESULTS / f"sixty_{fitted.__name__}.csv", index=False, float_format="%.5g")
     spreads = table[table["name"].str.contains("_sd_")]
     assert len(spreads) == 2 * len(LEVELS)
     assert ((spreads["q0.5"] < spreads["truth"]) & (spreads["truth"] < spreads["q99.5"])).all()
