@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from scipy import stats
 
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError
@@ -17,6 +19,7 @@ from bayesbio.titer.covariances import Learned, Predictive, divided, learn
 from bayesbio.titer.innovations import Expected
 
 LEAST_RUNS = 3
+DRAWS = 1000  # of good runs, for who looks at them
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -132,6 +135,45 @@ class DayPredictive:
     def value(self, place: int, times: np.ndarray, scaled: np.ndarray) -> np.ndarray:
         """Give readings of a quantity in its unit from spreads above its mean course."""
         return self.courses[place].value(times, scaled)
+
+    def summary(self, units: Mapping[str, str]) -> pd.DataFrame:
+        """Tell what good runs read by quantity and day: median and 90 % interval, in its unit."""
+        given, width = self.learned.predictive, len(self.quantities)
+        spread = np.sqrt(np.diag(given.covariance)).reshape(-1, width)
+        mean = given.mean.reshape(-1, width)
+        reach = stats.t(given.freedom).isf(0.05)
+        rows = {}
+        for place, name in enumerate(self.quantities):
+            for number, day in enumerate(self.alignment.days):
+                low, middle, high = (
+                    float(self.value(place, np.array([day]), np.array([at]))[0])
+                    for at in mean[number, place] + reach * spread[number, place] * np.r_[-1, 0, 1]
+                )
+                rows[f"{name} at {day:g} h"] = (units[name], low, middle, high)
+        table = pd.DataFrame.from_dict(
+            rows, orient="index", columns=["unit", "eti_5", "eti_50", "eti_95"]
+        )
+        return table.rename_axis("parameter")
+
+    def posterior(self, units: Mapping[str, str], *, random_seed: int) -> xr.DataTree:
+        """Draw good runs: dims chain, draw, time, by quantity."""
+        rng = np.random.default_rng(random_seed)
+        given, days = self.learned.predictive, self.alignment.days
+        normal = rng.multivariate_normal(
+            np.zeros(len(given.mean)), given.covariance, size=DRAWS, method="cholesky"
+        )
+        scale = np.sqrt(rng.chisquare(given.freedom, size=(DRAWS, 1)) / given.freedom)
+        cells = (given.mean + normal / scale).reshape(DRAWS, len(days), -1)
+        made = {
+            name: (
+                ("chain", "draw", "time"),
+                np.array([self.value(place, days, one[:, place]) for one in cells])[None],
+                {"units": units[name]},
+            )
+            for place, name in enumerate(self.quantities)
+        }
+        coords = {"chain": [0], "draw": np.arange(DRAWS), "time": days}
+        return xr.DataTree.from_dict({"posterior": xr.Dataset(made, coords)})
 
     def _standardised(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """Spreads above the mean course, shape (days, quantities), and the time of each day."""

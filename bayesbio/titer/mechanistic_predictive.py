@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesbio.calibrate import Calibration, calibration_from_archive
@@ -119,6 +120,14 @@ class MechanisticPredictive:
     def value(self, place: int, times: np.ndarray, scaled: np.ndarray) -> np.ndarray:
         """Give readings of a quantity in its unit from their scaled values."""
         return backward(scaled, self._power(place))
+
+    def summary(self, units: Mapping[str, str]) -> pd.DataFrame:
+        """Tell what is known of the parameters."""
+        return self.calibration.summary().rename_axis("parameter")
+
+    def posterior(self, units: Mapping[str, str], *, random_seed: int) -> xr.DataTree:
+        """Draws of the parameters."""
+        return self.calibration.posterior
 
     def _power(self, place: int) -> float:
         return 0.0 if self.calibration.noise[self.quantities[place]].kind in RELATIVE else 1.0

@@ -1,18 +1,48 @@
-"""A monitor rebuilt from its file."""
+"""A monitor written to its file, and rebuilt from it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
+from bayesbio.inference import write_archive
 from bayesbio.titer.chance import Chance
 from bayesbio.titer.day_predictive import DayPredictive
 from bayesbio.titer.marginals import Marginals
 from bayesbio.titer.mechanistic_predictive import MechanisticPredictive
 from bayesbio.titer.monitoring import Monitor
+
+KIND = "monitor"
+
+
+def write_monitor(monitor: Monitor, path: str | Path) -> Path:
+    """Save a monitor as one ``.nc`` file."""
+    groups, usual = monitor.usual.to_archive()
+    groups["chance"] = xr.Dataset(
+        {
+            "highest": ("chance_draw", monitor.chance.highest),
+            "held_out": ("good_run", monitor.held_out.to_numpy(float)),
+            "scale": (("watched", "law"), monitor.marginals.scale),
+            "weight": (("watched", "law"), monitor.marginals.weight),
+        }
+    )
+    content = {
+        "learned": monitor.is_learned,
+        "usual": usual,
+        "runs": list(monitor.held_out.index),
+        "units": monitor.units,
+        "false_alarm_rate": monitor.false_alarm_rate,
+        "smoothing": monitor.smoothing,
+        "random_seed": monitor.random_seed,
+        "data_hash": monitor.data_hash,
+        "noticed": list(monitor.noticed),
+    }
+    write_archive(path, xr.DataTree.from_dict(groups), kind=KIND, content=content)
+    return Path(path)
 
 
 def monitor_from_archive(

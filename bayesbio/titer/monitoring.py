@@ -15,7 +15,7 @@ from scipy import stats
 from bayesbio.calibrate import Calibration
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError
-from bayesbio.inference import Verdict, VerdictItem, write_archive
+from bayesbio.inference import Verdict, VerdictItem
 from bayesbio.titer.batch_score import by_chance, scored
 from bayesbio.titer.chance import Chance
 from bayesbio.titer.day_predictive import DayPredictive
@@ -28,13 +28,12 @@ from bayesbio.titer.innovations import (
 )
 from bayesbio.titer.marginals import Marginals
 from bayesbio.titer.mechanistic_predictive import MechanisticPredictive
+from bayesbio.titer.noticing import FEW_RUNS, noticed_in_run, noticed_of_good_runs
 from bayesbio.titer.run_score import RunScore
 from bayesbio.titer.runs_given import campaign_from
 from bayesbio.titer.sustained import Sustained
 
-KIND = "monitor"
 CHANCE_DRAWS = 8000  # runs drawn from the predictive, in all
-FEW_RUNS = 10
 CONTRADICTED = 0.01  # probability below which held-out alarms contradict the stated rate
 
 
@@ -150,7 +149,7 @@ class Monitor:
         self.chance = Chance.of(
             np.concatenate(chance), self.held_out.to_numpy(float), own=self.is_learned
         )
-        self.noticed = self._noticed(campaign)
+        self.noticed = noticed_of_good_runs(self, campaign)
 
     def _scores(
         self, sizes: np.ndarray, found: Sequence[Surprise], expected: Expected
@@ -237,7 +236,7 @@ class Monitor:
             self.false_alarm_rate,
             self.chance.probability(float(course["score"].max())),
             since,
-            self._noticed_in(one),
+            noticed_in_run(self, one),
         )
 
     def screen(self, runs: Any) -> pd.DataFrame:
@@ -308,50 +307,6 @@ class Monitor:
             columns[name] = values
         return pd.DataFrame({**columns, "surprise": size})
 
-    def _noticed(self, campaign: Campaign) -> tuple[str, ...]:
-        """Tell what a reader should know of the good runs."""
-        said = []
-        count = len(self.held_out)
-        if self.is_learned and count < FEW_RUNS:
-            said.append(
-                f"Only {count} good runs: limits allow for that, and small faults stay hidden. "
-                "Fifteen or more tell them apart."
-            )
-        theirs = {name for run in campaign for name in (*run.quantities, *run.profiles)}
-        left = sorted(theirs - set(self.quantities))
-        if left:
-            said.append(
-                f"Not watched, as it never differs or was not asked for: {', '.join(left)}."
-            )
-        odd = self.held_out[self.held_out > self.limit]
-        said += [
-            f"Good run {name} would have alarmed, had it been left out: look whether it was good."
-            for name in odd.index
-        ]
-        return tuple(said)
-
-    def _noticed_in(self, run: Run) -> tuple[str, ...]:
-        """Tell what of a run was not judged."""
-        theirs = {*run.quantities, *run.profiles}
-        said = []
-        missing = sorted(set(self.quantities) - theirs)
-        if missing:
-            said.append(f"Never read in run {run.name}: {', '.join(missing)}.")
-        unknown = sorted(theirs - set(self.quantities))
-        if unknown:
-            said.append(f"Not watched: {', '.join(unknown)}.")
-        if isinstance(self.usual, DayPredictive):
-            clock, times = self.usual.alignment, run.times()
-            if max(times, default=clock.last) > clock.last:
-                said.append(
-                    f"After {clock.last:g} h there is nothing to compare run {run.name} with."
-                )
-            if min(times, default=clock.first) < clock.first:
-                said.append(
-                    f"Before {clock.first:g} h there is nothing to compare run {run.name} with."
-                )
-        return tuple(said)
-
     def check(self) -> Verdict:
         """
         Whether good runs that were left out alarm as seldom as stated.
@@ -398,25 +353,7 @@ class Monitor:
         DataFrame
             Index parameter ("glucose at 48 h"); columns unit, eti_5, eti_50, eti_95.
         """
-        if not isinstance(self.usual, DayPredictive):
-            return self.usual.calibration.summary().rename_axis("parameter")
-        days, width = self.usual.alignment.days, len(self.quantities)
-        given = self.usual.learned.predictive
-        spread = np.sqrt(np.diag(given.covariance)).reshape(-1, width)
-        mean = given.mean.reshape(-1, width)
-        reach = stats.t(given.freedom).isf(0.05)
-        rows = {}
-        for place, name in enumerate(self.quantities):
-            for number, day in enumerate(days):
-                low, middle, high = (
-                    float(self.usual.value(place, np.array([day]), np.array([at]))[0])
-                    for at in mean[number, place] + reach * spread[number, place] * np.r_[-1, 0, 1]
-                )
-                rows[f"{name} at {day:g} h"] = (self.units[name], low, middle, high)
-        table = pd.DataFrame.from_dict(
-            rows, orient="index", columns=["unit", "eti_5", "eti_50", "eti_95"]
-        )
-        return table.rename_axis("parameter")
+        return self.usual.summary(self.units)
 
     @property
     def posterior(self) -> xr.DataTree:
@@ -425,25 +362,7 @@ class Monitor:
 
         Of the parameters of the model, where it watches by a calibration.
         """
-        if not isinstance(self.usual, DayPredictive):
-            return self.usual.calibration.posterior
-        rng = np.random.default_rng(self.random_seed)
-        given, days = self.usual.learned.predictive, self.usual.alignment.days
-        normal = rng.multivariate_normal(
-            np.zeros(len(given.mean)), given.covariance, size=1000, method="cholesky"
-        )
-        scale = np.sqrt(rng.chisquare(given.freedom, size=(1000, 1)) / given.freedom)
-        cells = (given.mean + normal / scale).reshape(1000, len(days), -1)
-        made = {
-            name: (
-                ("chain", "draw", "time"),
-                np.array([self.usual.value(place, days, one[:, place]) for one in cells])[None],
-                {"units": self.units[name]},
-            )
-            for place, name in enumerate(self.quantities)
-        }
-        coords = {"chain": [0], "draw": np.arange(1000), "time": days}
-        return xr.DataTree.from_dict({"posterior": xr.Dataset(made, coords)})
+        return self.usual.posterior(self.units, random_seed=self.random_seed)
 
     @property
     def hash(self) -> str:
@@ -465,28 +384,9 @@ class Monitor:
         -------
         Path
         """
-        groups, usual = self.usual.to_archive()
-        groups["chance"] = xr.Dataset(
-            {
-                "highest": ("chance_draw", self.chance.highest),
-                "held_out": ("good_run", self.held_out.to_numpy(float)),
-                "scale": (("watched", "law"), self.marginals.scale),
-                "weight": (("watched", "law"), self.marginals.weight),
-            }
-        )
-        content = {
-            "learned": self.is_learned,
-            "usual": usual,
-            "runs": list(self.held_out.index),
-            "units": self.units,
-            "false_alarm_rate": self.false_alarm_rate,
-            "smoothing": self.smoothing,
-            "random_seed": self.random_seed,
-            "data_hash": self.data_hash,
-            "noticed": list(self.noticed),
-        }
-        write_archive(path, xr.DataTree.from_dict(groups), kind=KIND, content=content)
-        return Path(path)
+        from bayesbio.titer.monitor_archive import write_monitor
+
+        return write_monitor(self, path)
 
 
 def _sizes(found: Sequence[Surprise]) -> np.ndarray:
