@@ -89,7 +89,7 @@ def test_errors_in_variables_undo_the_flattening_of_a_slope(seed):
     aware = TiterModel("titer", scale="natural", terms=terms, factor_error={"od": 0.6})
     slope = {}
     for name, model in (("plain", plain), ("aware", aware)):
-        found = model.fit(frame, draws=500, tune=500, random_seed=seed)
+        found = model.fit(frame, draws=1000, tune=500, random_seed=seed)
         assert found.check().passed, str(found.check())
         slope[name] = found.draws("effect")[:, 0] / found.design.coding["od"].spread
     assert np.quantile(slope["plain"], 0.95) < 0.95
