@@ -20,15 +20,16 @@ HALF_WIDTH = 8.0  # standard deviations of an effect to either side that are int
 AT_ONCE = 2_000_000  # numbers held at a time
 
 
-def lost_groups(problem: Problem, rows: np.ndarray) -> tuple[Varying, ...]:
-    """Tell which groups have levels that occur in these rows alone."""
+def lost_levels(problem: Problem, rows: np.ndarray) -> dict[Varying, tuple[str, ...]]:
+    """Tell which levels of which groups occur in these rows alone."""
     kept = np.ones(len(problem.table), dtype=bool)
     kept[rows] = False
-    return tuple(
-        one
-        for one, (_, numbers) in problem.levels.items()
-        if set(numbers[rows].tolist()) - set(numbers[kept].tolist())
-    )
+    found = {}
+    for one, (names, numbers) in problem.levels.items():
+        lost = np.setdiff1d(numbers[rows], numbers[kept])
+        if lost.size:
+            found[one] = tuple(names[number] for number in lost)
+    return found
 
 
 def density_of_rows(
@@ -58,20 +59,23 @@ def density_of_rows(
     doi:10.1137/130932132. Whether a culture makes product and how much it then makes are integrated
     separately unless a reading below a limit ties them together.
     """
-    own = lost_groups(problem, rows)
-    if len(own) > 1 or problem.population.rows(problem.cells)[1][rows].any():
+    lost = lost_levels(problem, rows)
+    if len(lost) > 1 or problem.population.rows(problem.cells)[1][rows].any():
         return None
     draws = fitted.all_draws
     total = np.zeros(len(draws["intercept"]))
-    numbers = problem.levels[own[0]][1] if own else np.zeros(len(problem.table), dtype=int)
-    lost = set(numbers.tolist()) - set(np.delete(numbers, rows).tolist()) if own else set()
-    for number in np.unique(numbers[rows]):
-        block = rows[numbers[rows] == number]
+    blocks: list[tuple[Varying | None, np.ndarray]] = [(None, rows)] if len(rows) else []
+    for one, gone in lost.items():
+        names, numbers = problem.levels[one]
+        blocks = [
+            (one if names[number] in gone else None, rows[numbers[rows] == number])
+            for number in np.unique(numbers[rows])
+        ]
+    for group, block in blocks:
         size = max(1, AT_ONCE // (len(block) * len(problem.design.labels)))
         for start in range(0, len(total), size):
             part = slice(start, start + size)
             chosen = {name: values[part] for name, values in draws.items()}
-            group = own[0] if int(number) in lost else None
             total[part] += _block_density(problem, fitted, block, chosen, group)
     return total
 

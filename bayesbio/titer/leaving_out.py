@@ -15,7 +15,8 @@ from bayesbio.inference.scores import crps, pool_scores, score_table
 from bayesbio.inference.splitting import TableFold, table_folds
 from bayesbio.titer.coding import as_table
 from bayesbio.titer.forecasting import titer_forecast
-from bayesbio.titer.forgotten_rows import density_of_rows, lost_groups
+from bayesbio.titer.forgotten_rows import density_of_rows, lost_levels
+from bayesbio.titer.grouping import level_name
 from bayesbio.titer.posterior import TiterPosterior
 from bayesbio.titer.regression import Problem, TiterModel
 
@@ -177,7 +178,8 @@ def _predicted(
 ) -> np.ndarray:
     """Draw the readings of a fold, its own levels new; shape (draws, rows)."""
     frame = fold.test.to_frame()
-    for one in lost_groups(problem, _places(problem.table, fold, by)):
-        frame[one.group] = [f"{value} (left out)" for value in frame[one.group]]
+    for one, gone in lost_levels(problem, _places(problem.table, fold, by)).items():
+        names = [level_name(value) for value in frame[one.group]]
+        frame[one.group] = [f"{name} (left out)" if name in gone else name for name in names]
     drawn = fitted.predict(frame, random_seed=random_seed)[fitted.response]
     return drawn.to_numpy().reshape(-1, len(frame))
