@@ -247,4 +247,5 @@ def test_weights_and_refits_predict_left_out_media_alike(likelihood):
     weighted = found.scores.set_index("run").loc[refits.index]
     assert (found.groups.loc[refits.index, "pareto_k"] < 0.7).all()
     assert_allclose(weighted["crps"], refits["crps"], rtol=0.1, atol=0.02)
-    assert_allclose(weighted["width_90"], refits["width_90"], rtol=0.1, atol=0.02)
+    # of media that nearly never give product, an end of the interval is a far tail
+    assert_allclose(weighted["width_90"], refits["width_90"], rtol=0.05, atol=0.1 * BETWEEN)
