@@ -148,7 +148,7 @@ def leave_out(
     baselines : iterable of str, optional
         Names from `bayesbio.surrogate.BASELINES`; none where None.
     largest_pareto_k : float
-        Up to where weights replace a refit; 0 refits every group.
+        Up to where weights replace a refit; ``-numpy.inf`` refits every group.
     random_seed : int, optional
         By default that of the calibration. Same seed, same result, whatever the executor.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional

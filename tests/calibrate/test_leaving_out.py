@@ -146,7 +146,7 @@ def test_the_rest_of_a_run_is_predicted_from_its_first_reading_and_the_other_run
 def test_a_calibration_from_a_file_says_that_it_needs_its_priors_again(constant):
     loaded = dataclasses.replace(constant, asked=None)
     with pytest.raises(CalibrationError, match=r"Say them once more.*leave_out\(calibration, pri"):
-        leave_out(loaded, largest_pareto_k=0.0)
+        leave_out(loaded, largest_pareto_k=-np.inf)
 
 
 def test_a_setting_that_runs_lack_cannot_be_left_out(constant):
