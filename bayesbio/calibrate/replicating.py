@@ -17,13 +17,13 @@ from pymc.pytensorf import find_rng_nodes, reseed_rngs
 from pytensor.graph.traversal import ancestors
 
 from bayesbio.calibrate.calibration import predictive_groups
-from bayesbio.calibrate.centring import said_by_runs
+from bayesbio.calibrate.centring import data_of, said_by_runs
 from bayesbio.calibrate.fitting import options_of
 from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
 from bayesbio.calibrate.information import beliefs_of, plan_of
 from bayesbio.calibrate.model import is_coordinate, model_of
 from bayesbio.calibrate.prediction import run_parameters
-from bayesbio.calibrate.starts import spreads
+from bayesbio.calibrate.starts import settled, spreads
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import (
@@ -248,9 +248,11 @@ class _Replicator:
 
     def refit(self, readings: Mapping[str, np.ndarray], seed: int) -> xr.Dataset:
         """Thinned draws given readings."""
-        self.density.set_data({self.names[name]: values for name, values in readings.items()})
+        read = {self.names[name]: values for name, values in readings.items()}
+        self.density.set_data(read | data_of(self.said))  # whatever the last replication settled
         seed = int(np.random.SeedSequence(seed).generate_state(1)[0] // 2)
         mode = find_mode(self.density, hold=spreads(self.formulation), random_seed=seed)
+        mode = settled(self.density, self.formulation, mode, random_seed=seed)
         for longer in (1, LONGER):
             every = longer * self.settings["thin"]
             tree = sample(

@@ -68,6 +68,22 @@ def test_a_refit_is_the_fit_of_a_campaign_with_these_readings(plan):
 
 
 @pytest.mark.slow
+def test_effects_are_refitted_given_what_their_own_readings_say(plan):
+    """Coordinates settle on them, whatever readings came before."""
+    planned = replicating._readings(plan, REACTOR, TIMES, None)
+    formulation = formulate(planned, REACTOR, noise=ASKED["noise"], vary={"rate_constant_1": "run"})
+    settings = dict(draws=200, thin=1, tune=300, chains=1, target_accept=0.9, kept=60)
+    replicator = replicating._Replicator(formulation, rtol=1e-6, atol=1e-9, settings=settings)
+    one, other = (replicator.simulate(seed)[1] for seed in (8, 9))
+    said = replicator.density.model["rate_constant_1_information"]
+    first = replicator.refit(one, 1)
+    settled = said.get_value()
+    replicator.refit(other, 1)
+    assert not np.allclose(said.get_value(), settled)
+    assert_allclose(replicator.refit(one, 1)["rate_constant_2"], first["rate_constant_2"])
+
+
+@pytest.mark.slow
 def test_the_reactor_is_calibrated_and_a_likelihood_too_sure_of_itself_is_not(plan, monkeypatch):
     honest = simulation_based_calibration(plan, REACTOR, replications=100, **ASKED)
     assert honest.check().passed, str(honest.check())
