@@ -176,6 +176,17 @@ def means(study, column):
 
 
 @pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True,
+    reason="from 15 mammalian runs unfolded PCA is ahead by .001, with a standard error of .013",
+)
+def test_the_monitor_orders_runs_better_than_every_baseline(study):
+    for _, part in means(study, "auroc").groupby(["family", "training_runs"]):
+        by_method = part.droplevel(["family", "training_runs"])
+        assert by_method.idxmax() == "Monitor"
+
+
+@pytest.mark.slow
 def test_no_baseline_orders_runs_better_than_the_monitor_beyond_chance(study):
     """Set by set on the same runs; each difference beside its standard error over the sets."""
     keys = ["family", "training_runs"]
@@ -192,6 +203,18 @@ def test_no_baseline_orders_runs_better_than_the_monitor_beyond_chance(study):
 def test_the_monitor_keeps_its_stated_rate_in_both_families(study):
     rates = means(study, "false_alarms").xs("Monitor", level="method")
     assert rates.between(0.01, 0.09).all()
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(
+    strict=True,
+    reason="the limits from 40 microbial runs alarm on 4.3 % of good runs and find .591 of faults",
+)
+def test_the_monitor_reaches_the_figures_it_is_meant_to_in_each_family(study):
+    for column, wanted in (("auroc", {40: 0.86, 15: 0.79}), ("detection", {40: 0.60, 15: 0.43})):
+        reached = means(study, column).xs("Monitor", level="method").unstack("training_runs")
+        for number, least in wanted.items():
+            assert (reached[number] >= least).all(), (column, number)
 
 
 @pytest.mark.slow
