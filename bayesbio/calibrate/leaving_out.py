@@ -20,9 +20,8 @@ from bayesbio.calibrate.held_out import (
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import Fold, Progress, forgetting_weights, pool_scores
 from bayesbio.inference import folds as folds_of
+from bayesbio.inference.forgetting import REFIT, WEIGHTS
 from bayesbio.surrogate import baseline_scores
-
-WEIGHTS, REFIT = "importance weights", "exact refit"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,7 +201,8 @@ def leave_out(
     for name, fold in named.items():
         rows = rows_to_score(fold, calibration, wanted, parts)
         weights, shapes[name] = _weights(fold, calibration)
-        if known_until is None and shapes[name] <= largest_pareto_k:
+        forgotten = shapes[name] <= largest_pareto_k and np.isfinite(shapes[name])
+        if known_until is None and forgotten:
             found[name] = _by_weights(rows, calibration, weights)
         else:
             again[name] = fold

@@ -23,14 +23,13 @@ from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
 from bayesbio.calibrate.information import beliefs_of, plan_of
 from bayesbio.calibrate.model import is_coordinate, model_of
 from bayesbio.calibrate.prediction import run_parameters
-from bayesbio.calibrate.starts import settled, spreads
+from bayesbio.calibrate.starts import settled_mode
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import (
     LogDensity,
     Noise,
     Ranks,
-    find_mode,
     prior_quantiles,
     run_each,
     sample,
@@ -251,8 +250,7 @@ class _Replicator:
         read = {self.names[name]: values for name, values in readings.items()}
         self.density.set_data(read | data_of(self.said))  # whatever the last replication settled
         seed = int(np.random.SeedSequence(seed).generate_state(1)[0] // 2)
-        mode = find_mode(self.density, hold=spreads(self.formulation), random_seed=seed)
-        mode = settled(self.density, self.formulation, mode, random_seed=seed)
+        mode = settled_mode(self.density, self.formulation, random_seed=seed)
         for longer in (1, LONGER):
             every = longer * self.settings["thin"]
             tree = sample(

@@ -21,21 +21,27 @@ def density_and_mode(
     atol: float,
     side_by_side: bool = False,
 ) -> tuple[LogDensity, Mode]:
+    """Compile the density and find its mode, as `settled_mode`."""
+    density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, side_by_side=side_by_side))
+    return density, settled_mode(density, formulation, random_seed=random_seed)
+
+
+def settled_mode(density: LogDensity, formulation: Formulation, *, random_seed: int) -> Mode:
     """
-    Compile the density and find its mode; tell it what runs say about their own effects there.
+    Find the mode of a density, and tell the density what runs say about their own effects there.
 
     That is first judged at the prior medians, which may be far from the data.
     """
-    density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, side_by_side=side_by_side))
-    held = spreads(formulation)
     try:
-        mode = find_mode(density, hold=held, random_seed=random_seed)
+        mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
     except CalibrationError as error:
         raise explain_failed_start(formulation, error) from error
-    return density, settled(density, formulation, mode, random_seed=random_seed)
+    return _settled(density, formulation, mode, random_seed=random_seed)
 
 
-def settled(density: LogDensity, formulation: Formulation, mode: Mode, *, random_seed: int) -> Mode:
+def _settled(
+    density: LogDensity, formulation: Formulation, mode: Mode, *, random_seed: int
+) -> Mode:
     """
     Move a density to the coordinates that its mode asks for; gives the mode in these.
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from arviz_stats.base import array_stats
 
+WEIGHTS, REFIT = "importance weights", "exact refit"  # the roads to predictions of what is left out
+
 
 def forgetting_weights(log_likelihood: Any) -> tuple[np.ndarray, float]:
     """

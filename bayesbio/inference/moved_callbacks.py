@@ -90,12 +90,7 @@ def _place(straight: Any, numbers: Any, ridges: Any, places: Any) -> Any:
     for k in range(ridges):
         i, weights, _ = _weights(straight[int(axes[k])], known)
         for j in range(size):
-            bent[j] += (
-                weights[0] * curves[k, 0, i, j]
-                + weights[1] * curves[k, 0, i + 1, j]
-                + weights[2] * curves[k, 1, i, j]
-                + weights[3] * curves[k, 1, i + 1, j]
-            )
+            bent[j] += _weighted(weights, curves, k, i, j)
     for i in range(size):
         total = 0.0
         for j in range(size):
@@ -117,12 +112,7 @@ def _pull(straight: Any, slope: Any, numbers: Any, ridges: Any, places: Any, out
     for k in range(ridges):
         i, _, weights = _weights(straight[int(axes[k])], known)
         for j in range(size):
-            out[int(axes[k])] += across[j] * (
-                weights[0] * curves[k, 0, i, j]
-                + weights[1] * curves[k, 0, i + 1, j]
-                + weights[2] * curves[k, 1, i, j]
-                + weights[3] * curves[k, 1, i + 1, j]
-            )
+            out[int(axes[k])] += across[j] * _weighted(weights, curves, k, i, j)
 
 
 @numba.njit(cache=True)
@@ -134,6 +124,17 @@ def _parts(size: Any, numbers: Any, ridges: Any, places: Any) -> Any:
         numbers[ends[1] : ends[2]],
         numbers[ends[2] : ends[3]],
         numbers[ends[3] : ends[4]].reshape((ridges, 2, places, size)),
+    )
+
+
+@numba.njit(cache=True)
+def _weighted(weights: Any, curves: Any, k: Any, i: Any, j: Any) -> Any:
+    """Sum up a ridge, or its slope, from both ends of an interval, along one coordinate."""
+    return (
+        weights[0] * curves[k, 0, i, j]
+        + weights[1] * curves[k, 0, i + 1, j]
+        + weights[2] * curves[k, 1, i, j]
+        + weights[3] * curves[k, 1, i + 1, j]
     )
 
 

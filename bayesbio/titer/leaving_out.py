@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayesbio.data.table import Table
 from bayesbio.errors import ModelError
-from bayesbio.inference.forgetting import evenly_chosen, forgetting_weights
+from bayesbio.inference.forgetting import REFIT, WEIGHTS, evenly_chosen, forgetting_weights
 from bayesbio.inference.scores import crps, pool_scores, score_table
 from bayesbio.inference.splitting import TableFold, table_folds
 from bayesbio.titer.coding import as_table
@@ -19,8 +19,6 @@ from bayesbio.titer.forgotten_rows import density_of_rows, lost_levels
 from bayesbio.titer.grouping import level_name
 from bayesbio.titer.posterior import TiterPosterior
 from bayesbio.titer.regression import Problem, TiterModel
-
-WEIGHTS, REFIT = "importance weights", "exact refit"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import norm
 
-from bayesbio.calibrate import compare, fit, leave_out
+from bayesbio.calibrate import compare, fit, leave_out, leaving_out
 from bayesbio.calibrate.comparison import stacking_weights
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import CalibrationError, DataError
@@ -141,6 +141,21 @@ def test_the_rest_of_a_run_is_predicted_from_its_first_reading_and_the_other_run
     known = [np.append(np.delete(readings, i, axis=0), own[0]) for i, own in enumerate(readings)]
     expected = [elpd_of(own[1:], rest) for own, rest in zip(readings, known, strict=True)]
     assert_allclose(found.groups["elpd"], expected, atol=0.03)
+
+
+def test_what_no_weights_forget_is_fitted_again_whatever_is_allowed(constant, monkeypatch):
+    """A density of zero leaves no weights at all."""
+    asked = []
+
+    def refit(folds, *_, **__):
+        asked.extend(folds)
+        raise InterruptedError
+
+    monkeypatch.setattr(leaving_out, "_weights", lambda *_: (np.empty(0), np.inf))
+    monkeypatch.setattr(leaving_out, "refit_each", refit)
+    with pytest.raises(InterruptedError):
+        leave_out(constant, baselines=None, largest_pareto_k=np.inf)
+    assert len(asked) == RUNS
 
 
 def test_a_calibration_from_a_file_says_that_it_needs_its_priors_again(constant):
