@@ -170,9 +170,8 @@ page = write_report(
             "this culture, and as many of a microbial one (other kinetics, other faults, ragged "
             "times, a quarter of the readings missing) that were made after the monitor and did "
             "not shape it. How far the monitor is ahead is compared set by set, on the same runs: "
-            "a difference within its standard error, such as that to unfolded principal components "
-            "of fifteen runs, is none. Methods whose good runs alarm far more often than 5 % find "
-            "faults because they nearly always alarm.",
+            "a difference within its standard error is none. Methods whose good runs alarm far "
+            "more often than 5 % find faults because they nearly always alarm.",
             table=many,
         ),
         Section(
