@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bayesbio.baselines import baseline_scores
 from bayesbio.calibrate import fit, held_out_scores
 from bayesbio.data import Specification, read_campaign
 from bayesbio.decide import optimal_stop
@@ -20,7 +21,6 @@ from bayesbio.inference import folds, pool_scores
 from bayesbio.mechanistic import BatchReactor
 from bayesbio.ode import simulate
 from bayesbio.report import Section, draw_courses, draw_stopping, write_report
-from bayesbio.surrogate import baseline_scores
 
 arguments = ArgumentParser(description=__doc__)
 arguments.add_argument("--quick", action="store_true", help="fewer draws and folds")

@@ -14,6 +14,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
+from bayesbio.baselines import table_scores, tabular_forecast
 from bayesbio.data import read_table
 from bayesbio.inference import pool_scores, table_folds
 from bayesbio.report import (
@@ -24,7 +25,6 @@ from bayesbio.report import (
     draw_surface,
     write_report,
 )
-from bayesbio.surrogate import table_scores, tabular_forecast
 from bayesbio.titer import Hurdle, TiterModel, leave_out, titer_forecast
 
 arguments = ArgumentParser(description=__doc__)

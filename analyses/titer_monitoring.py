@@ -15,6 +15,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from bayesbio.data import read_campaign, read_table
+from bayesbio.monitoring import FAULT_BASELINES, Monitor, control_chart, monitoring_scores
 from bayesbio.report import (
     Section,
     draw_control_results,
@@ -23,8 +24,6 @@ from bayesbio.report import (
     draw_scores,
     write_report,
 )
-from bayesbio.surrogate import FAULT_BASELINES
-from bayesbio.titer import Monitor, control_chart, monitoring_scores
 
 arguments = ArgumentParser(description=__doc__)
 arguments.add_argument("--quick", action="store_true", help="fewer runs and draws")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bayesbio.baselines import table_scores, tabular_forecast
 from bayesbio.data import Table, TableColumn, read_campaign
 from bayesbio.inference import pool_scores, table_folds
 from bayesbio.report import (
@@ -23,7 +24,6 @@ from bayesbio.report import (
     draw_partial_effects,
     write_report,
 )
-from bayesbio.surrogate import table_scores, tabular_forecast
 from bayesbio.titer import TiterModel, titer_forecast
 
 arguments = ArgumentParser(description=__doc__)

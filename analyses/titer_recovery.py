@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bayesbio.baselines import tabular_forecast
 from bayesbio.inference import coverage, crps
 from bayesbio.report import Section, draw_key_factors, write_report
-from bayesbio.surrogate import tabular_forecast
 from bayesbio.titer import TiterModel, VirtualTiter
 
 arguments = ArgumentParser(description=__doc__)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bayesbio.baselines import BASELINES
 from bayesbio.calibrate import fit, leave_out
 from bayesbio.data import read_campaign
 from bayesbio.inference import between, pool_scores
 from bayesbio.mechanistic import CitrateOnOilSupply
 from bayesbio.report import Section, draw_courses, write_report
-from bayesbio.surrogate import BASELINES
 
 arguments = ArgumentParser(description=__doc__)
 arguments.add_argument("--quick", action="store_true", help="fewer draws")

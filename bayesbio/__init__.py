@@ -23,11 +23,13 @@ ROOMS = (
     "inference",
     "ode",
     "surrogate",
+    "baselines",
     "calibrate",
     "hybrid",
     "network",
     "scaleup",
     "titer",
+    "monitoring",
     "decide",
     "report",
     "cli",
@@ -38,12 +40,15 @@ REBUILDERS = {
     "calibration": ("bayesbio.calibrate", "calibration_from_archive"),
     "network": ("bayesbio.network", "network_from_archive"),
     "joint_titer": ("bayesbio.titer", "joint_from_archive"),
-    "monitor": ("bayesbio.titer", "monitor_from_archive"),
+    "monitor": ("bayesbio.monitoring", "monitor_from_archive"),
     "titer": ("bayesbio.titer", "titer_from_archive"),
     "scale": ("bayesbio.scaleup", "scale_from_archive"),
-    "gaussian_process": ("bayesbio.surrogate.gaussian_process", "gaussian_process_from_archive"),
-    "multi_fidelity": ("bayesbio.scaleup.fidelity", "multi_fidelity_from_archive"),
-    "equivalence": ("bayesbio.scaleup.scale_down", "equivalence_from_archive"),
+    "gaussian_process": (
+        "bayesbio.surrogate.gaussian_process.regression",
+        "gaussian_process_from_archive",
+    ),
+    "multi_fidelity": ("bayesbio.scaleup.fidelity.multi_fidelity", "multi_fidelity_from_archive"),
+    "equivalence": ("bayesbio.scaleup.qualification.scale_down", "equivalence_from_archive"),
 }
 
 __all__ = ["__version__", "load", *ROOMS]
@@ -76,8 +81,8 @@ def load(path: str | os.PathLike[str], model: Any = None) -> Any:
     ``bayesbio.load("posterior.nc").predict(until=336.0)`` predicts from a saved calibration.
     """
     from bayesbio.errors import BayesbioError, CalibrationError
-    from bayesbio.inference.archive import archive_card, read_archive
-    from bayesbio.inference.environment import changed_since
+    from bayesbio.inference.archive.environment import changed_since
+    from bayesbio.inference.archive.files import archive_card, read_archive
 
     tree, kind, content = read_archive(path)
     if kind not in REBUILDERS:

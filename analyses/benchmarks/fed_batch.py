@@ -28,10 +28,10 @@ from measuring import best_seconds, curve, ratios, write_case
 from problems import HOURS, TRUTH, eight_runs, slopes_of
 
 from bayesbio.data import Profile
-from bayesbio.ode.cache import kernels
-from bayesbio.ode.events import Plan, schedule
-from bayesbio.ode.failures import new_board
-from bayesbio.ode.movable import movable_events
+from bayesbio.ode.codegen.cache import kernels
+from bayesbio.ode.schedule.events import Plan, schedule
+from bayesbio.ode.schedule.failures import new_board
+from bayesbio.ode.schedule.parameter_dependent_events import movable_events
 
 jax.config.update("jax_enable_x64", True)
 

@@ -25,10 +25,10 @@ from problems import TRUTH, eight_runs
 from bayesbio.data import Profile, Run
 from bayesbio.mechanistic import PackedBed
 from bayesbio.mechanistic.process_model import record
-from bayesbio.ode.cache import kernels
-from bayesbio.ode.events import Plan, schedule
-from bayesbio.ode.failures import new_board
-from bayesbio.ode.movable import movable_events
+from bayesbio.ode.codegen.cache import kernels
+from bayesbio.ode.schedule.events import Plan, schedule
+from bayesbio.ode.schedule.failures import new_board
+from bayesbio.ode.schedule.parameter_dependent_events import movable_events
 from bayesbio.ode.simulation import METHODS
 
 

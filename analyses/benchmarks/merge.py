@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from bayesbio.report.figures import PALETTE
+from bayesbio.report.figures.course_figures import PALETTE
 
 REPORTS = Path(__file__).parents[2] / "reports" / "benchmarks"
 

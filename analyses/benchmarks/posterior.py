@@ -32,10 +32,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from measuring import write_case
 from problems import DATA, INOCULA, Problem, batch_reactor, eight_runs, lynx_hare, toy
 
+from bayesbio.calibrate.coordinates.starts import density_and_mode
 from bayesbio.calibrate.fitting import fit, usual_acceptance
-from bayesbio.calibrate.formulation import formulate
 from bayesbio.calibrate.model import is_coordinate, model_of
-from bayesbio.calibrate.starts import density_and_mode
+from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.inference import Evidence, LogDensity, sample
 
 TOLERANCES = {"rtol": 1e-6, "atol": 1e-9}

@@ -17,7 +17,7 @@ from numpyro.infer import NUTS, init_to_value
 from numpyro.infer.util import potential_energy
 from problems import TRUTH, Problem, slopes_of
 
-from bayesbio.ode.cache import kernels
+from bayesbio.ode.codegen.cache import kernels
 
 jax.config.update("jax_enable_x64", True)
 

@@ -40,7 +40,7 @@ def stages() -> dict[str, float]:
             from problems import eight_runs
 
             from bayesbio.calibrate import fit
-            from bayesbio.ode.cache import kernels
+            from bayesbio.ode.codegen.cache import kernels
         problem = eight_runs()
         with timed("first_gradient_of_kernels"):
             compiled = kernels(problem.model)

@@ -2,19 +2,19 @@
 
 from bayesbio.calibrate.approximating import approximate
 from bayesbio.calibrate.calibration import Calibration, calibration_from_archive
-from bayesbio.calibrate.comparison import compare
-from bayesbio.calibrate.fitting import fit
-from bayesbio.calibrate.held_out import held_out_scores
-from bayesbio.calibrate.identifiability import (
+from bayesbio.calibrate.checks.comparison import compare
+from bayesbio.calibrate.checks.held_out import held_out_scores
+from bayesbio.calibrate.checks.identifiability import (
     StructuralIdentifiability,
     structural_identifiability,
 )
-from bayesbio.calibrate.information import Information, expected_information, learned
-from bayesbio.calibrate.leaving_out import LeftOut, leave_out
+from bayesbio.calibrate.checks.information import Information, expected_information, learned
+from bayesbio.calibrate.checks.leave_group_out import LeftOut, leave_out
+from bayesbio.calibrate.checks.prior_predictive import PriorCheck, prior_check
+from bayesbio.calibrate.checks.sbc import simulation_based_calibration
+from bayesbio.calibrate.fitting import fit
 from bayesbio.calibrate.model import build_model
 from bayesbio.calibrate.point_estimates import QuickLook, quick_look
-from bayesbio.calibrate.prior_predictive import PriorCheck, prior_check
-from bayesbio.calibrate.replicating import simulation_based_calibration
 from bayesbio.calibrate.updating import update
 
 __all__ = [

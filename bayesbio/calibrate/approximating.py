@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bayesbio.calibrate.calibration import Calibration
+from bayesbio.calibrate.coordinates.starts import density_and_mode, spreads
 from bayesbio.calibrate.fitting import complete
-from bayesbio.calibrate.formulation import Priors, Vary, formulate
 from bayesbio.calibrate.model import model_of
-from bayesbio.calibrate.starts import density_and_mode, spreads
+from bayesbio.calibrate.problem.formulation import Priors, Vary, formulate
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import (

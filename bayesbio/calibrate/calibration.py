@@ -28,8 +28,8 @@ from bayesbio.inference import (
 )
 from bayesbio.mechanistic import ProcessModel, describe_model, rebuild_model
 from bayesbio.ode import simulate
-from bayesbio.ode.cache import kernels
-from bayesbio.ode.movable import names_in
+from bayesbio.ode.codegen.cache import kernels
+from bayesbio.ode.schedule.parameter_dependent_events import names_in
 
 KIND = "calibration"
 

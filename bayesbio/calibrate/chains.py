@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesbio.calibrate.formulation import formulate
-from bayesbio.calibrate.starts import density_and_mode
+from bayesbio.calibrate.coordinates.starts import density_and_mode
+from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.data import Campaign
 from bayesbio.inference import Progress, run_each, sample
-from bayesbio.inference.sampling import join_chains
+from bayesbio.inference.mcmc.sampling import join_chains
 from bayesbio.mechanistic import ProcessModel
 
 

@@ -13,10 +13,10 @@ import xarray as xr
 
 from bayesbio.calibrate.calibration import Calibration, predictive_groups
 from bayesbio.calibrate.chains import chains_on
-from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
+from bayesbio.calibrate.coordinates.starts import density_and_mode
 from bayesbio.calibrate.model import is_coordinate, spread_prior
 from bayesbio.calibrate.prediction import run_parameters
-from bayesbio.calibrate.starts import density_and_mode
+from bayesbio.calibrate.problem.formulation import Formulation, Priors, Vary, formulate
 from bayesbio.data import Campaign
 from bayesbio.inference import (
     LogDensity,
@@ -27,7 +27,7 @@ from bayesbio.inference import (
     usable_cores,
 )
 from bayesbio.mechanistic import ProcessModel
-from bayesbio.ode.failures import in_words
+from bayesbio.ode.schedule.failures import in_words
 from bayesbio.ode.simulation import value_names
 
 PRIOR_DRAWS = 500

@@ -9,17 +9,17 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesbio.calibrate.centring import Said, data_of, said_by_runs
-from bayesbio.calibrate.formulation import Formulation, Priors, Vary, formulate
-from bayesbio.calibrate.grouping import groups_of
-from bayesbio.calibrate.knots import curvatures, register_weights
-from bayesbio.calibrate.reference import (
+from bayesbio.calibrate.coordinates.correction_weights import curvatures, register_weights
+from bayesbio.calibrate.coordinates.reference_rates import (
     RateForm,
     TotalAndSplit,
     lognormal_parameters,
     rate_forms,
 )
-from bayesbio.calibrate.unknowns import Unknown
+from bayesbio.calibrate.coordinates.run_information import Said, data_of, said_by_runs
+from bayesbio.calibrate.problem.formulation import Formulation, Priors, Vary, formulate
+from bayesbio.calibrate.problem.grouping import groups_of
+from bayesbio.calibrate.problem.unknowns import Unknown
 from bayesbio.data import Campaign
 from bayesbio.inference import (
     Evidence,
@@ -30,7 +30,7 @@ from bayesbio.inference import (
     register_shared,
     varying,
 )
-from bayesbio.inference.levels import USUAL_SPREAD
+from bayesbio.inference.hierarchy.levels import USUAL_SPREAD
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.trajectory import trajectories
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesbio.calibrate.coordinates.starts import density_and_mode
 from bayesbio.calibrate.fitting import options_of
-from bayesbio.calibrate.formulation import Priors, Vary, formulate
 from bayesbio.calibrate.model import is_coordinate
 from bayesbio.calibrate.prediction import predict_runs
-from bayesbio.calibrate.starts import density_and_mode
+from bayesbio.calibrate.problem.formulation import Priors, Vary, formulate
 from bayesbio.data import Campaign, Event
 from bayesbio.inference import LogDensity, Mode, Noise
 from bayesbio.mechanistic import ProcessModel

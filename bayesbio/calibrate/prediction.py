@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.grouping import groups_of, label_of
+from bayesbio.calibrate.problem.grouping import groups_of, label_of
 from bayesbio.data import Campaign, Event, Profile, Run
 from bayesbio.errors import ModelError
 from bayesbio.inference import (
@@ -23,7 +23,7 @@ from bayesbio.inference import (
 )
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode import simulate
-from bayesbio.ode.cache import kernels
+from bayesbio.ode.codegen.cache import kernels
 from bayesbio.ode.simulation import value_names
 
 NEW_RUN = "new"

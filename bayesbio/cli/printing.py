@@ -17,7 +17,7 @@ NOT_A_RESULT, NOT_POSSIBLE = 1, 2  # exit codes: checks failed; the command coul
 
 def show(summary: pd.DataFrame, heading: str) -> None:
     """Print the parameters, those of single runs left out."""
-    from bayesbio.report.labels import number, unit_text
+    from bayesbio.report.figures.labels import number, unit_text
 
     columns = {"unit": "", "estimate": "best", "eti_50": "median", "eti_5": "5 %", "eti_95": "95 %"}
     columns |= {"r_hat": "R-hat", "ess_bulk": "ESS"}

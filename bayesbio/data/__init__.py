@@ -1,18 +1,18 @@
 """What was measured: campaigns of runs, tables, their words and units, and how they are read."""
 
 from bayesbio.data.campaign import Campaign
-from bayesbio.data.checking import check
-from bayesbio.data.columns import Columns, ColumnUse
+from bayesbio.data.checks.campaign_checks import check
+from bayesbio.data.column_report import Columns, ColumnUse
 from bayesbio.data.event import Above, Below, Event
 from bayesbio.data.findings import Finding, Findings
-from bayesbio.data.reading import read_campaign
-from bayesbio.data.reading_table import read_table
+from bayesbio.data.importing.campaign_reader import read_campaign
+from bayesbio.data.importing.table_reader import read_table
 from bayesbio.data.run import Profile, Run
 from bayesbio.data.specification import Specification
 from bayesbio.data.table import Table, TableColumn
 from bayesbio.data.template import write_template
-from bayesbio.data.units import convert, registry, unit
-from bayesbio.data.vocabulary import Quantity, quantity
+from bayesbio.data.vocabulary.lookup import Quantity, quantity
+from bayesbio.data.vocabulary.units import convert, registry, unit
 
 __all__ = [
     "Above",

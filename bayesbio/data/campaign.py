@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesbio.data import vocabulary
-from bayesbio.data.columns import Columns
+from bayesbio.data.column_report import Columns
 from bayesbio.data.event import Event
 from bayesbio.data.findings import Finding, Findings
 from bayesbio.data.run import MEASUREMENT_COLUMNS, Profile, Run
+from bayesbio.data.vocabulary import lookup as vocabulary
 from bayesbio.errors import DataError
 
 FRAME_COLUMNS = ("run", "time_h", "quantity", "value", "unit", "replicate", "flag")

@@ -1,20 +1,32 @@
 """Draws from a posterior, and whether to believe them; knows nothing of process models."""
 
-from bayesbio.inference.approximations import Approximation, laplace_approximation
-from bayesbio.inference.archive import archive_card, read_archive, write_archive
-from bayesbio.inference.correlations import correlate, correlation_matrix, pairs
-from bayesbio.inference.covariates import Design, design, told_apart
-from bayesbio.inference.density import LogDensity
-from bayesbio.inference.effects import Evidence, StandardisedGivenCurvature, members_of
-from bayesbio.inference.elicitation import from_quantiles, literature, source_of
-from bayesbio.inference.executing import Repeated, run_each, usable_cores
-from bayesbio.inference.forgetting import evenly_chosen, forgetting_weights
-from bayesbio.inference.judging import verdict_of
-from bayesbio.inference.levels import moved_at, nesting, pooling_factor, varying, widest_first
-from bayesbio.inference.noise import Noise
-from bayesbio.inference.noise_assay import assay
-from bayesbio.inference.noise_counts import counts
-from bayesbio.inference.noise_kinds import (
+from bayesbio.inference.approximate.laplace import Approximation, laplace_approximation
+from bayesbio.inference.approximate.pathfinder import pathfinder_approximation
+from bayesbio.inference.approximate.smc import sequential_monte_carlo
+from bayesbio.inference.archive.files import archive_card, read_archive, write_archive
+from bayesbio.inference.diagnostics.judgement import verdict_of
+from bayesbio.inference.diagnostics.verdict import Gate, Verdict, VerdictItem
+from bayesbio.inference.hierarchy.correlations import correlate, correlation_matrix, pairs
+from bayesbio.inference.hierarchy.covariates import Design, design, told_apart
+from bayesbio.inference.hierarchy.levels import (
+    moved_at,
+    nesting,
+    pooling_factor,
+    varying,
+    widest_first,
+)
+from bayesbio.inference.hierarchy.noncentering import (
+    Evidence,
+    StandardisedGivenCurvature,
+    members_of,
+)
+from bayesbio.inference.mcmc.density import LogDensity
+from bayesbio.inference.mcmc.mode import Mode, dispersed_starts, find_mode
+from bayesbio.inference.mcmc.sampling import sample
+from bayesbio.inference.noise.assay import assay
+from bayesbio.inference.noise.base import Noise
+from bayesbio.inference.noise.counts import counts
+from bayesbio.inference.noise.kinds import (
     combined,
     default_noise,
     lognormal,
@@ -22,7 +34,7 @@ from bayesbio.inference.noise_kinds import (
     proportional,
     student_t,
 )
-from bayesbio.inference.noise_shared import (
+from bayesbio.inference.noise.layered import (
     autocorrelated,
     draw_shared,
     register_shared,
@@ -30,8 +42,9 @@ from bayesbio.inference.noise_shared import (
     shared,
     shared_by,
 )
-from bayesbio.inference.pathfinder import pathfinder_approximation
-from bayesbio.inference.priors import (
+from bayesbio.inference.parallel.jobs import Repeated, run_each, usable_cores
+from bayesbio.inference.parallel.progress import Progress, audience
+from bayesbio.inference.priors.distributions import (
     between,
     describe,
     is_positive,
@@ -41,12 +54,19 @@ from bayesbio.inference.priors import (
     registered,
     require_distribution,
 )
-from bayesbio.inference.progress import Progress, audience
-from bayesbio.inference.rank_statistics import Ranks, rank_band, rank_p_value
-from bayesbio.inference.rank_study import RankStudy
-from bayesbio.inference.replicating import simulation_based_calibration
-from bayesbio.inference.sampling import sample
-from bayesbio.inference.scores import (
+from bayesbio.inference.priors.elicitation import from_quantiles, literature, source_of
+from bayesbio.inference.validation.cross_validation_folds import (
+    Fold,
+    TableFold,
+    folds,
+    horizons_of,
+    table_folds,
+)
+from bayesbio.inference.validation.psis import evenly_chosen, forgetting_weights
+from bayesbio.inference.validation.rank_statistics import Ranks, rank_band, rank_p_value
+from bayesbio.inference.validation.rank_study import RankStudy
+from bayesbio.inference.validation.sbc import simulation_based_calibration
+from bayesbio.inference.validation.scores import (
     coverage,
     crps,
     interval_score,
@@ -55,10 +75,6 @@ from bayesbio.inference.scores import (
     score_table,
     width,
 )
-from bayesbio.inference.splitting import Fold, TableFold, folds, horizons_of, table_folds
-from bayesbio.inference.starting import Mode, dispersed_starts, find_mode
-from bayesbio.inference.tempering import sequential_monte_carlo
-from bayesbio.inference.verdict import Gate, Verdict, VerdictItem
 
 __all__ = [
     "Approximation",

@@ -1,36 +1,12 @@
 """What physics says: kinetic laws and process models, numbers in, numbers out."""
 
-from bayesbio.mechanistic.batch_culture import BatchCulture
-from bayesbio.mechanistic.batch_reactor import BatchReactor
-from bayesbio.mechanistic.citrate_on_measured_oil import CitrateOnMeasuredOil
-from bayesbio.mechanistic.citrate_on_oil_supply import CitrateOnOilSupply
 from bayesbio.mechanistic.corrected_model import CorrectedModel, Correction
-from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
+from bayesbio.mechanistic.downstream.packed_bed import PackedBed
 from bayesbio.mechanistic.functions import constant, exp, log, smooth_maximum, sqrt, tanh
 from bayesbio.mechanistic.grids import GridOperator, SpectralElements, spectral_elements
-from bayesbio.mechanistic.growth_curve import (
-    BaranyiRoberts,
-    Gompertz,
-    GrowthCurve,
-    KumaraswamyRamp,
-    Logistic,
-    Weibull,
-)
-from bayesbio.mechanistic.growth_laws import Contois, Haldane, Monod, Moser, Tessier
-from bayesbio.mechanistic.inhibition_laws import Hyperbolic, Levenspiel
-from bayesbio.mechanistic.library import MODELS, describe_model, find_model, rebuild_model
-from bayesbio.mechanistic.mammalian_fed_batch import MammalianFedBatch
-from bayesbio.mechanistic.model_checks import check_model, check_units
-from bayesbio.mechanistic.packed_bed import PackedBed
-from bayesbio.mechanistic.process_model import (
-    Parameter,
-    ProcessModel,
-    jump_of,
-    mass_balance_jump,
-    model_records,
-    record,
-)
-from bayesbio.mechanistic.rates import (
+from bayesbio.mechanistic.kinetics.growth_laws import Contois, Haldane, Monod, Moser, Tessier
+from bayesbio.mechanistic.kinetics.inhibition_laws import Hyperbolic, Levenspiel
+from bayesbio.mechanistic.kinetics.rates import (
     arrhenius,
     byproduct_inhibition,
     contois,
@@ -43,7 +19,31 @@ from bayesbio.mechanistic.rates import (
     pirt,
     tessier,
 )
-from bayesbio.mechanistic.yarrowia_fed_batch import YarrowiaFedBatch
+from bayesbio.mechanistic.library import MODELS, describe_model, find_model, rebuild_model
+from bayesbio.mechanistic.model_checks import check_model, check_units
+from bayesbio.mechanistic.process_model import (
+    Parameter,
+    ProcessModel,
+    jump_of,
+    mass_balance_jump,
+    model_records,
+    record,
+)
+from bayesbio.mechanistic.upstream.batch_culture import BatchCulture
+from bayesbio.mechanistic.upstream.batch_reactor import BatchReactor
+from bayesbio.mechanistic.upstream.citrate_on_measured_oil import CitrateOnMeasuredOil
+from bayesbio.mechanistic.upstream.citrate_on_oil_supply import CitrateOnOilSupply
+from bayesbio.mechanistic.upstream.fed_batch_culture import FedBatchCulture
+from bayesbio.mechanistic.upstream.growth_curve import (
+    BaranyiRoberts,
+    Gompertz,
+    GrowthCurve,
+    KumaraswamyRamp,
+    Logistic,
+    Weibull,
+)
+from bayesbio.mechanistic.upstream.mammalian_fed_batch import MammalianFedBatch
+from bayesbio.mechanistic.upstream.yarrowia_fed_batch import YarrowiaFedBatch
 
 __all__ = [
     "MODELS",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesbio.data import units
+from bayesbio.data.vocabulary import units
 
 __all__ = ["constant", "exp", "log", "smooth_maximum", "sqrt", "tanh"]
 

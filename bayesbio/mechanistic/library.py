@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from bayesbio.errors import ModelError
-from bayesbio.mechanistic.batch_culture import BatchCulture
-from bayesbio.mechanistic.batch_reactor import BatchReactor
-from bayesbio.mechanistic.citrate_on_measured_oil import CitrateOnMeasuredOil
-from bayesbio.mechanistic.citrate_on_oil_supply import CitrateOnOilSupply
 from bayesbio.mechanistic.corrected_model import CorrectedModel, Correction
-from bayesbio.mechanistic.fed_batch_culture import FedBatchCulture
-from bayesbio.mechanistic.growth_curve import GrowthCurve
-from bayesbio.mechanistic.mammalian_fed_batch import MammalianFedBatch
-from bayesbio.mechanistic.yarrowia_fed_batch import YarrowiaFedBatch
+from bayesbio.mechanistic.upstream.batch_culture import BatchCulture
+from bayesbio.mechanistic.upstream.batch_reactor import BatchReactor
+from bayesbio.mechanistic.upstream.citrate_on_measured_oil import CitrateOnMeasuredOil
+from bayesbio.mechanistic.upstream.citrate_on_oil_supply import CitrateOnOilSupply
+from bayesbio.mechanistic.upstream.fed_batch_culture import FedBatchCulture
+from bayesbio.mechanistic.upstream.growth_curve import GrowthCurve
+from bayesbio.mechanistic.upstream.mammalian_fed_batch import MammalianFedBatch
+from bayesbio.mechanistic.upstream.yarrowia_fed_batch import YarrowiaFedBatch
 
 __all__ = ["MODELS", "describe_model", "find_model", "rebuild_model"]
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesbio.data import units
+from bayesbio.data.vocabulary import units
 from bayesbio.errors import ModelError, UnitError
 from bayesbio.mechanistic.process_model import Parameter, ProcessModel, model_records
 

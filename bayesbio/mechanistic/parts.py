@@ -39,7 +39,7 @@ def find_part(given: Any, menu: Mapping[str, type[Any]], *, kind: str, method: s
 
     Examples
     --------
-    >>> from bayesbio.mechanistic.growth_laws import GROWTH_LAWS
+    >>> from bayesbio.mechanistic.kinetics.growth_laws import GROWTH_LAWS
     >>> find_part({"name": "moser"}, GROWTH_LAWS, kind="growth law", method="rate")
     Moser(name='moser')
     """

@@ -9,9 +9,9 @@ from typing import Any
 
 import xarray as xr
 
-from bayesbio.inference.archive import write_archive
+from bayesbio.inference.archive.files import write_archive
+from bayesbio.network.graph.structure import ProcessNetwork
 from bayesbio.network.posterior import NetworkPosterior
-from bayesbio.network.structure import ProcessNetwork
 
 
 def save_network(posterior: NetworkPosterior, path: str | os.PathLike[str]) -> Path:

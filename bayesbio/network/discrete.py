@@ -197,7 +197,7 @@ def discretise(
     Examples
     --------
     >>> from bayesbio.network.posterior import NetworkPosterior
-    >>> from bayesbio.network.structure import ProcessNetwork
+    >>> from bayesbio.network.graph.structure import ProcessNetwork
     >>> known = NetworkPosterior.from_parameters(
     ...     ProcessNetwork(["feed", "titer"], [("feed", "titer")]),
     ...     intercept={"feed": 5.0, "titer": 1.0}, coefficients={("feed", "titer"): 0.4},

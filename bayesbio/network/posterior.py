@@ -16,10 +16,10 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import ModelError
-from bayesbio.inference.judging import verdict_of
-from bayesbio.inference.verdict import Verdict, VerdictItem
-from bayesbio.network.propagation import Plan
-from bayesbio.network.structure import ProcessNetwork
+from bayesbio.inference.diagnostics.judgement import verdict_of
+from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
+from bayesbio.network.graph.propagation import Plan
+from bayesbio.network.graph.structure import ProcessNetwork
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -381,19 +381,19 @@ class NetworkPosterior:
 
     def predict(self, evidence: Any = None, **options: Any) -> xr.Dataset:
         """Predict nodes given readings of any others; see `bayesbio.network.predict`."""
-        from bayesbio.network.prediction import predict
+        from bayesbio.network.queries.prediction import predict
 
         return predict(self, evidence, **options)
 
     def under(self, do: Mapping[str, Any]) -> NetworkPosterior:
         """Give the process in which nodes are held; see `bayesbio.network.under`."""
-        from bayesbio.network.intervention import under
+        from bayesbio.network.queries.intervention import under
 
         return under(self, do)
 
     def intervene(self, do: Mapping[str, Any], **options: Any) -> xr.Dataset:
         """Predict what comes of holding nodes; see `bayesbio.network.intervene`."""
-        from bayesbio.network.intervention import intervene
+        from bayesbio.network.queries.intervention import intervene
 
         return intervene(self, do, **options)
 
@@ -403,37 +403,37 @@ class NetworkPosterior:
 
         See `bayesbio.network.probability_out_of_specification`.
         """
-        from bayesbio.network.risk import probability_out_of_specification
+        from bayesbio.network.queries.risk import probability_out_of_specification
 
         return probability_out_of_specification(self, targets, **options)
 
     def criticality(self, target: str, **options: Any) -> Any:
         """Share the variance of a target among inputs; see `bayesbio.network.criticality`."""
-        from bayesbio.network.attribution import criticality
+        from bayesbio.network.queries.attribution import criticality
 
         return criticality(self, target, **options)
 
     def model_risk(self, target: str, **options: Any) -> pd.DataFrame:
         """Tell which nodes the answer is unsure of; see `bayesbio.network.model_risk`."""
-        from bayesbio.network.value import model_risk
+        from bayesbio.network.queries.information_value import model_risk
 
         return model_risk(self, target, **options)
 
     def value_of_information(self, actions: Mapping[str, Any], **options: Any) -> Any:
         """Tell what learning is worth; see `bayesbio.network.value_of_information`."""
-        from bayesbio.network.value import value_of_information
+        from bayesbio.network.queries.information_value import value_of_information
 
         return value_of_information(self, actions, **options)
 
     def with_process_model(self, calibration: Any, nodes: Any, *, run: str | None = None) -> Any:
         """Let a process model be some nodes; see `bayesbio.network.with_process_model`."""
-        from bayesbio.network.forward import with_process_model
+        from bayesbio.network.process_model_nodes.hybrid_network import with_process_model
 
         return with_process_model(self, calibration, nodes, run=run)
 
     def to_pgmpy(self) -> Any:
         """Give the posterior-mean network to pgmpy, standardised; see `to_linear_gaussian`."""
-        from bayesbio.network.graph_tools import to_linear_gaussian
+        from bayesbio.network.graph.graph_tools import to_linear_gaussian
 
         return to_linear_gaussian(self)
 

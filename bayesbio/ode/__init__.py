@@ -1,7 +1,7 @@
 """Equations to trajectories: tracing, generated kernels, solvers, events, gradients."""
 
 from bayesbio.data import Above, Below, Event, Profile
-from bayesbio.ode.latex import equation_pairs, equations
+from bayesbio.ode.codegen.latex import equation_pairs, equations
 from bayesbio.ode.sensitivity import sensitivities
 from bayesbio.ode.simulation import simulate
 

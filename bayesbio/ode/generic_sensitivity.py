@@ -18,7 +18,7 @@ import sympy
 
 from bayesbio.errors import ModelError
 from bayesbio.mechanistic.process_model import ProcessModel
-from bayesbio.ode.trace import Trace, trace
+from bayesbio.ode.codegen.trace import Trace, trace
 
 __all__ = ["GenericSensitivity", "generic_sensitivity", "kernel_of", "rank_of"]
 

@@ -11,11 +11,11 @@ import xarray as xr
 from bayesbio.data import Campaign
 from bayesbio.errors import ModelError
 from bayesbio.mechanistic.process_model import ProcessModel
-from bayesbio.ode.cache import Kernels, kernels
-from bayesbio.ode.events import Plan, schedule
-from bayesbio.ode.failures import new_board
-from bayesbio.ode.movable import Openings, movable_events
-from bayesbio.ode.segments import Movable
+from bayesbio.ode.codegen.cache import Kernels, kernels
+from bayesbio.ode.schedule.events import Plan, schedule
+from bayesbio.ode.schedule.failures import new_board
+from bayesbio.ode.schedule.parameter_dependent_events import Openings, movable_events
+from bayesbio.ode.schedule.segments import Movable
 from bayesbio.ode.simulation import METHODS, arranged, plans_of, value_names
 
 FEW_STATES = 64  # with more, rows are pulled back one by one: a map of all states is not needed

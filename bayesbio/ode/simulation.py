@@ -14,11 +14,11 @@ import xarray as xr
 from bayesbio.data import Campaign, Event, Profile, Run
 from bayesbio.errors import ModelError, SolveError
 from bayesbio.mechanistic.process_model import ProcessModel
-from bayesbio.ode.cache import Kernels, kernels
-from bayesbio.ode.events import Plan, schedule
-from bayesbio.ode.failures import REASONS, new_board
-from bayesbio.ode.movable import movable_events, names_in
-from bayesbio.ode.segments import STOP
+from bayesbio.ode.codegen.cache import Kernels, kernels
+from bayesbio.ode.schedule.events import Plan, schedule
+from bayesbio.ode.schedule.failures import REASONS, new_board
+from bayesbio.ode.schedule.parameter_dependent_events import movable_events, names_in
+from bayesbio.ode.schedule.segments import STOP
 
 METHODS = ("auto", "explicit", "implicit")  # in the order of the codes of `driver`
 DIMENSIONS = ("chain", "draw", "run")

@@ -18,13 +18,13 @@ from pytensor.tensor.rewriting.basic import register_specialize
 
 from bayesbio.data import Campaign
 from bayesbio.errors import ModelError
-from bayesbio.inference.density import BOARD
+from bayesbio.inference.mcmc.density import BOARD
 from bayesbio.mechanistic.process_model import ProcessModel
-from bayesbio.ode.cache import Kernels, kernels, load_module
-from bayesbio.ode.events import Plan, schedule
-from bayesbio.ode.failures import new_board
-from bayesbio.ode.movable import Openings, movable_events
-from bayesbio.ode.segments import Movable, Segments
+from bayesbio.ode.codegen.cache import Kernels, kernels, load_module
+from bayesbio.ode.schedule.events import Plan, schedule
+from bayesbio.ode.schedule.failures import new_board
+from bayesbio.ode.schedule.parameter_dependent_events import Openings, movable_events
+from bayesbio.ode.schedule.segments import Movable, Segments
 from bayesbio.ode.simulation import METHODS, run_values
 
 OPEN = ("theta", "moments", "sizes")  # what depends on parameters, before the schedule

@@ -1,40 +1,39 @@
 """For a reader: figures, diagnostics, sentences, and the page that holds them."""
 
-from bayesbio.report.corrections import draw_correction
-from bayesbio.report.factor_figures import (
-    draw_held_out,
-    draw_key_factors,
-    draw_partial_effects,
-    draw_surface,
-)
-from bayesbio.report.fidelity_figures import (
-    draw_equivalence,
-    draw_fidelities,
-    draw_fidelity_scores,
-)
-from bayesbio.report.figures import (
+from bayesbio.report.figures.correction_figures import draw_correction
+from bayesbio.report.figures.course_figures import (
     draw_courses,
     draw_effects,
     draw_predictive,
     draw_stopping,
     house_style,
 )
-from bayesbio.report.index import write_index
-from bayesbio.report.monitoring_figures import (
+from bayesbio.report.figures.factor_figures import (
+    draw_held_out,
+    draw_key_factors,
+    draw_partial_effects,
+    draw_surface,
+)
+from bayesbio.report.figures.fidelity_figures import (
+    draw_equivalence,
+    draw_fidelities,
+    draw_fidelity_scores,
+)
+from bayesbio.report.figures.monitoring_figures import (
     draw_control_results,
     draw_roc,
     draw_run_score,
     draw_scores,
 )
-from bayesbio.report.network_figures import (
+from bayesbio.report.figures.network_figures import (
     draw_criticality,
     draw_forecasts,
     draw_network,
     draw_risk,
 )
-from bayesbio.report.prior_figures import draw_prior_check
-from bayesbio.report.rank_figures import draw_rank_counts, draw_rank_differences
-from bayesbio.report.scale_figures import (
+from bayesbio.report.figures.prior_figures import draw_prior_check
+from bayesbio.report.figures.rank_figures import draw_rank_counts, draw_rank_differences
+from bayesbio.report.figures.scale_figures import (
     draw_scale_errors,
     draw_scale_parity,
     draw_scale_residuals,
@@ -43,6 +42,7 @@ from bayesbio.report.scale_figures import (
     draw_scales,
     draw_variance_parts,
 )
+from bayesbio.report.index import write_index
 from bayesbio.report.section import Section
 from bayesbio.report.writing import sentence, write_quick_look, write_report
 

@@ -11,8 +11,8 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
-from bayesbio.report.figures import PALETTE, house_style
-from bayesbio.report.labels import title
+from bayesbio.report.figures.course_figures import PALETTE, house_style
+from bayesbio.report.figures.labels import title
 
 __all__ = ["draw_energy", "draw_loo_pit", "draw_ranks", "draw_traces"]
 

@@ -14,9 +14,9 @@ from scipy.stats import gaussian_kde
 from bayesbio.data import quantity
 from bayesbio.errors import DataError
 from bayesbio.ode import equations
-from bayesbio.report.figures import PALETTE
+from bayesbio.report.figures.course_figures import PALETTE
+from bayesbio.report.figures.labels import number, title, unit_text
 from bayesbio.report.formulas import equation_lines, equation_svg
-from bayesbio.report.labels import number, title, unit_text
 
 GROUPS = (
     ("Process", "What the mechanism is made of."),

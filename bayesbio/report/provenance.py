@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bayesbio
-from bayesbio.inference.environment import versions
+from bayesbio.inference.archive.environment import versions
 
 __all__ = ["lock_hash", "provenance", "versions"]
 

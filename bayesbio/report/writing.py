@@ -17,7 +17,6 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayesbio.errors import CalibrationError
-from bayesbio.report.corrections import correction_evidence
 from bayesbio.report.diagnostics import draw_energy, draw_loo_pit, draw_ranks, draw_traces
 from bayesbio.report.evidence import (
     data_card,
@@ -26,9 +25,10 @@ from bayesbio.report.evidence import (
     prior_table,
     trade_offs,
 )
-from bayesbio.report.figures import draw_courses, draw_effects, draw_predictive
-from bayesbio.report.labels import number, unit_text
-from bayesbio.report.labels import title as words
+from bayesbio.report.figures.correction_figures import correction_evidence
+from bayesbio.report.figures.course_figures import draw_courses, draw_effects, draw_predictive
+from bayesbio.report.figures.labels import number, unit_text
+from bayesbio.report.figures.labels import title as words
 from bayesbio.report.page import Picture, render_page, table_html
 from bayesbio.report.provenance import data_hash, provenance
 from bayesbio.report.section import Section

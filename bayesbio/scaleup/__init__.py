@@ -1,6 +1,27 @@
 """From bench to plant: what changes with scale, and how sure a prediction for a larger one is."""
 
-from bayesbio.scaleup.descriptors import (
+from bayesbio.scaleup.curves.prediction import predict_scale, prior_sensitivity
+from bayesbio.scaleup.curves.reading import read_scales
+from bayesbio.scaleup.curves.scale_archive import scale_from_archive
+from bayesbio.scaleup.curves.scale_fit import ScaleFit
+from bayesbio.scaleup.curves.scale_model import DEFAULT_LAWS, ScaleModel
+from bayesbio.scaleup.curves.validation import SCALE_BASELINES, ScaleValidation, leave_one_scale_out
+from bayesbio.scaleup.fidelity.fidelity_pairs import FIDELITY_PAIRS, FidelityPair
+from bayesbio.scaleup.fidelity.fidelity_posterior import MultiFidelityPosterior
+from bayesbio.scaleup.fidelity.mechanistic_simulator import MechanisticSimulator
+from bayesbio.scaleup.fidelity.multi_fidelity import Fidelity, MultiFidelity
+from bayesbio.scaleup.laws.volume_laws import (
+    LAWS,
+    ConstantLaw,
+    GaussianProcessLaw,
+    LogarithmicLaw,
+    PiecewiseLaw,
+    PowerLaw,
+    RandomWalkLaw,
+    SaturatingLaw,
+)
+from bayesbio.scaleup.qualification.scale_down import Equivalence, equivalence
+from bayesbio.scaleup.vessels.descriptors import (
     aeration_number,
     collinearity,
     engineering_descriptors,
@@ -13,27 +34,6 @@ from bayesbio.scaleup.descriptors import (
     superficial_gas_velocity,
     tip_speed,
 )
-from bayesbio.scaleup.fidelity import Fidelity, MultiFidelity
-from bayesbio.scaleup.fidelity_pairs import FIDELITY_PAIRS, FidelityPair
-from bayesbio.scaleup.fidelity_posterior import MultiFidelityPosterior
-from bayesbio.scaleup.laws import (
-    LAWS,
-    ConstantLaw,
-    GaussianProcessLaw,
-    LogarithmicLaw,
-    PiecewiseLaw,
-    PowerLaw,
-    RandomWalkLaw,
-    SaturatingLaw,
-)
-from bayesbio.scaleup.mechanistic_fidelity import MechanisticSimulator
-from bayesbio.scaleup.prediction import predict_scale, prior_sensitivity
-from bayesbio.scaleup.reading import read_scales
-from bayesbio.scaleup.scale_archive import scale_from_archive
-from bayesbio.scaleup.scale_down import Equivalence, equivalence
-from bayesbio.scaleup.scale_fit import ScaleFit
-from bayesbio.scaleup.scale_model import DEFAULT_LAWS, ScaleModel
-from bayesbio.scaleup.validation import SCALE_BASELINES, ScaleValidation, leave_one_scale_out
 from bayesbio.scaleup.virtual import TRUTHS, VirtualScales, simulated_coverage, virtual_scales
 
 __all__ = [

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError
-from bayesbio.inference.scores import crps
+from bayesbio.inference.validation.scores import crps
 from bayesbio.mechanistic import GrowthCurve
 from bayesbio.mechanistic.process_model import record
 

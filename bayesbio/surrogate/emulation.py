@@ -8,12 +8,12 @@ from typing import Any
 from scipy.stats import uniform
 
 from bayesbio.errors import ModelError
-from bayesbio.surrogate.gaussian_process import (
+from bayesbio.surrogate.gaussian_process.regression import (
     GaussianProcessPosterior,
     GaussianProcessRegression,
     check_choice,
 )
-from bayesbio.surrogate.polynomial_chaos import PolynomialChaos
+from bayesbio.surrogate.polynomial_chaos.expansion import PolynomialChaos
 from bayesbio.surrogate.simulator_runs import quantiles, run_simulator, sobol_points
 
 METHODS = ("gaussian_process", "polynomial_chaos")

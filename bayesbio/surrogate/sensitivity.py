@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from bayesbio.errors import ModelError
-from bayesbio.surrogate.orthonormal import checked_family
-from bayesbio.surrogate.polynomial_chaos import PolynomialChaos
+from bayesbio.surrogate.polynomial_chaos.expansion import PolynomialChaos
+from bayesbio.surrogate.polynomial_chaos.orthonormal import checked_family
 from bayesbio.surrogate.simulator_runs import (
     checked_inputs,
     quantiles,

@@ -1,29 +1,12 @@
 """Titer: what drives it, what the next culture will give, and which run is unusual."""
 
-from bayesbio.titer.coding import Coding
-from bayesbio.titer.control_charts import ControlChart, control_chart
-from bayesbio.titer.curves import interaction_surface, partial_effect
-from bayesbio.titer.drift import parameter_drift
-from bayesbio.titer.explanation import explain
-from bayesbio.titer.factors import confounding, interactions, key_factors
-from bayesbio.titer.fault_scores import area_under_roc, monitoring_scores
-from bayesbio.titer.forecasting import titer_forecast
-from bayesbio.titer.grouping import Varying
-from bayesbio.titer.joint import JointTiter, joint_from_archive
-from bayesbio.titer.joint_posterior import JointPosterior
-from bayesbio.titer.leaving_out import LeftOutGroups, leave_out
-from bayesbio.titer.likelihood import Gaussian, Hurdle, StudentT
-from bayesbio.titer.mixtures import Mixture
-from bayesbio.titer.monitor_archive import monitor_from_archive
-from bayesbio.titer.monitoring import Monitor
-from bayesbio.titer.partial_batch import forecast_titer
-from bayesbio.titer.posterior import TiterPosterior, titer_from_archive
-from bayesbio.titer.regression import TiterModel
-from bayesbio.titer.run_score import RunScore
-from bayesbio.titer.screening import screened_interactions
-from bayesbio.titer.shrinkage import R2D2, Horseshoe
-from bayesbio.titer.suggestions import suggest
-from bayesbio.titer.terms import (
+from bayesbio.titer.assays.assay_bridge import JointTiter, joint_from_archive
+from bayesbio.titer.assays.joint_posterior import JointPosterior
+from bayesbio.titer.end_titer_forecast import forecast_titer
+from bayesbio.titer.factors.factor_coding import Coding
+from bayesbio.titer.factors.mixtures import Mixture
+from bayesbio.titer.factors.screening import screened_interactions
+from bayesbio.titer.factors.terms import (
     Interaction,
     Linear,
     Monotone,
@@ -34,11 +17,21 @@ from bayesbio.titer.terms import (
     Term,
     second_order,
 )
+from bayesbio.titer.questions.contributions import explain
+from bayesbio.titer.questions.held_out import titer_forecast
+from bayesbio.titer.questions.key_factors_table import confounding, interactions, key_factors
+from bayesbio.titer.questions.leave_group_out import LeftOutGroups, leave_out
+from bayesbio.titer.questions.partial_dependence import interaction_surface, partial_effect
+from bayesbio.titer.questions.suggestions import suggest
+from bayesbio.titer.regression.effect_priors import R2D2, Horseshoe
+from bayesbio.titer.regression.group_effects import Varying
+from bayesbio.titer.regression.likelihood import Gaussian, Hurdle, StudentT
+from bayesbio.titer.regression.model import TiterModel
+from bayesbio.titer.regression.posterior import TiterPosterior, titer_from_archive
 from bayesbio.titer.virtual import VirtualTiter
 
 __all__ = [
     "Coding",
-    "ControlChart",
     "Gaussian",
     "Horseshoe",
     "Hurdle",
@@ -48,12 +41,10 @@ __all__ = [
     "LeftOutGroups",
     "Linear",
     "Mixture",
-    "Monitor",
     "Monotone",
     "Nominal",
     "Ordered",
     "R2D2",
-    "RunScore",
     "Saturating",
     "Square",
     "StudentT",
@@ -62,9 +53,7 @@ __all__ = [
     "TiterPosterior",
     "Varying",
     "VirtualTiter",
-    "area_under_roc",
     "confounding",
-    "control_chart",
     "explain",
     "forecast_titer",
     "interaction_surface",
@@ -72,10 +61,7 @@ __all__ = [
     "joint_from_archive",
     "key_factors",
     "leave_out",
-    "monitor_from_archive",
     "partial_effect",
-    "monitoring_scores",
-    "parameter_drift",
     "screened_interactions",
     "second_order",
     "suggest",

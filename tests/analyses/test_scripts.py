@@ -25,8 +25,10 @@ def tiny(monkeypatch):
         return fitting.fit(*given, **{**options, "draws": 60, "tune": 150, "chains": 2})
 
     monkeypatch.setattr("bayesbio.calibrate.fit", fit)
-    monkeypatch.setattr("bayesbio.calibrate.held_out.fit", fit)
-    monkeypatch.setattr("bayesbio.inference.executing.usable_cores", lambda: 1)  # in this process
+    monkeypatch.setattr("bayesbio.calibrate.checks.held_out.fit", fit)
+    monkeypatch.setattr(
+        "bayesbio.inference.parallel.jobs.usable_cores", lambda: 1
+    )  # in this process
 
 
 def run(name, folder, monkeypatch):

@@ -16,7 +16,7 @@ from bayesbio.calibrate import fit
 from bayesbio.data import Run
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import archive_card
-from bayesbio.inference.environment import versions
+from bayesbio.inference.archive.environment import versions
 from bayesbio.mechanistic import BatchCulture, BatchReactor
 
 
@@ -176,7 +176,7 @@ def test_a_saved_calibration_says_of_itself_whether_to_believe_it(calibration, s
 
 def test_a_file_that_does_not_load_says_with_which_versions_it_was_saved(saved, monkeypatch):
     here = {**versions(), "numpy": "9.9"}
-    monkeypatch.setattr("bayesbio.inference.environment.versions", lambda: here)
+    monkeypatch.setattr("bayesbio.inference.archive.environment.versions", lambda: here)
     with pytest.raises(CalibrationError, match=r"saved with numpy \S+ \(here 9.9\)"):
         bayesbio.load(saved, model=BatchCulture())
 

@@ -8,9 +8,9 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from bayesbio.calibrate.formulation import formulate
-from bayesbio.calibrate.grouping import groups_of
 from bayesbio.calibrate.prediction import group_effects, run_parameters
+from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.problem.grouping import groups_of
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import BayesbioError
 from bayesbio.inference import between, design, pooling_factor

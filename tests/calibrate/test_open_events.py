@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bayesbio.calibrate import fit
-from bayesbio.calibrate.formulation import formulate
+from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.data import Campaign, Event, Run
 from bayesbio.errors import ModelError
 from bayesbio.inference import between

@@ -9,9 +9,9 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from bayesbio.calibrate import fit, prior_check, update
-from bayesbio.calibrate.formulation import formulate
+from bayesbio.calibrate.coordinates.starts import spreads
 from bayesbio.calibrate.model import model_of
-from bayesbio.calibrate.starts import spreads
+from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.calibrate.updating import carry
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import between, literature

@@ -11,7 +11,7 @@ from scipy import stats
 
 from bayesbio.errors import CalibrationError, DataError
 from bayesbio.inference import Noise, assay, combined, counts
-from bayesbio.inference.tails import poisson_log_cdf, poisson_log_survival
+from bayesbio.inference.noise.tails import poisson_log_cdf, poisson_log_survival
 
 COUNTS = np.array([0.0, 1.0, 3.0, 10.0, 10.0, 50.0, 200.0, 200.0, 1000.0, 3000.0])
 RATES = np.array([1e-12, 800.0, 900.0, 0.5, 1000.0, 1e-9, 100.0, 1500.0, 400.0, 1800.0])

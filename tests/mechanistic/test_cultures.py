@@ -15,8 +15,8 @@ from bayesbio.mechanistic import (
     Hyperbolic,
     Levenspiel,
     Moser,
-    rates,
 )
+from bayesbio.mechanistic.kinetics import rates
 
 
 def slopes(model, state, parameters, inputs=None, settings=None):

@@ -7,7 +7,7 @@ import pytest
 import sympy
 from numpy.testing import assert_allclose
 
-from bayesbio.data import units
+from bayesbio.data.vocabulary import units
 from bayesbio.mechanistic import constant, exp, log, smooth_maximum, sqrt, tanh
 
 PAIRS = [(exp, math.exp), (log, math.log), (sqrt, math.sqrt), (tanh, math.tanh)]

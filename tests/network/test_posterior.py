@@ -18,10 +18,10 @@ from bayesbio.network import (
     fit_network,
     log_likelihood,
 )
-from bayesbio.network.conjugate import NormalInverseGamma, log_evidence
-from bayesbio.network.fitting import believed
-from bayesbio.network.sampled import sample_network
-from bayesbio.network.standardising import standardise
+from bayesbio.network.learning.conjugate import NormalInverseGamma, log_evidence
+from bayesbio.network.learning.fitting import believed
+from bayesbio.network.learning.mcmc import sample_network
+from bayesbio.network.learning.standardising import standardise
 
 PAIR = ProcessNetwork(["feed", "titer"], [("feed", "titer")])
 RNG = np.random.default_rng(7)

@@ -17,7 +17,7 @@ from bayesbio.network import (
     fit_network,
     leave_one_out,
 )
-from bayesbio.network.normal_probability import box_probability
+from bayesbio.network.queries.normal_probability import box_probability
 
 LIMITS = {
     "y": Specification("y", lower=-1.0, upper=2.0),

@@ -10,12 +10,12 @@ from bayesbio.data import Event, Profile
 from bayesbio.errors import ModelError
 from bayesbio.mechanistic import PackedBed, spectral_elements
 from bayesbio.ode import equations, simulate
-from bayesbio.ode.cache import kernels
-from bayesbio.ode.events import Plan, schedule
-from bayesbio.ode.failures import new_board
-from bayesbio.ode.movable import movable_events
+from bayesbio.ode.codegen.cache import kernels
+from bayesbio.ode.codegen.trace import trace
+from bayesbio.ode.schedule.events import Plan, schedule
+from bayesbio.ode.schedule.failures import new_board
+from bayesbio.ode.schedule.parameter_dependent_events import movable_events
 from bayesbio.ode.simulation import METHODS
-from bayesbio.ode.trace import trace
 
 BED = PackedBed(elements=62, degree=4)
 QUIET = {

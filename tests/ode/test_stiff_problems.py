@@ -15,11 +15,12 @@ from scipy.integrate import solve_ivp
 
 from bayesbio.data import Campaign, Profile, Run
 from bayesbio.mechanistic import record
-from bayesbio.ode import simulate, tableaus
-from bayesbio.ode.cache import kernels
-from bayesbio.ode.events import Plan, schedule
-from bayesbio.ode.failures import new_board
-from bayesbio.ode.movable import movable_events
+from bayesbio.ode import simulate
+from bayesbio.ode.codegen.cache import kernels
+from bayesbio.ode.kernels import tableaus
+from bayesbio.ode.schedule.events import Plan, schedule
+from bayesbio.ode.schedule.failures import new_board
+from bayesbio.ode.schedule.parameter_dependent_events import movable_events
 from bayesbio.ode.simulation import METHODS
 
 PROBLEMS = Path(__file__).parents[2] / "analyses" / "benchmarks" / "stiff_problems.py"

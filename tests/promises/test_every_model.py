@@ -12,7 +12,8 @@ import pytest
 import sympy
 from numpy.testing import assert_allclose
 
-from bayesbio.data import units, vocabulary
+from bayesbio.data.vocabulary import lookup as vocabulary
+from bayesbio.data.vocabulary import units
 from bayesbio.errors import ModelError, UnitError
 from bayesbio.mechanistic import (
     BatchCulture,
@@ -28,8 +29,8 @@ from bayesbio.mechanistic import (
     find_model,
     model_records,
 )
-from bayesbio.mechanistic.growth_curve import GROWTH_FORMS
-from bayesbio.mechanistic.growth_laws import GROWTH_LAWS
+from bayesbio.mechanistic.kinetics.growth_laws import GROWTH_LAWS
+from bayesbio.mechanistic.upstream.growth_curve import GROWTH_FORMS
 
 EVERY_MODEL = [
     BatchReactor(),

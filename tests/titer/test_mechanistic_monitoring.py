@@ -12,8 +12,8 @@ from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError
 from bayesbio.inference import lognormal
 from bayesbio.mechanistic import BatchCulture
+from bayesbio.monitoring import Monitor, parameter_drift
 from bayesbio.ode import simulate
-from bayesbio.titer import Monitor, parameter_drift
 
 TIMES = np.arange(0.0, 15.0, 2.0)
 

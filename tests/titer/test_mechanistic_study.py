@@ -14,8 +14,8 @@ from bayesbio.calibrate import fit
 from bayesbio.data import Campaign, Profile, Run
 from bayesbio.inference import between, lognormal
 from bayesbio.mechanistic import FedBatchCulture
+from bayesbio.monitoring import Monitor, monitoring_scores
 from bayesbio.ode import simulate
-from bayesbio.titer import Monitor, monitoring_scores
 
 STUDY = Path(__file__).parents[2] / "reports" / "titer_monitoring" / "mechanistic.csv"
 TIMES = np.arange(0.0, 31.0, 3.0)

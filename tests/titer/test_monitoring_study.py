@@ -15,9 +15,8 @@ import pytest
 
 from bayesbio.data import Profile, Run, read_campaign
 from bayesbio.mechanistic import FedBatchCulture
+from bayesbio.monitoring import FAULT_BASELINES, Monitor, monitoring_scores
 from bayesbio.ode import simulate
-from bayesbio.surrogate import FAULT_BASELINES
-from bayesbio.titer import Monitor, monitoring_scores
 
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "reports" / "titer_monitoring" / "study.csv"

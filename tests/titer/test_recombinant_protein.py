@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bayesbio.data import read_campaign, read_table
-from bayesbio.titer import Monitor
+from bayesbio.monitoring import Monitor
 
 DATA = Path(__file__).parents[2] / "data"
 HOUSE_NAMES = {

@@ -1,0 +1,40 @@
+"""Baselines: forecasts from data alone that a mechanistic model has to beat."""
+
+from bayesbio.baselines.course_baselines import (
+    BASELINES,
+    Baseline,
+    FittedBaseline,
+    GaussianProcess,
+    MeanTrajectory,
+    PartialLeastSquares,
+    RandomForest,
+    Ridge,
+)
+from bayesbio.baselines.course_features import RunFeatures
+from bayesbio.baselines.course_scoring import baseline_scores
+from bayesbio.baselines.table_baselines import (
+    TABULAR_BASELINES,
+    FittedTabular,
+    TabularBaseline,
+)
+from bayesbio.baselines.table_features import TabularFeatures
+from bayesbio.baselines.table_scoring import table_scores, tabular_forecast
+
+__all__ = [
+    "BASELINES",
+    "TABULAR_BASELINES",
+    "Baseline",
+    "FittedBaseline",
+    "FittedTabular",
+    "GaussianProcess",
+    "MeanTrajectory",
+    "PartialLeastSquares",
+    "RandomForest",
+    "Ridge",
+    "RunFeatures",
+    "TabularBaseline",
+    "TabularFeatures",
+    "baseline_scores",
+    "table_scores",
+    "tabular_forecast",
+]

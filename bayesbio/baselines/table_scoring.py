@@ -1,0 +1,153 @@
+"""Forecasts of a table's response, and their scores on rows that were held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesbio.baselines.table_baselines import TABULAR_BASELINES
+from bayesbio.baselines.table_features import TabularFeatures
+from bayesbio.data.table import Table
+from bayesbio.errors import DataError
+from bayesbio.inference.validation.cross_validation_folds import TableFold, table_folds
+from bayesbio.inference.validation.scores import score_table
+
+SCALES = ("natural", "log")
+
+Forecaster = Callable[[Table, Table], Any]
+
+
+def tabular_forecast(
+    name: str,
+    *,
+    response: str,
+    factors: Iterable[str] | None = None,
+    group: str | None = None,
+    scale: str = "natural",
+    random_seed: int = 0,
+) -> Forecaster:
+    """
+    Make a forecaster of a table's response from a baseline.
+
+    Parameters
+    ----------
+    name : str
+        From `TABULAR_BASELINES`.
+    response : str
+        What to predict.
+    factors : iterable of str, optional
+        From what; by default all factors of the table.
+    group : str, optional
+        Column whose rows are left out together for the residuals; the interval of a new group.
+    scale : {"natural", "log"}
+        Whether the response or its logarithm is learned; draws come back in the response's unit.
+    random_seed : int
+
+    Returns
+    -------
+    callable
+        ``forecast(train, test)`` draws the readings of the rows of `test`, shape (1000, rows).
+
+    Raises
+    ------
+    DataError
+        If the baseline or scale is unknown, or (when called) a reading has no logarithm.
+
+    Notes
+    -----
+    A reading below its limit is replaced by half the limit, one between limits by their middle, as
+    these methods have no other way; rows without a reading or excluded ones are left out.
+
+    Examples
+    --------
+    ``table_scores(table, "titer", {"lasso": tabular_forecast("lasso", response="titer")})``
+    """
+    if name not in TABULAR_BASELINES:
+        raise DataError(
+            f"There is no baseline {name!r}; choose among "
+            f"{', '.join(map(repr, TABULAR_BASELINES))}."
+        )
+    if scale not in SCALES:
+        raise DataError(f"The scale is {scale!r}; expected 'natural' or 'log'.")
+    chosen = None if factors is None else tuple(factors)
+
+    def forecast(train: Table, test: Table) -> np.ndarray:
+        values, flag = train[response], train.flag(response)
+        values = np.where(flag == "below", 0.5 * values, values)
+        values = np.where(flag == "between", 0.5 * (values + train.upper(response)), values)
+        kept = np.isfinite(values) & (flag != "excluded")
+        if scale == "log" and (values[kept] <= 0.0).any():
+            raise DataError(
+                f"{int((values[kept] <= 0.0).sum())} readings of {response!r} are zero or less and "
+                "have no logarithm. Flag them 'below' with the detection limit as value, or use "
+                "scale='natural'."
+            )
+        train, values = train.select(kept), values[kept]
+        features = TabularFeatures.of_table(train, chosen)
+        fitted = TABULAR_BASELINES[name]().fit(
+            features.of(train),
+            np.log(values) if scale == "log" else values,
+            groups=None if group is None else train[group],
+        )
+        draws = fitted.predict(features.of(test), random_seed=random_seed)
+        return np.exp(draws) if scale == "log" else draws
+
+    return forecast
+
+
+def table_scores(
+    table: Table,
+    response: str,
+    forecasters: Mapping[str, Forecaster],
+    *,
+    folds: Iterable[TableFold] | None = None,
+) -> pd.DataFrame:
+    """
+    Score forecasters of a table's response on the same held-out rows.
+
+    Parameters
+    ----------
+    table : Table
+    response : str
+        What is predicted.
+    forecasters : mapping of name to callable
+        ``forecast(train, test)`` gives draws, shape (draws, rows of test) [unit of the response].
+    folds : iterable of TableFold, optional
+        What is held out; by default ten random parts, see `table_folds`.
+
+    Returns
+    -------
+    DataFrame
+        Columns model, quantity, run (name of the fold), readings, crps, rmse, coverage_90,
+        width_90, interval_score_90; see `score_table`, and `pool_scores` for the total. Only
+        readings within their limits are scored.
+
+    Examples
+    --------
+    >>> from bayesbio.data import TableColumn
+    >>> frame = pd.DataFrame({"feed": [1.0, 2.0, 3.0, 4.0], "titer": [1.0, 2.1, 2.9, 4.0]})
+    >>> table = Table(frame, [TableColumn("feed", "factor"), TableColumn("titer", "response")])
+    >>> same = lambda train, test: test["feed"][None, :]
+    >>> scores = table_scores(table, "titer", {"same": same}, folds=table_folds(table, number=2))
+    >>> scores["readings"].tolist()
+    [2, 2]
+    """
+    lines = []
+    for fold in table_folds(table) if folds is None else folds:
+        rows = pd.DataFrame(
+            {
+                "run": fold.name,
+                "quantity": response,
+                "value": fold.test[response],
+                "flag": fold.test.flag(response),
+            }
+        )
+        rows.loc[rows["value"].isna(), "flag"] = "excluded"
+        for name, forecast in forecasters.items():
+            scored = score_table(forecast(fold.train, fold.test), rows)
+            lines.append(scored.assign(model=name))
+    scores = pd.concat(lines, ignore_index=True)
+    return scores[["model", *scores.columns.drop("model")]]

@@ -1,0 +1,1 @@
+"""Checks of a calibration: prior predictive, identifiability, cross-validation, SBC."""

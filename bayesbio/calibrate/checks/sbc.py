@@ -1,0 +1,425 @@
+"""Simulation-based calibration of a process model on a design."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor
+import xarray as xr
+from pymc.pytensorf import find_rng_nodes, reseed_rngs
+from pytensor.graph.traversal import ancestors
+
+from bayesbio.calibrate.calibration import predictive_groups
+from bayesbio.calibrate.checks.information import beliefs_of, plan_of
+from bayesbio.calibrate.coordinates.run_information import data_of, said_by_runs
+from bayesbio.calibrate.coordinates.starts import settled_mode
+from bayesbio.calibrate.fitting import options_of
+from bayesbio.calibrate.model import is_coordinate, model_of
+from bayesbio.calibrate.prediction import run_parameters
+from bayesbio.calibrate.problem.formulation import Formulation, Priors, Vary, formulate
+from bayesbio.data import Campaign
+from bayesbio.errors import CalibrationError, ModelError
+from bayesbio.inference import (
+    LogDensity,
+    Noise,
+    Ranks,
+    prior_quantiles,
+    run_each,
+    sample,
+    verdict_of,
+)
+from bayesbio.inference import simulation_based_calibration as calibrate_by_simulation
+from bayesbio.mechanistic import ProcessModel
+from bayesbio.ode import simulate
+from bayesbio.ode.codegen.cache import kernels
+from bayesbio.ode.simulation import value_names
+
+ATTEMPTS = 200  # draws from the prior until one has a solution
+PART = 20  # replications of one job
+LONGER = 4  # a chain that mixes badly is run this many times as long, once
+LIKELIHOOD = "log_likelihood"
+
+
+def simulation_based_calibration(
+    design: Campaign,
+    model: ProcessModel,
+    *,
+    times: Mapping[str, Any] | Any = None,
+    priors: Priors | None = None,
+    vary: Vary | None = None,
+    noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    covariates: Mapping[str, str] | None = None,
+    replications: int = 200,
+    draws: int = 99,
+    thin: int = 4,
+    tune: int = 300,
+    chains: int = 2,
+    random_seed: int,
+    target_accept: float = 0.9,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    checkpoint: str | os.PathLike[str] | None = None,
+    executor: Any = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Ranks:
+    """
+    Check by simulation that the posterior of a process model is honest on a design.
+
+    Parameters come from their priors, readings are simulated from them at the times of the design,
+    and the model is fitted again by the sampler that `fit` uses, from a mode that is searched anew.
+    The density is compiled once; only the readings are exchanged.
+
+    Parameters
+    ----------
+    design : Campaign
+        The runs: settings, profiles, events. Readings tell when what is read, and how large the
+        default noise is; their values do not matter otherwise. Flagged readings count as
+        quantified ones.
+    model : ProcessModel
+    times : mapping of quantity to array [h], or array, optional
+        When which quantity is read in every run, instead of the readings of the design.
+    priors, vary, noise, covariates, target_accept, rtol, atol
+        As for `fit`. What `fit` takes from the data (default noise, unknown starts) is taken from
+        the design, once.
+    replications : int
+    draws, thin, chains : int
+        Draws that are ranked, every how many one is kept, and the chains that they come from.
+        Where the chain has fewer effective draws than that, it is run four times as long.
+    tune : int
+        Tuning draws a chain.
+    random_seed : int
+    checkpoint : path, optional
+        CSV in which ranks are written as they come, and from which a stopped study goes on.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Where parts of 20 replications are done, as in `bayesbio.inference.run_each`; each part
+        compiles anew. By default all are done in this process, with one density.
+    progress : callable, optional
+        Called with the replications done and their total, where they are done in this process.
+
+    Returns
+    -------
+    Ranks
+        Of every unknown, and of the log likelihood at the truth, which sees what single unknowns
+        do not. `remarks` holds effective draws, R-hat, divergences and draws from the prior that
+        had no solution (those parameters are not part of the prior that is tested).
+
+    Raises
+    ------
+    DataError, UnitError, ModelError
+        As `fit`.
+    CalibrationError
+        A noise whose readings cannot be exchanged (counts, rows that bring their own sd).
+
+    Notes
+    -----
+    Talts et al. (2018), arXiv:1804.06788; bands: `bayesbio.inference.rank_band`.
+
+    Examples
+    --------
+    >>> from bayesbio.data import Run
+    >>> from bayesbio.mechanistic import BatchReactor
+    >>> plan = Campaign([Run("R1", settings={"temperature": 333.15})])
+    >>> ranks = simulation_based_calibration(  # doctest: +SKIP
+    ...     plan, BatchReactor(isothermal=True), times={"a": [1.0, 4.0]}, random_seed=1
+    ... )
+    >>> ranks.check().passed  # doctest: +SKIP
+    True
+    """
+    if hasattr(model, "for_campaign"):
+        model = model.for_campaign(design)
+    planned = _readings(design, model, times, priors)
+    formulation = dict(priors=priors, vary=vary, noise=noise, covariates=covariates)
+    settings = {
+        "draws": -(-draws // chains),
+        "thin": thin,
+        "tune": tune,
+        "chains": chains,
+        "target_accept": target_accept,
+        "kept": draws,
+    }
+    work = _Part(planned, model, formulation, rtol, atol, settings, random_seed)
+    if executor is None:
+        return work(range(replications), checkpoint=checkpoint, progress=progress)
+    path = None if checkpoint is None else Path(checkpoint)
+    before = [Ranks.read(path)] if path is not None and path.exists() else []
+    known = {at for part in before for at in part.table.index}
+    left = [at for at in range(replications) if at not in known]
+    jobs = {
+        f"replications {left[first]} to {left[first : first + PART][-1]}": left[
+            first : first + PART
+        ]
+        for first in range(0, len(left), PART)
+    }
+    parts = [
+        *before,
+        *run_each(work, jobs, executor=executor, stage="replicating").results.values(),
+    ]
+    found = Ranks(
+        pd.concat([part.table for part in parts]).sort_index(),
+        draws=draws,
+        remarks=pd.concat([part.remarks for part in parts]).sort_index(),
+    )
+    if path is not None:
+        found.save(path)
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """Some replications of a study, wherever they are done: plain descriptions until it runs."""
+
+    planned: Campaign
+    model: ProcessModel
+    formulation: Mapping[str, Any]
+    rtol: float
+    atol: float
+    settings: Mapping[str, Any]
+    random_seed: int
+
+    def __call__(self, replications: Iterable[int], **options: Any) -> Ranks:
+        """Compile once, and do these replications."""
+        replicator = _Replicator(
+            formulate(self.planned, self.model, **self.formulation),
+            rtol=self.rtol,
+            atol=self.atol,
+            settings=self.settings,
+        )
+        return calibrate_by_simulation(
+            replicator.simulate,
+            replicator.refit,
+            replications=replications,
+            random_seed=self.random_seed,
+            **options,
+        )
+
+
+class _Replicator:
+    """Draws from the prior, readings from them, and fits of these, with one compiled density."""
+
+    def __init__(
+        self, formulation: Formulation, *, rtol: float, atol: float, settings: Mapping[str, Any]
+    ):
+        self.formulation, self.rtol, self.atol = formulation, rtol, atol
+        self.settings = dict(settings)
+        self.model = formulation.kernels.trace.model
+        self.options = options_of(formulation, random_seed=0, rtol=rtol, atol=atol)
+        self.said = said_by_runs(formulation)
+        made = model_of(formulation, rtol=rtol, atol=atol, said=self.said)
+        self.names = _exchangeable(made, list(formulation.rows))
+        fixed = [each for each in formulation.rows if each not in self.names]
+        known = [each for each, rows in formulation.rows.items() if rows["sd"].notna().any()]
+        if fixed or known:
+            raise CalibrationError(
+                f"Readings of {', '.join(fixed or known)} cannot be exchanged: their noise is "
+                f"{self.options['noise'][(fixed or known)[0]]}. Choose another noise for it, or "
+                "leave its sd out."
+            )
+        self.density = LogDensity(made)
+        self._prepare_prior()
+        self.unsolved = 0
+
+    def simulate(self, seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Unknowns from the prior, with the log likelihood there, and readings."""
+        self.unsolved = 0
+        for attempt in np.random.SeedSequence(seed).generate_state(ATTEMPTS):
+            truth = self._prior(int(attempt))
+            groups = self._predicted(truth, self.formulation.rows, int(attempt))
+            readings = {
+                str(name): values.to_numpy()[0, 0]
+                for name, values in groups["posterior_predictive"].data_vars.items()
+            }
+            if all(np.isfinite(values).all() for values in readings.values()):
+                found = {str(name): values.to_numpy()[0, 0] for name, values in truth.items()}
+                at_truth = self._predicted(truth, self._rows(readings), 0)
+                return found | {LIKELIHOOD: _likelihood(at_truth)[0]}, readings
+            self.unsolved += 1
+        raise CalibrationError(
+            f"None of {ATTEMPTS} draws from the priors has a solution on this design. Narrow the "
+            "priors of rates."
+        )
+
+    def refit(self, readings: Mapping[str, np.ndarray], seed: int) -> xr.Dataset:
+        """Thinned draws given readings."""
+        read = {self.names[name]: values for name, values in readings.items()}
+        self.density.set_data(read | data_of(self.said))  # whatever the last replication settled
+        seed = int(np.random.SeedSequence(seed).generate_state(1)[0] // 2)
+        mode = settled_mode(self.density, self.formulation, random_seed=seed)
+        for longer in (1, LONGER):
+            every = longer * self.settings["thin"]
+            tree = sample(
+                self.density,
+                start=mode,
+                draws=every * self.settings["draws"],
+                tune=longer * self.settings["tune"],
+                chains=self.settings["chains"],
+                target_accept=self.settings["target_accept"],
+                random_seed=seed,
+            )
+            verdict = verdict_of(tree)
+            effective = verdict["bulk ESS"].value
+            if effective >= self.settings["kept"]:
+                break
+        posterior = tree["posterior"].to_dataset()
+        wanted = [name for name in posterior.data_vars if not is_coordinate(str(name))]
+        kept = posterior[wanted].isel(draw=slice(every - 1, None, every))
+        flat = _first(kept, self.settings["kept"])
+        groups = self._predicted(flat, self._rows(readings), seed)
+        found = flat.assign({LIKELIHOOD: (("chain", "draw"), _likelihood(groups)[None])})
+        found.attrs["remarks"] = {
+            "effective_draws": effective,
+            "r_hat": verdict["R-hat"].value,
+            "divergences": verdict["divergences"].value,
+            "unsolved_priors": float(self.unsolved),
+            "longer": float(longer),
+        }
+        return found
+
+    def _prepare_prior(self) -> None:
+        """Compile what draws every unknown from its prior, on its textbook scale."""
+        made = model_of(
+            self.formulation,
+            rtol=self.rtol,
+            atol=self.atol,
+            said=self.said,
+            reference=False,
+        )
+        wanted = [
+            variable
+            for variable in (*made.free_RVs, *made.deterministics)
+            if not is_coordinate(variable.name)
+        ]
+        self._wanted = [variable.name for variable in wanted]
+        self._dims = {name: made.named_vars_to_dims.get(name, ()) for name in self._wanted}
+        self._coords = {dim: list(made.coords[dim]) for each in self._dims.values() for dim in each}
+        self._generators = find_rng_nodes(wanted)
+        self._draw = pytensor.function([], wanted, mode="FAST_COMPILE")
+
+    def _prior(self, seed: int) -> xr.Dataset:
+        """One draw, dims (chain, draw, ...)."""
+        reseed_rngs(self._generators, seed)
+        return xr.Dataset(
+            {
+                name: (("chain", "draw", *self._dims[name]), np.asarray(value)[None, None])
+                for name, value in zip(self._wanted, self._draw(), strict=True)
+            },
+            self._coords | {"chain": [0], "draw": [0]},
+        )
+
+    def _predicted(
+        self, draws: xr.Dataset, rows: Mapping[str, pd.DataFrame], seed: int
+    ) -> dict[str, xr.Dataset]:
+        """Draw new readings, and the log likelihood of these rows, for draws of the unknowns."""
+        formulation = self.formulation
+        values = run_parameters(
+            value_names(formulation.kernels, formulation.campaign),
+            draws,
+            list(formulation.campaign),
+            formulation.campaign,
+            formulation.given,
+            {name: tuple(levels) for name, levels in self.options["vary"].items()},
+            self.options["positive"],
+            np.random.default_rng(seed),
+            covariates=self.options["covariates"],
+            together=self.options["together"],
+        )
+        return predictive_groups(
+            self.model,
+            formulation.campaign,
+            draws,
+            formulation.noise,
+            rows,
+            values,
+            random_seed=seed,
+            rtol=self.rtol,
+            atol=self.atol,
+        )
+
+    def _rows(self, readings: Mapping[str, np.ndarray]) -> dict[str, pd.DataFrame]:
+        """Rows of the design with other readings."""
+        return {
+            name: rows.assign(value=readings[name]) for name, rows in self.formulation.rows.items()
+        }
+
+
+def _likelihood(groups: Mapping[str, xr.Dataset]) -> np.ndarray:
+    """Log likelihood of all readings together, one number a draw."""
+    parts = groups[LIKELIHOOD].data_vars.values()
+    return np.sum([part.to_numpy()[0].sum(axis=-1) for part in parts], axis=0)
+
+
+def _first(draws: xr.Dataset, number: int) -> xr.Dataset:
+    """Chains put end to end as one, cut to a number of draws spread over all of them."""
+    flat = draws.stack(all_draws=("chain", "draw")).transpose("all_draws", ...)
+    place = np.linspace(0, flat.sizes["all_draws"] - 1, number).round().astype(int)
+    return xr.Dataset(
+        {
+            str(name): (("chain", "draw", *values.dims[1:]), values.to_numpy()[None, place])
+            for name, values in flat.data_vars.items()
+        },
+        {name: values for name, values in draws.coords.items() if name not in ("chain", "draw")}
+        | {"chain": [0], "draw": np.arange(number)},
+    )
+
+
+def _exchangeable(model: pm.Model, quantities: list[str]) -> dict[str, str]:
+    """Let the readings of a model be data that can be exchanged; their names by quantity."""
+    names = {}
+    for variable in model.observed_RVs:
+        if variable.name in quantities:
+            old = model.rvs_to_values[variable]
+            name = f"{variable.name}_readings"
+            shared = pytensor.shared(np.array(old.eval(), dtype=float), name=name)
+            model.rvs_to_values[variable] = shared
+            model.values_to_rvs[shared] = variable
+            if shared in ancestors([model.logp(variable)]):  # else it was computed beforehand
+                names[str(variable.name)] = name
+    return names
+
+
+def _readings(design: Campaign, model: ProcessModel, times: Any, priors: Any) -> Campaign:
+    """Put readings into a design: its own, all quantified, or those at the prior medians."""
+    if times is None and any(len(run.measurements) for run in design):
+        return Campaign(
+            [
+                run.replace(
+                    measurements=run.measurements[run.measurements["flag"] != "excluded"].assign(
+                        flag="", value_upper=np.nan
+                    )
+                )
+                for run in design
+            ],
+            units=design.units,
+        )
+    if times is None:
+        raise ModelError(
+            "The design reads nothing: give times={'biomass': [0.0, 12.0, 24.0]} in hours, or a "
+            "campaign with readings."
+        )
+    given, believed = beliefs_of(design, model, dict(priors or {}))
+    centre = {name: float(prior_quantiles(each, [0.5])[0]) for name, each in believed.items()}
+    plan = plan_of(design, kernels(model).trace.observed_names, times)
+    hours = np.unique(np.concatenate([when for reads in plan.values() for when in reads.values()]))
+    course = simulate(model, parameters={**given, **centre}, campaign=design, times=hours)
+    runs = []
+    for place, run in enumerate(design):
+        parts = []
+        for name, when in plan[run.name].items():
+            values = course[name].isel(chain=0, draw=0, run=place).to_numpy()
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "time_h": when,
+                        "quantity": name,
+                        "value": values[np.searchsorted(hours, when)],
+                    }
+                )
+            )
+        runs.append(run.replace(measurements=pd.concat(parts, ignore_index=True)))
+    return Campaign(runs, units=design.units)

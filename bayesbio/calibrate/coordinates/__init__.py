@@ -1,0 +1,1 @@
+"""Sampling coordinates of a process model, applied after the statistical model is built."""

@@ -1,0 +1,1 @@
+"""The statistical model of a calibration as values: unknowns, groups, priors."""

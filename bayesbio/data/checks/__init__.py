@@ -1,0 +1,1 @@
+"""Checks of campaigns: plausibility of values, mass and volume balances."""

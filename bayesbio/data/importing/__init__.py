@@ -1,0 +1,1 @@
+"""From a file to a campaign or table: cells, headers, layout, values."""

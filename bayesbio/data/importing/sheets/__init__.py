@@ -1,0 +1,1 @@
+"""One sheet: its cells, headers, columns and structure."""

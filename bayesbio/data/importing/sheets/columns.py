@@ -1,0 +1,511 @@
+"""What each column of a block serves as: the run, the time, a quantity in a unit, or nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bayesbio.data.column_report import COLUMN_ROLES, ColumnUse
+from bayesbio.data.findings import Finding
+from bayesbio.data.importing.sheets import headers
+from bayesbio.data.importing.sheets.cells import (
+    Cell,
+    Reading,
+    is_blank,
+    read_cell,
+    to_duration,
+    to_moment,
+)
+from bayesbio.data.importing.sheets.files import Block
+from bayesbio.data.vocabulary import units
+from bayesbio.data.vocabulary.lookup import Quantity, Vocabulary, key, unknown_name
+from bayesbio.errors import DataError, did_you_mean
+
+ROLE_NAMES = {"ignore": "not used", "none": "not used", "unused": "not used", "input": "profile"}
+CONDITIONS = ("volume", "temperature")  # settings of a run where they differ between runs only
+FIRM_UNITS = ("g/L", "1e6 cells/mL", "mol/L", "1")  # a unit that does not fit is a mistake
+MEASURED = ("measurement", "profile", "setting", "bolus", "sample")
+ADDED = re.compile(
+    r"(?P<front>.+?)[\s_\-]*(?:added|addition|bolus|bolus feed|boluses|dosed|fed)$"
+    r"|(?:bolus|added|addition of|add)[\s_]+(?P<back>.+)",
+    re.IGNORECASE,
+)
+COUNTED = re.compile(r"cum|total|sum|volume|weight", re.I)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the user said about a foreign file, and the words that hold for it."""
+
+    words: Vocabulary
+    declared: tuple[str, ...] = ()
+    run: str | None = None
+    time: str | None = None
+    columns: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    roles: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    event_kinds: tuple[str, ...] = ()
+
+    def knows(self, text: str) -> bool:
+        """Tell whether a text is the name of a column that would be understood."""
+        if headers.is_structure(text) or _lookup(self.columns, text) is not None:
+            return True
+        if text in (self.run, self.time):
+            return True
+        found = headers.understand(text, self.words)
+        return bool(found.words) or (headers.is_structure(found.name) and found.unit is not None)
+
+    def role_of(self, header: str, word: Quantity | None) -> str | None:
+        """Give the role that the user set for a column or for its quantity."""
+        role = _lookup(self.roles, header)
+        if role is None and word is not None:
+            role = self.roles.get(word.name)
+        return check_role(role) if role is not None else None
+
+
+def check_role(role: Any) -> str:
+    """
+    Give a role in the spelling of the house.
+
+    Raises
+    ------
+    DataError
+        If there is no such role.
+
+    Examples
+    --------
+    >>> check_role("ignore")
+    'not used'
+    """
+    text = str(role).strip().lower()
+    text = ROLE_NAMES.get(text, text)
+    if text not in COLUMN_ROLES:
+        raise DataError(
+            f"The role {role!r} is unknown; use measurement, profile, setting, run, "
+            "time, replicate, "
+            "bolus, sample, covariate or ignore."
+        )
+    return text
+
+
+@dataclasses.dataclass
+class Plan:
+    """How one column of a block is read."""
+
+    place: int
+    header: str
+    role: str = "not used"
+    word: Quantity | None = None
+    unit: str = ""
+    replicate: int = 0
+    part: str = ""
+    note: str = ""
+    name: str = ""
+
+    def use(self, sheet: str) -> ColumnUse:
+        """Say it for the user."""
+        house = self.word.unit if self.word is not None and self.role in (*MEASURED, "sd") else ""
+        if self.role == "bolus" and self.word is not None:
+            house = self.word.amount_unit
+        if self.role == "time":
+            house = "h"
+        quantity = self.word.name if self.word is not None else self.name
+        role = self.role
+        return ColumnUse(
+            self.header, role, quantity, self.unit, house, self.replicate, self.note, sheet
+        )
+
+
+def _lookup(mapping: Mapping[str, Any], header: str) -> Any:
+    """Find a header among the names a user gave: exactly, then regardless of case and spaces."""
+    if header in mapping:
+        return mapping[header]
+    plain = re.sub(r"\s+", " ", header).strip().lower()
+    for name, value in mapping.items():
+        if re.sub(r"\s+", " ", str(name)).strip().lower() == plain:
+            return value
+    return None
+
+
+def find_header(header: Sequence[str], wanted: str) -> int | None:
+    """Find the place of a column by the name a user gave."""
+    for place, name in enumerate(header):
+        if name == wanted:
+            return place
+    for place, name in enumerate(header):
+        if key(name) == key(wanted):
+            return place
+    for place, name in enumerate(header):  # the name without its unit
+        if key(re.sub(r"[\[(].*?[\])]", "", name)) == key(wanted) and key(wanted):
+            return place
+    return None
+
+
+def missing_column(wanted: str, header: Sequence[str], sheet: str) -> DataError:
+    """Say that a column is not there, and what is."""
+    names = [name for name in header if name]
+    hint = did_you_mean(wanted, names)
+    return DataError(
+        f"{sheet} has no column {wanted!r}; its columns are {', '.join(map(repr, names))}.{hint}"
+    )
+
+
+class Survey:
+    """The columns of a block with their cells read once."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.cells: list[list[Cell]] = [block.column(i) for i in range(len(block.header))]
+        self.readings: list[list[Reading]] = [
+            [read_cell(cell, block.decimal) for cell in column] for column in self.cells
+        ]
+
+    def filled(self, place: int) -> list[Cell]:
+        """Give the cells of a column that are not blank."""
+        return [cell for cell in self.cells[place] if not is_blank(cell)]
+
+    def count(self, place: int, kind: str) -> int:
+        """Count the cells of a kind in a column."""
+        return sum(reading.kind == kind for reading in self.readings[place])
+
+    def is_empty(self, place: int) -> bool:
+        """Tell whether a column holds nothing."""
+        return not any(r.kind in ("number", "text", "undetected") for r in self.readings[place])
+
+    def is_numeric(self, place: int) -> bool:
+        """Tell whether most of what a column holds are numbers."""
+        numbers = self.count(place, "number") + self.count(place, "undetected")
+        return numbers > 0 and numbers > self.count(place, "text")
+
+    def is_moment(self, place: int) -> bool:
+        """Tell whether a column holds dates."""
+        filled = self.filled(place)
+        return bool(filled) and sum(to_moment(c) is not None for c in filled) > 0.6 * len(filled)
+
+    def is_duration(self, place: int) -> bool:
+        """Tell whether a column holds hours and minutes."""
+        filled = self.filled(place)
+        return bool(filled) and sum(to_duration(c) is not None for c in filled) > 0.6 * len(filled)
+
+    def numbers(self, place: int) -> np.ndarray:
+        """Give the numbers of a column."""
+        return np.array([r.value for r in self.readings[place] if r.kind == "number"])
+
+    def cell_unit(self, place: int) -> str:
+        """Give the unit that every number of a column carries in its own cell, or blank."""
+        stated = [r.unit for r in self.readings[place] if r.kind == "number"]
+        return stated[0] if stated and all(stated) else ""
+
+    def constant_in(self, place: int, runs: Sequence[str]) -> bool:
+        """Tell whether a column has one value in each run."""
+        seen: dict[str, str] = {}
+        for run, cell in zip(runs, self.cells[place], strict=True):
+            if is_blank(cell):
+                continue
+            text = str(cell).strip()
+            if seen.setdefault(run, text) != text:
+                return False
+        return True
+
+
+def fitting_unit(found: headers.Header, values: np.ndarray) -> tuple[Quantity | None, str, str]:
+    """
+    Choose the quantity and the unit that a header means.
+
+    Returns
+    -------
+    word, unit, note
+        ``word`` is None if the unit given fits none of the quantities of that name.
+    """
+    first = found.words[0]
+    if found.unit is None or (units.spell(found.unit) == "1" and first.unit != "1"):
+        unit, note = assumed_unit(first, values)
+        return first, unit, note
+    for word in found.words:
+        if units.same_dimension(found.unit, word.unit, molar_mass=word.molar_mass):
+            return word, found.unit, ""
+    if found.unit in ("mm", "MM") and first.molar_mass:
+        return first, "mM", f"{found.unit!r} taken for mM"
+    return None, found.unit, ""
+
+
+def assumed_unit(word: Quantity, values: np.ndarray) -> tuple[str, str]:
+    """
+    Choose a unit where none is given, and say so.
+
+    Examples
+    --------
+    >>> from bayesbio.data.vocabulary.lookup import quantity
+    >>> assumed_unit(quantity("viability"), np.array([98.5, 97.0]))
+    ('%', 'no unit given, taken for %')
+    """
+    high = float(np.max(values)) if values.size else 0.0
+    middle = float(np.median(values)) if values.size else 0.0
+    unit = word.unit
+    shares = (
+        "viability",
+        "dissolved_oxygen",
+        "offgas_oxygen",
+        "offgas_carbon_dioxide",
+        "purity",
+        "packed_cell_volume",
+        "aggregate_content",
+        "fragment_content",
+        "acidic_variants",
+        "basic_variants",
+        "main_peak",
+        "galactosylation",
+    )
+    if word.name in shares and high > 1.5:
+        unit = "%"
+    elif word.unit == "K" and values.size and middle < 150.0:
+        unit = "degC"
+    elif word.unit == "1e6 cells/mL" and high > 1e4:
+        unit = "cells/mL"
+    if unit == "1" and word.unit == "1":
+        return unit, ""
+    return unit, f"no unit given, taken for {unit}"
+
+
+def plan_quantity(
+    header: str,
+    unit_text: str,
+    values: np.ndarray,
+    options: Options,
+    *,
+    constant: bool = False,
+    dosed: bool = False,
+) -> tuple[Plan, list[Finding]]:
+    """
+    Understand the header of a column of numbers, or the name of an analyte in a long table.
+
+    With ``dosed``, a volume or an amount is one that was added, as on a sheet of feeds.
+
+    Returns
+    -------
+    plan : Plan
+        With role "not used" if it cannot be used; its place is not set.
+    findings : list of Finding
+    """
+    plan = Plan(-1, header)
+    target = _lookup(options.columns, header)
+    own = headers.understand(header, options.words, unit_text or None)
+    if target is not None:
+        return _as_told(plan, target, own, values, options)
+    if not own.words and (match := ADDED.fullmatch(own.name)):
+        return _added(plan, match["front"] or match["back"], own, options)
+    if dosed and _is_amount(own) and options.role_of(header, None) is None:
+        return _added(plan, own.name, own, options)
+    if not own.words:
+        own = _declared(own, options)
+    if own.words:
+        return _known(plan, own, values, options, constant=constant)
+    return _unknown(plan, own, values, options, constant=constant)
+
+
+def _as_told(
+    plan: Plan, target: Any, own: headers.Header, values: np.ndarray, options: Options
+) -> tuple[Plan, list[Finding]]:
+    """Follow a user's mapping such as 'glucose [mM]'."""
+    role, unit = None, None
+    if isinstance(target, Mapping):
+        role, unit, target = target.get("role"), target.get("unit"), target.get("quantity", "")
+    text = str(target).strip()
+    if key(text) in ("", "ignore", "notused", "none"):
+        plan.note = "left out as told"
+        return plan, []
+    bracketed = re.fullmatch(r"(.+?)\s*[\[(](.+)[\])]", text)
+    if bracketed and units.is_unit(bracketed.group(2)):
+        text, unit = bracketed.group(1), bracketed.group(2)
+    told = headers.understand(text, options.words, unit)
+    if not told.words:
+        if told.unit is None:
+            guess = options.words.nearest(told.name)
+            raise DataError(unknown_name(told.name, guess))
+        told = told._replace(words=(Quantity(headers.snake(told.name), told.unit),))
+    if told.unit is None:
+        told = told._replace(unit=own.unit)
+        fits = told.unit is None or fitting_unit(told, values)[0] is not None
+        told = told if fits else told._replace(unit=None)
+    if told.replicate == 0:
+        told = told._replace(replicate=own.replicate if own.words else 0)
+    plan, findings = _known(plan, told, values, options)
+    if role:
+        plan.role = check_role(role)
+    return plan, findings
+
+
+def _declared(own: headers.Header, options: Options) -> headers.Header:
+    """Find a declared name at the front of a header: hare_thousands is hare."""
+    pieces = headers.snake(own.name).split("_")
+    for place in range(len(pieces) - 1, 0, -1):
+        front = "_".join(pieces[:place])
+        if front in options.declared and (word := options.words.find(front)) is not None:
+            rest = "_".join(pieces[place:])
+            return own._replace(words=(word,), note=f"{rest!r} is not a unit; values as they stand")
+    return own
+
+
+def _is_amount(own: headers.Header) -> bool:
+    """Tell an amount or a volume from what is not added each time."""
+    if own.unit is None or COUNTED.search(own.name):
+        return False
+    return any(units.same_dimension(own.unit, unit) for unit in ("L", "g", "mol"))
+
+
+def _added(
+    plan: Plan, name: str, own: headers.Header, options: Options
+) -> tuple[Plan, list[Finding]]:
+    """Read a column such as 'Glucose added (g)' as boluses."""
+    words = headers.understand(name.strip(" _-"), options.words).words
+    unit = own.unit
+    if unit is not None and units.same_dimension(unit, "L"):
+        volume = options.words.find("volume")
+        plan.role, plan.word, plan.unit = "bolus", volume, unit
+        plan.note = "volume added"
+        return plan, []
+    if words and unit is not None:
+        word = words[0]
+        if units.same_dimension(unit, word.amount_unit, molar_mass=word.molar_mass):
+            plan.role, plan.word, plan.unit = "bolus", word, unit
+            return plan, []
+    plan.note = "an amount added needs a unit such as g, mmol or mL"
+    return plan, [_unused(plan, "an amount needs a unit such as g, mmol or mL in its header.")]
+
+
+def _known(
+    plan: Plan,
+    own: headers.Header,
+    values: np.ndarray,
+    options: Options,
+    *,
+    constant: bool = False,
+) -> tuple[Plan, list[Finding]]:
+    first = own.words[0]
+    plan.replicate, plan.part, plan.note = own.replicate, own.part, own.note
+    if own.bad_unit:
+        plan.note = f"unit {own.bad_unit!r} is unknown"
+        return plan, [
+            Finding(
+                "error",
+                "",
+                None,
+                f"Column {plan.header!r} gives {first.name} in {own.bad_unit!r}, which is no unit "
+                f"known here; expected one like {first.unit}.",
+                f"Correct the header, or read with columns={{{plan.header!r}: "
+                f"'{first.name} [{first.unit}]'}}.",
+                "unit",
+            )
+        ]
+    word, unit, note = fitting_unit(own, values)
+    findings = []
+    if word is None and (by_volume := _by_volume(own, values)) is not None:
+        word, unit, note = by_volume
+        findings.append(
+            Finding(
+                "warning",
+                "",
+                None,
+                f"Column {plan.header!r} gives {first.name} per kg; it was read as {unit}, at a "
+                "density of 1 kg/L.",
+                f"Convert it with the density you measured, and head it '{first.name} ({unit})'.",
+                "unit",
+            )
+        )
+    if word is None:
+        own_name = headers.snake(own.name)
+        if own_name != first.name and (first.unit not in FIRM_UNITS or own.note):
+            plan.word = Quantity(own_name, unit, lower=None)
+            plan.role, plan.unit = options.role_of(plan.header, plan.word) or "measurement", unit
+            plan.note = f"{unit} does not fit {first.name}; kept as a quantity of its own"
+            return plan, []
+        plan.note = f"{unit!r} does not fit {first.name}"
+        hint = "" if first.molar_mass or "mol" not in unit else " (no molar mass is known for it)"
+        return plan, [
+            Finding(
+                "error",
+                "",
+                None,
+                f"Column {plan.header!r} gives {first.name} in {unit!r}{hint}; expected "
+                "a unit that "
+                f"can be converted to {first.unit}.",
+                f"Correct the unit, read with columns={{{plan.header!r}: '{first.name} "
+                f"[{first.unit}]'}} if only the header is wrong, or with '{first.name}_2 "
+                f"[{unit}]' if it "
+                "is another quantity.",
+                "unit",
+            )
+        ]
+    plan.word, plan.unit = word, unit
+    plan.note = "; ".join(part for part in (own.note, note) if part)
+    role = options.role_of(plan.header, word)
+    if role is None:
+        role = word.role
+        if constant and word.name in CONDITIONS and word.name not in options.declared:
+            role, plan.note = "setting", f"{plan.note}; constant in each run".strip("; ")
+    plan.role = "measurement" if role in ("parameter", "covariate") else role
+    return plan, findings
+
+
+def _by_volume(own: headers.Header, values: np.ndarray) -> tuple[Quantity | None, str, str] | None:
+    """Read a share of the broth's mass, such as g/kg, as a share of its volume."""
+    unit = re.sub(r"/\s*kg$|\s*kg\s*(\^?-1|\*\*-1)$", "/L", own.unit or "")
+    if unit == own.unit or not units.is_unit(unit):
+        return None
+    fits = fitting_unit(own._replace(unit=unit), values)
+    return None if fits[0] is None else fits
+
+
+def _unknown(
+    plan: Plan, own: headers.Header, values: np.ndarray, options: Options, *, constant: bool
+) -> tuple[Plan, list[Finding]]:
+    name = headers.snake(own.name)
+    role = options.role_of(plan.header, None) or options.role_of(name, None)
+    if key(own.name) in headers.IGNORED_WORDS and role is None:
+        return plan, []
+    guess = options.words.typo(own.name)
+    if guess is not None and role is None:
+        unit = own.unit or options.words.quantity(guess).unit
+        plan.note = f"misspelt {guess}?"
+        return plan, [Finding("error", "", None, unknown_name(own.name, guess, unit), "")]
+    if own.bad_unit and role is None:
+        return plan, [
+            Finding(
+                "error",
+                "",
+                None,
+                f"Column {plan.header!r} has the unit {own.bad_unit!r}, which is not known here.",
+                "Write a unit like g/L, mM, 1e6 cells/mL, % or mL/h, or leave the column out with "
+                f"roles={{{plan.header!r}: 'ignore'}}.",
+                "unit",
+            )
+        ]
+    if own.unit is not None:
+        unit = "%" if units.spell(own.unit) == "percent" else own.unit
+        plan.word, plan.unit = Quantity(name, unit, lower=None), unit
+        plan.role = role if role in MEASURED else "setting" if constant else "measurement"
+        plan.note = "new quantity"
+        return plan, []
+    if role in MEASURED:
+        plan.word, plan.role, plan.note = Quantity(name, "1", lower=None), role or "", "no unit"
+        return plan, []
+    if constant:
+        plan.role, plan.name, plan.note = "covariate", name, "constant in each run"
+        return plan, []
+    plan.note = "name and unit unknown"
+    hint = options.words.nearest(own.name, cutoff=0.75)
+    return plan, [
+        _unused(
+            plan,
+            "it is not in the vocabulary and has no unit."
+            + (f" Did you mean {hint}?" if hint else ""),
+            f"To use it: read_campaign(..., quantities={{{name!r}: 'g/L'}}) with its unit.",
+        )
+    ]
+
+
+def _unused(plan: Plan, why: str, then: str = "") -> Finding:
+    return Finding("warning", "", None, f"Column {plan.header!r} is not used: {why}", then)

@@ -1,0 +1,1 @@
+"""Quantities and units: the words that tables are read with."""

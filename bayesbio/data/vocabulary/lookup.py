@@ -1,0 +1,397 @@
+"""The words of the house: every quantity with its unit, symbol, meaning and other names."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bayesbio.errors import DataError
+
+ROLES = ("measurement", "profile", "setting", "time", "run", "parameter", "bolus", "sample")
+CARBON = 12.011  # g/mol
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantity:
+    """
+    One word of the vocabulary.
+
+    Parameters
+    ----------
+    name : str
+        The name in code, a field's name in a model and a column's name in a table.
+    unit : str
+        Its house unit.
+    symbol : str
+        LaTeX symbol for equations and figures.
+    description : str
+        What it is, in one line.
+    aliases : tuple of str
+        Other names under which laboratories export it.
+    molar_mass : float [g/mol], optional
+        Lets mol become g. Organic acids count as the free acid, the form of the assay's standard.
+    carbon_atoms : int
+        Carbon atoms in a molecule, for the carbon balance.
+    role : str
+        What a column of that name usually is: measurement, profile, setting, parameter, ...
+    lower, upper : float, optional [unit]
+        Physical limits.
+    interpolation : {"linear", "step"}
+        How a profile of it is read between its points.
+
+    Examples
+    --------
+    >>> quantity("VCD").unit
+    '1e6 cells/mL'
+    """
+
+    name: str
+    unit: str = "1"
+    symbol: str = ""
+    description: str = ""
+    aliases: tuple[str, ...] = ()
+    molar_mass: float | None = None
+    carbon_atoms: int = 0
+    role: str = "measurement"
+    lower: float | None = 0.0
+    upper: float | None = None
+    interpolation: str = "linear"
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise DataError(f"Quantity {self.name!r}: role {self.role!r} is unknown; use {ROLES}.")
+        if not self.symbol:
+            object.__setattr__(self, "symbol", rf"\mathrm{{{self.name.replace('_', r'\ ')}}}")
+        object.__setattr__(self, "aliases", tuple(self.aliases))
+
+    @property
+    def carbon_fraction(self) -> float:
+        """Mass of carbon per mass [g/g]; 0 where the molecule is not known."""
+        return CARBON * self.carbon_atoms / self.molar_mass if self.molar_mass else 0.0
+
+    @property
+    def amount_unit(self) -> str:
+        """Unit of an amount of it in a vessel: its concentration unit times litre."""
+        return AMOUNTS.get(self.unit, self.unit)
+
+    def replace(self, **changes: Any) -> Quantity:
+        """Return a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+
+AMOUNTS = {"g/L": "g", "mol/L": "mol", "1e6 cells/mL": "1e9 cells", "U/L": "U"}
+
+
+def key(text: str) -> str:
+    """
+    Reduce a name to what is compared: letters and digits in lower case.
+
+    Examples
+    --------
+    >>> key("Viable Cell-Density") == key("viable_cell_density")
+    True
+    """
+    text = str(text).lower().replace("ä", "a").replace("ö", "o").replace("ü", "u").replace("µ", "u")
+    text = text.replace("₂", "2").replace("₃", "3").replace("₄", "4").replace("α", "alpha")
+    return re.sub(r"[^0-9a-z]", "", text.replace("β", "beta").replace("é", "e").replace("è", "e"))
+
+
+def subscripted(symbol: str, text: str) -> str:
+    r"""
+    Add a word to the subscript of a LaTeX symbol.
+
+    Examples
+    --------
+    >>> print(subscripted(r"c_{\mathrm{Glc}}", "feed"), subscripted("S", "0"))
+    c_{\mathrm{Glc},\mathrm{feed}} S_{\mathrm{0}}
+    """
+    word = f"\\mathrm{{{text}}}"
+    if symbol.endswith("}") and "_{" in symbol:
+        return f"{symbol[:-1]},{word}}}"
+    if "_" in symbol:
+        base, under = symbol.rsplit("_", 1)
+        return f"{base}_{{{under},{word}}}"
+    return f"{symbol}_{{{word}}}"
+
+
+class Vocabulary:
+    """
+    A set of quantities that can be looked up by any of their names.
+
+    Parameters
+    ----------
+    quantities : iterable of Quantity
+        On a clash of names the first keeps the name.
+
+    Examples
+    --------
+    >>> words = shipped().extended([Quantity("hare", "1")])
+    >>> words.find("hare").unit, words.find("Glc").name
+    ('1', 'glucose')
+    """
+
+    def __init__(self, quantities: Iterable[Quantity]) -> None:
+        self._names: dict[str, Quantity] = {}
+        self._keys: dict[str, list[Quantity]] = {}
+        for word in quantities:
+            if word.name in self._names:
+                continue
+            self._names[word.name] = word
+            for name in (word.name, *word.aliases):
+                found = self._keys.setdefault(key(name), [])
+                if word not in found:
+                    found.append(word)
+
+    def known(self) -> tuple[str, ...]:
+        """Every name, in alphabetical order."""
+        return tuple(sorted(self._names))
+
+    def find_all(self, name: str) -> tuple[Quantity, ...]:
+        """Give every quantity that goes by this name or alias, the likeliest first."""
+        if name in self._names:
+            return (self._names[name],)
+        given = str(name).strip()
+        found = self._keys.get(key(given), []) if key(given) else []
+        if len(key(given)) == 1:  # T is a temperature, t is not
+            found = [word for word in found if given in word.aliases]
+        ordered = sorted(found, key=lambda word: _unlike(given, word))
+        return tuple(ordered) or self._composed(given)
+
+    def find(self, name: str) -> Quantity | None:
+        """Give the quantity of this name or alias, or None."""
+        found = self.find_all(name)
+        return found[0] if found else None
+
+    def _composed(self, name: str) -> tuple[Quantity, ...]:
+        """Build names made from others: initial_<state>, feed_<concentration>."""
+        words = re.sub(r"[\s\-]+", "_", str(name).strip())
+        for pattern, prefix, meaning in COMPOSED:
+            match = re.fullmatch(pattern, words, re.IGNORECASE)
+            base = self.find(match.group(1)) if match else None
+            if base is None or base.name.startswith(("initial_", "feed_")):
+                continue
+            if prefix == "feed" and base.unit not in AMOUNTS:
+                continue
+            made = base.replace(
+                name=f"{prefix}_{base.name}",
+                symbol=subscripted(base.symbol, "0" if prefix == "initial" else prefix),
+                aliases=(),
+                role="setting",
+                description=f"{meaning} {base.name.replace('_', ' ')}",
+            )
+            return (made,)
+        return ()
+
+    def extended(self, quantities: Iterable[Quantity]) -> Vocabulary:
+        """Return a vocabulary in which these come first."""
+        return Vocabulary([*quantities, *self._names.values()])
+
+    def nearest(self, name: str, *, cutoff: float = 0.6) -> str | None:
+        """Name of the known quantity that is spelled most alike, or None."""
+        close = difflib.get_close_matches(key(name), self._keys, n=1, cutoff=cutoff)
+        return self._keys[close[0]][0].name if close else None
+
+    def typo(self, name: str) -> str | None:
+        """Name of the known quantity of which this is likely a misspelling, or None."""
+        given = key(name)
+        if len(given) < 5 or given in self._keys:
+            return None
+        allowed = 1 if len(given) < 9 else 2
+        pieces = re.split(r"[\s_\-]+", str(name).strip())
+        if len(pieces) > 1 and any(self.find(piece) is not None for piece in pieces):
+            allowed = 1  # harvest titer is no slip for harvest time
+        best: tuple[int, str] | None = None
+        for known_key, words in self._keys.items():
+            if len(known_key) < 5 or abs(len(known_key) - len(given)) > allowed:
+                continue
+            if re.sub(r"\D", "", known_key) != re.sub(r"\D", "", given):
+                continue  # a numbered sibling is another thing, not a slip of the pen
+            apart = _edits(given, known_key, allowed)
+            if apart <= allowed and (best is None or apart < best[0]):
+                best = (apart, words[0].name)
+        return best[1] if best else self._composed_typo(name)
+
+    def _composed_typo(self, name: str) -> str | None:
+        """Find the misspelling inside initial_<state> and feed_<concentration>."""
+        words = re.sub(r"[\s\-]+", "_", str(name).strip())
+        for pattern, prefix, _ in COMPOSED:
+            match = re.fullmatch(pattern, words, re.IGNORECASE)
+            base = self.typo(match.group(1)) if match else None
+            if base is not None:
+                return f"{prefix}_{base}"
+        return None
+
+    def quantity(self, name: str) -> Quantity:
+        """
+        Give the quantity of this name.
+
+        Raises
+        ------
+        DataError
+            If the name is unknown; the sentence names the nearest known one.
+        """
+        found = self.find(name)
+        if found is None:
+            raise DataError(unknown_name(name, self.nearest(name)))
+        return found
+
+
+def _unlike(given: str, word: Quantity) -> int:
+    """Rank a quantity by how exactly one of its names is the given one."""
+    names = (word.name, *word.aliases)
+    return 0 if given in names else 1 if given.lower() in {n.lower() for n in names} else 2
+
+
+COMPOSED = (
+    (r"initial_(.+)", "initial", "At the start of the run:"),
+    (r"(.+)_(?:0|t0|initial|start|in_inoculum)", "initial", "At the start of the run:"),
+    (r"(?:start|starting)_(.+)", "initial", "At the start of the run:"),
+    (r"feed_(.+)", "feed", "Concentration in the feed:"),
+    (r"(.+)_(?:in_(?:the_)?feed|feed_concentration|feed)", "feed", "Concentration in the feed:"),
+)
+
+
+def unknown_name(name: str, nearest: str | None, unit: str = "g/L") -> str:
+    """
+    Say that a name is unknown and what to do about it.
+
+    Examples
+    --------
+    >>> print(unknown_name("glucos", "glucose"))
+    'glucos' is not in the vocabulary. Did you mean glucose? A new quantity: \
+read_campaign(..., quantities={'glucos': 'g/L'}).
+    """
+    guess = f" Did you mean {nearest}?" if nearest else ""
+    return (
+        f"{name!r} is not in the vocabulary.{guess} A new quantity: "
+        f"read_campaign(..., quantities={{{name!r}: {unit!r}}})."
+    )
+
+
+def _edits(one: str, other: str, limit: int) -> int:
+    """Count insertions, deletions, changes and swaps from one text to another, up to a limit."""
+    older: list[int] = []
+    before = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, against in enumerate(other, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != against))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == against:
+                cost = min(cost, older[j - 2] + 1)
+            row.append(cost)
+        if min(row) > limit:
+            return limit + 1
+        older, before = before, row
+    return before[-1]
+
+
+@functools.cache
+def shipped() -> Vocabulary:
+    """Give the vocabulary that comes with the package."""
+    from bayesbio.data.vocabulary import (
+        words_downstream,
+        words_operation,
+        words_reactor,
+        words_upstream,
+    )
+
+    rooms = (words_upstream, words_operation, words_reactor, words_downstream)
+    return Vocabulary(word for room in rooms for word in room.QUANTITIES)
+
+
+def extended(quantities: Mapping[str, Any] | None = None, model: Any = None) -> Vocabulary:
+    """
+    Extend the shipped vocabulary by a user's quantities and a model's own names.
+
+    Parameters
+    ----------
+    quantities : mapping of name to unit text or Quantity, optional
+    model : process model, optional
+        Its states, outputs, inputs and settings, with their units, come first.
+
+    Returns
+    -------
+    Vocabulary
+
+    Examples
+    --------
+    >>> extended({"hare": "1"}).find("hare").unit
+    '1'
+    """
+    words = shipped()
+    first: list[Quantity] = []
+    for name, given in (quantities or {}).items():
+        if isinstance(given, Quantity):
+            first.append(given)
+        else:
+            known_word = words.find(name) if name in words.known() else None
+            first.append(
+                known_word.replace(unit=str(given)) if known_word else Quantity(name, str(given))
+            )
+    if model is not None:
+        first.extend(_of_model(model, words))
+    return words.extended(first) if first else words
+
+
+def _of_model(model: Any, words: Vocabulary) -> list[Quantity]:
+    """States, outputs, inputs and settings of a model as quantities, with its units and roles."""
+    roles = dict.fromkeys(getattr(model, "settings", ()), "setting")
+    roles |= dict.fromkeys(getattr(model, "inputs", ()), "profile")
+    roles |= dict.fromkeys(getattr(model, "output_names", ()), "measurement")
+    roles |= dict.fromkeys(model.State._fields, "measurement")
+    made = []
+    for name, role in roles.items():
+        word = words.find(name)
+        if word is None or word.name != name:
+            word = Quantity(name, lower=None)
+        made.append(word.replace(unit=model.units.get(name, word.unit), role=role))
+    return made
+
+
+def find(name: str) -> Quantity | None:
+    """Give the shipped quantity of this name or alias, or None."""
+    return shipped().find(name)
+
+
+def quantity(name: str) -> Quantity:
+    """
+    Look a quantity up by its name or an alias.
+
+    Parameters
+    ----------
+    name : str
+        A name of the house, or one that laboratories use.
+
+    Returns
+    -------
+    Quantity
+
+    Raises
+    ------
+    DataError
+        If the name is unknown; the sentence names the nearest known one.
+
+    Examples
+    --------
+    >>> quantity("glucose").unit
+    'g/L'
+    >>> quantity("initial_glucose").unit
+    'g/L'
+    """
+    return shipped().quantity(name)
+
+
+def known() -> tuple[str, ...]:
+    """
+    List the shipped names in alphabetical order.
+
+    Examples
+    --------
+    >>> "titer" in known()
+    True
+    """
+    return shipped().known()

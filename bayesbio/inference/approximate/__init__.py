@@ -1,0 +1,1 @@
+"""Approximate posteriors: Laplace, Pathfinder, sequential Monte Carlo."""

@@ -1,0 +1,1 @@
+"""Saved results: files, content hashes, versions."""

@@ -1,0 +1,1 @@
+"""Convergence diagnostics and model checks behind a verdict."""

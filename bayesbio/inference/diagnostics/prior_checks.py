@@ -1,0 +1,124 @@
+"""Whether priors and data contradict each other."""
+
+import arviz as az
+import numpy as np
+import xarray as xr
+
+from bayesbio.inference.diagnostics.convergence import flat_draws, scalar_label
+from bayesbio.inference.diagnostics.verdict import Gate, VerdictItem
+
+
+def prior_data_conflict(tree: xr.DataTree, gate: Gate) -> VerdictItem | None:
+    """
+    Look for a parameter that the data pull away from its prior.
+
+    By power scaling where the tree has groups `log_prior` and `log_likelihood` (Kallioinen et al.
+    2024, doi:10.1007/s11222-023-10366-5); else by the place of the posterior median in the draws
+    of the group `prior`. Advisory either way: an informed departure from a vague prior is no error.
+
+    Parameters
+    ----------
+    tree : DataTree
+        With group `posterior`.
+    gate : Gate
+        Thresholds.
+
+    Returns
+    -------
+    VerdictItem, or None when neither group exists
+    """
+    if {"log_prior", "log_likelihood"} <= set(tree.children):
+        return _by_power_scaling(tree, gate)
+    if "prior" in tree.children:
+        return _by_place_in_prior(tree, gate)
+    return None
+
+
+def _by_power_scaling(tree: xr.DataTree, gate: Gate) -> VerdictItem:
+    """Sensitive to both prior and likelihood: the two pull in different directions."""
+    names = [name for name in tree["log_prior"].data_vars if name in tree["posterior"].data_vars]
+    weighed = xr.DataTree.from_dict(
+        {
+            "posterior": tree["posterior"].to_dataset()[names],
+            "log_prior": _total(tree["log_prior"].to_dataset()),
+            "log_likelihood": _total(tree["log_likelihood"].to_dataset()),
+        }
+    )
+    sensitivity = {
+        group: _flat(az.psense(weighed, var_names=names, group=group))
+        for group in ("prior", "likelihood")
+    }
+    both = {
+        label: min(value, sensitivity["likelihood"][label])
+        for label, value in sensitivity["prior"].items()
+    }
+    worst = max(both, key=lambda label: both[label])
+    value = both[worst]
+    return _item(
+        worst,
+        value,
+        f"< {gate.sensitivity:g}",
+        value < gate.sensitivity,
+        f"power-scaling sensitivity {value:.2f} to both prior and data",
+    )
+
+
+def _by_place_in_prior(tree: xr.DataTree, gate: Gate) -> VerdictItem | None:
+    """Probability, under the prior, of lying beyond the posterior median."""
+    posterior, prior = tree["posterior"].to_dataset(), tree["prior"].to_dataset()
+    names = [str(name) for name in posterior.data_vars if name in prior.data_vars]
+    labels, draws = flat_draws(posterior, names)
+    prior_labels, prior_draws = flat_draws(prior, names)
+    before = {label: prior_draws[..., i].ravel() for i, label in enumerate(prior_labels)}
+    tails = {}
+    for i, label in enumerate(labels):
+        if label in before:
+            below = float(np.mean(before[label] < np.median(draws[..., i])))
+            tails[label] = min(below, 1.0 - below)
+    if not tails:
+        return None
+    worst = min(tails, key=lambda label: tails[label])
+    return _item(
+        worst,
+        tails[worst],
+        f">= {gate.prior_tail:g}",
+        tails[worst] >= gate.prior_tail,
+        f"its posterior median lies in a tail of {tails[worst]:.2%} of its prior",
+    )
+
+
+def _item(worst: str, value: float, threshold: str, passed: bool, found: str) -> VerdictItem:
+    return VerdictItem(
+        "prior-data conflict",
+        value,
+        threshold,
+        passed,
+        f"Priors and data are compatible (closest to a conflict: {worst}, {found})."
+        if passed
+        else f"The data pull {worst} away from its prior: {found}.",
+        ""
+        if passed
+        else f"Check the unit and source of the prior of {worst.partition('[')[0]}; widen it if "
+        "the data are right.",
+        advisory=True,
+    )
+
+
+def _total(densities: xr.Dataset) -> xr.Dataset:
+    """Sum over all variables and rows, dims (chain, draw)."""
+    parts = [
+        values.sum([dim for dim in values.dims if dim not in ("chain", "draw")]).reset_coords(
+            drop=True
+        )
+        for values in densities.data_vars.values()
+    ]
+    return xr.Dataset({"total": sum(parts[1:], parts[0])})
+
+
+def _flat(dataset: xr.Dataset) -> dict[str, float]:
+    """One number per scalar: "rate", "rate_by_run[R07]"."""
+    return {
+        scalar_label(str(name), variable, variable.dims, place): float(variable.to_numpy()[place])
+        for name, variable in dataset.data_vars.items()
+        for place in np.ndindex(variable.shape)
+    }

@@ -1,0 +1,1 @@
+"""Group effects: partial pooling, covariates, correlation, non-centred parameterisation."""

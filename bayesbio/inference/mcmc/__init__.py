@@ -1,0 +1,1 @@
+"""Markov chain Monte Carlo: compiled log density, mode search, whitening, NUTS, checkpoints."""

@@ -1,0 +1,1 @@
+"""Noise models: likelihoods with exact censoring."""

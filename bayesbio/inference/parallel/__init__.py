@@ -1,0 +1,1 @@
+"""Jobs on cores, executors and clusters, with progress."""

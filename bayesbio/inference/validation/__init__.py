@@ -1,0 +1,1 @@
+"""Predictive scores, cross-validation folds, PSIS, simulation-based calibration."""

@@ -1,0 +1,1 @@
+"""Rate laws: growth, inhibition, uptake, formation."""

@@ -1,0 +1,1 @@
+"""Reference distributions of a normal run: historical runs or a calibrated process model."""

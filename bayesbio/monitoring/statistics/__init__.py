@@ -1,0 +1,1 @@
+"""Monitoring statistics: innovations, EWMA, change-point evidence, alarm limits."""

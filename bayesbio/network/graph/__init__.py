@@ -1,0 +1,1 @@
+"""Directed acyclic graphs of process variables, causal queries, exchange with pgmpy."""

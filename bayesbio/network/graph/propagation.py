@@ -1,0 +1,76 @@
+"""Sums along the edges of a graph: what one node does to another, for every draw at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayesbio.network.graph.structure import ProcessNetwork
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+    """
+    A graph in numbers: for each node, in topological order, its parents and their edges.
+
+    Parameters
+    ----------
+    parents, edges : list of integer arrays
+        Positions in the order, and in the list of edges.
+
+    Examples
+    --------
+    >>> plan = Plan.of(ProcessNetwork(["a", "b"], [("a", "b")]))
+    >>> plan.parents[1], plan.edges[1]
+    (array([0]), array([0]))
+    """
+
+    parents: Sequence[np.ndarray]
+    edges: Sequence[np.ndarray]
+
+    @classmethod
+    def of(cls, network: ProcessNetwork) -> Plan:
+        """Read the plan of a network."""
+        place = {name: k for k, name in enumerate(network.order)}
+        number = {edge: k for k, edge in enumerate(network.edges)}
+        return cls(
+            [np.array([place[p] for p in network.parents(n)], int) for n in network.order],
+            [np.array([number[p, n] for p in network.parents(n)], int) for n in network.order],
+        )
+
+    def forward(self, effects: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """
+        Add to each node what its parents do to it.
+
+        Parameters
+        ----------
+        effects : array, shape (edges, draws)
+        values : array, shape (nodes, draws, ...)
+            What each node gets from elsewhere; not changed.
+
+        Returns
+        -------
+        array, shape (nodes, draws, ...)
+        """
+        total = np.array(values, float)
+        for k, (parents, edges) in enumerate(zip(self.parents, self.edges, strict=True)):
+            if len(parents):
+                total[k] += np.einsum("ps,ps...->s...", effects[edges], total[parents])
+        return total
+
+    def gradient(self, effects: np.ndarray, target: int) -> np.ndarray:
+        """Give the total effect of a unit more at each node on one target, shape (nodes, draws)."""
+        return self.gradients(effects, np.array([target]))[:, :, 0]
+
+    def gradients(self, effects: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Give total effects on several targets, shape (nodes, draws, targets)."""
+        slope = np.zeros((len(self.parents), effects.shape[1], len(targets)))
+        slope[targets, :, np.arange(len(targets))] = 1.0
+        reached = set(targets.tolist())
+        for k in range(max(reached, default=-1), -1, -1):
+            if k in reached and len(self.parents[k]):
+                slope[self.parents[k]] += effects[self.edges[k]][:, :, None] * slope[k]
+                reached.update(self.parents[k].tolist())
+        return slope

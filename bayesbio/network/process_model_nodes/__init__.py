@@ -1,0 +1,1 @@
+"""Network nodes computed by a process model."""

@@ -1,0 +1,1 @@
+"""Queries to a network posterior: prediction, intervention, risk, value of information."""

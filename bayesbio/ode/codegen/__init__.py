@@ -1,0 +1,1 @@
+"""From a process model to compiled code: tracing, derivatives, emission, cache, LaTeX."""

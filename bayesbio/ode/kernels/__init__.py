@@ -1,0 +1,1 @@
+"""Compiled solver kernels: explicit and implicit Runge-Kutta steps, adjoints, dense output."""

@@ -1,0 +1,1 @@
+"""When a run is interrupted: segments, events, failures."""

@@ -1,0 +1,1 @@
+"""Hierarchical regression of time courses over vessel volume."""

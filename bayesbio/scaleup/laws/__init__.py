@@ -1,0 +1,1 @@
+"""Laws over vessel volume: how a curve's parameters change with scale, and their priors."""

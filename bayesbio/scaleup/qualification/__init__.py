@@ -1,0 +1,1 @@
+"""Qualification of a scale-down model by equivalence probabilities."""

@@ -1,0 +1,1 @@
+"""Engineering descriptors of vessels: power input, oxygen transfer, mixing, tip speed."""

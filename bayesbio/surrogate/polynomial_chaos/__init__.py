@@ -1,0 +1,1 @@
+"""Polynomial chaos expansions of simulators."""

@@ -1,0 +1,1 @@
+"""Assay bridge: several assays and proxies of one titer."""

@@ -1,0 +1,1 @@
+"""Factors of a culture as columns of a design matrix: coding, terms, mixtures, missing values."""

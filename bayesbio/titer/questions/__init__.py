@@ -1,0 +1,1 @@
+"""Questions to a titer posterior: key factors, partial dependence, next settings."""

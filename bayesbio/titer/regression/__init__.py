@@ -1,0 +1,1 @@
+"""Bayesian regression of the titer on factors: priors, likelihoods, posterior."""

@@ -1,0 +1,171 @@
+"""Priors that believe most effects to be nothing and a few to be large."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayesbio.errors import ModelError
+from bayesbio.titer.factors.design_matrix import Design
+
+HEREDITY = (None, "weak", "strong")
+# Degrees of freedom of the local scales. With Cauchy ones (1) single draws diverge in the tails of
+# terms that do nothing; 2 keeps the sparsity (forecasts as sharp, intervals a little wider).
+TAILS = 2.0
+# Share of the terms of a kind that are expected to act.
+EXPECTED = {"main": 0.4, "square": 0.15, "interaction": 0.05}
+
+
+@dataclasses.dataclass(frozen=True)
+class Horseshoe:
+    """
+    Regularised horseshoe: a global scale per kind of term, and a local one per term.
+
+    Parameters
+    ----------
+    slab : float [standard deviations of the response]
+        Size of an effect that is clearly there.
+    heredity : {None, "weak", "strong"}
+        Whether an interaction or square is believed only as far as one (weak) or all (strong) of
+        its factors act on their own. A pure interaction needs None.
+
+    Notes
+    -----
+    Piironen and Vehtari (2017), doi:10.1214/17-EJS1337SI. The global scales are those of their
+    equation for 40 % of the lines, 15 % of the squares and 5 % of the interactions to act. Local
+    scales are half-t with two degrees of freedom. With
+    heredity a scale is multiplied by how open the prior of its factors is, a number between 0 and
+    1 (after Chipman 1996, "Bayesian variable selection with related predictors").
+
+    Examples
+    --------
+    >>> Horseshoe(heredity="strong").heredity
+    'strong'
+    """
+
+    slab: float = 0.5
+    heredity: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_heredity(self.heredity)
+        if not self.slab > 0.0:
+            raise ModelError(f"The slab is {self.slab}; expected a number above zero.")
+
+    def effects(self, name: str, design: Design, noise: Any, rows: int) -> Any:
+        """
+        Register the effects in the current ``pm.Model``, standardised.
+
+        Parameters
+        ----------
+        name : str
+            Prefix of the names.
+        design : Design
+        noise : variable or float
+            Standard deviation of a reading, in that of the response.
+        rows : int
+
+        Returns
+        -------
+        effects : PyTensor vector, shape (columns,)
+        scales : PyTensor vector, shape (terms,)
+        """
+        counts = np.bincount(design.kind_of_term, minlength=len(design.kinds))
+        share = np.array([EXPECTED[kind] for kind in design.kinds])
+        expected = np.maximum(share * counts, 0.5)
+        believed = expected / np.maximum(counts - expected, 0.5) / np.sqrt(rows)
+        overall = pm.HalfStudentT(f"{name}_overall", nu=3.0, sigma=believed)[design.kind_of_term]
+        local = pm.HalfStudentT(f"{name}_local", nu=TAILS, sigma=1.0, shape=len(design.terms))
+        slab = pm.InverseGamma(f"{name}_slab", 4.0, 4.0 * self.slab**2)
+        raw = pm.Normal(f"{name}_raw", 0.0, 1.0, shape=len(design.labels))
+        wide = overall * noise * local
+        open_ = wide / pt.sqrt(slab + wide**2)  # 0: shut, 1: as wide as the slab
+        open_ = _inherited(open_, design, self.heredity)
+        scales = pt.sqrt(slab) * open_
+        return raw * scales[design.term_of_column], scales
+
+
+@dataclasses.dataclass(frozen=True)
+class R2D2:
+    """
+    R2-D2: a prior on the share of variance explained, dealt out among the terms.
+
+    Parameters
+    ----------
+    mean : float
+        Expected share explained, between 0 and 1.
+    precision : float
+        Of the Beta prior of that share.
+    concentration : float
+        Of the Dirichlet that deals it out; smaller is sparser.
+    heredity : {None, "weak", "strong"}
+        As for `Horseshoe`.
+
+    Notes
+    -----
+    Zhang et al. (2020), doi:10.1080/01621459.2020.1825449
+
+    Examples
+    --------
+    >>> R2D2().concentration
+    0.25
+    """
+
+    mean: float = 0.7
+    precision: float = 4.0
+    concentration: float = 0.25
+    heredity: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_heredity(self.heredity)
+        if not (0.0 < self.mean < 1.0 and self.precision > 0.0 and self.concentration > 0.0):
+            raise ModelError(
+                f"R2D2 has mean {self.mean}, precision {self.precision} and concentration "
+                f"{self.concentration}; expected a mean between 0 and 1, the others above zero."
+            )
+
+    def effects(self, name: str, design: Design, noise: Any, rows: int) -> Any:
+        """Register the effects in the current ``pm.Model``; see `Horseshoe.effects`."""
+        explained = pm.Beta(
+            f"{name}_explained",
+            self.mean * self.precision,
+            (1.0 - self.mean) * self.precision,
+        )
+        part = pm.Gamma(f"{name}_part", self.concentration, 1.0, shape=len(design.terms))
+        raw = pm.Normal(f"{name}_raw", 0.0, 1.0, shape=len(design.labels))
+        share = part / pt.sum(part)
+        odds = explained / (1.0 - explained)
+        scales = noise * pt.sqrt(odds) * _inherited(pt.sqrt(share), design, self.heredity)
+        return raw * scales[design.term_of_column], scales
+
+
+PRIORS = {prior.__name__: prior for prior in (Horseshoe, R2D2)}
+
+
+def _check_heredity(heredity: str | None) -> None:
+    if heredity not in HEREDITY:
+        raise ModelError(f"heredity is {heredity!r}; expected None, 'weak' or 'strong'.")
+
+
+def _inherited(open_: Any, design: Design, heredity: str | None) -> Any:
+    """Multiply the openness of squares and interactions by that of their factors."""
+    if heredity is None:
+        return open_
+    place = {
+        term.factors[0]: number for number, term in enumerate(design.terms) if term.kind == "main"
+    }
+    factors: list[Any] = []
+    for number, term in enumerate(design.terms):
+        parents = [] if term.kind == "main" else [place[f] for f in term.factors if f in place]
+        if not parents:
+            factors.append(open_[number])
+            continue
+        if heredity == "strong":
+            allowed = pt.prod(pt.stack([open_[parent] for parent in parents]))
+        else:
+            allowed = 1.0 - pt.prod(pt.stack([1.0 - open_[parent] for parent in parents]))
+        factors.append(open_[number] * allowed)
+    return pt.stack(factors)

@@ -1,0 +1,217 @@
+"""Runs and groups left out: by weights, by refits, beside baselines; and several calibrations."""
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import norm
+
+from bayesbio.calibrate import compare, fit, leave_out
+from bayesbio.calibrate.checks import leave_group_out as leaving_out
+from bayesbio.calibrate.checks.comparison import stacking_weights
+from bayesbio.data import Campaign, Run
+from bayesbio.errors import CalibrationError, DataError
+
+READINGS, RUNS, SD, WIDE = 3, 8, 0.5, 10.0
+
+
+class Constant:
+    """Something that stays as it is, as a user would write it."""
+
+    class State(NamedTuple):
+        response: float
+
+    class Parameters(NamedTuple):
+        level: float
+
+    units = {"response": "1", "level": "1"}
+    inputs = ()
+    settings = ()
+    defaults = {}
+
+    def solution(self, time, parameters, settings):
+        return self.State(response=parameters.level)
+
+
+@pytest.fixture(scope="module")
+def readings():
+    return 2.0 + SD * np.random.default_rng(5).standard_normal((RUNS, READINGS))
+
+
+@pytest.fixture(scope="module")
+def constant(readings):
+    """One level under a normal prior and readings of known sd: everything is normal."""
+    runs = [
+        Run(
+            f"R{place}",
+            pd.DataFrame(
+                {"time_h": [1.0, 2.0, 3.0], "quantity": "response", "value": own, "sd": SD}
+            ),
+            {"initial_response": 0.0, "site": "AB"[place % 2]},
+        )
+        for place, own in enumerate(readings)
+    ]
+    return fit(
+        Campaign(runs, units={"response": "1"}),
+        Constant(),
+        priors={"level": pm.Normal.dist(0.0, WIDE)},
+        draws=1000,
+        tune=300,
+        random_seed=1,
+    )
+
+
+def elpd_of(left_out, others):
+    """Sum of log predictive densities of single readings, given others."""
+    precision = 1.0 / WIDE**2 + others.size / SD**2
+    mean, sd = others.sum() / SD**2 / precision, np.sqrt(1.0 / precision + SD**2)
+    return norm.logpdf(left_out, mean, sd).sum()
+
+
+@pytest.fixture(scope="module")
+def by_run(constant):
+    return leave_out(constant, baselines=["mean trajectory"])
+
+
+def test_the_weights_of_a_whole_run_give_the_closed_form_of_leaving_it_out(by_run, readings):
+    assert set(by_run.groups["road"]) == {"importance weights"}
+    expected = [
+        elpd_of(own, np.delete(readings, place, axis=0)) for place, own in enumerate(readings)
+    ]
+    assert_allclose(by_run.groups["elpd"], expected, atol=0.03)
+
+
+def test_the_weights_of_a_whole_site_give_the_closed_form_of_leaving_it_out(constant, readings):
+    found = leave_out(constant, by="site", baselines=None, largest_pareto_k=np.inf)
+    assert list(found.groups.index) == ["A", "B"]
+    assert found.groups.loc["A", "runs"] == "R0, R2, R4, R6"
+    expected = [elpd_of(readings[::2], readings[1::2]), elpd_of(readings[1::2], readings[::2])]
+    assert_allclose(found.groups["elpd"], expected, atol=0.3)
+
+
+def test_scores_are_by_horizon_and_stand_beside_the_baselines(by_run):
+    table = by_run.summary()
+    assert table.index.names == ["quantity", "horizon", "model"]
+    assert set(table.index.get_level_values("horizon")) == {"0-33 %", "33-67 %", "67-100 %"}
+    assert set(table.index.get_level_values("model")) == {"Constant", "mean trajectory"}
+    assert (table["readings"] == RUNS).all()
+    assert by_run.readings["pit"].between(0.0, 1.0).all()
+    assert 0.7 <= by_run.coverage() <= 1.0
+    assert "8 by importance weights" in str(by_run)
+
+
+def test_where_weights_do_not_do_a_run_is_fitted_again(constant, readings, monkeypatch):
+    monkeypatch.setattr(
+        "bayesbio.calibrate.checks.leave_group_out._weights",
+        lambda fold, calibration: (
+            np.full(4000, 1.0 / 4000),
+            0.9 if fold.held_out == ("R2",) else 0.1,
+        ),
+    )
+    with ThreadPoolExecutor(1) as pool:
+        found = leave_out(constant, baselines=None, executor=pool, draws=1000, tune=300, chains=2)
+    assert found.groups["road"].to_dict() == {
+        f"R{place}": "exact refit" if place == 2 else "importance weights" for place in range(RUNS)
+    }
+    expected = elpd_of(readings[2], np.delete(readings, 2, axis=0))
+    assert_allclose(found.groups.loc["R2", "elpd"], expected, atol=0.03)
+
+
+@pytest.mark.slow
+def test_the_rest_of_a_run_is_predicted_from_its_first_reading_and_the_other_runs(
+    constant, readings
+):
+    with ThreadPoolExecutor(1) as pool:
+        found = leave_out(
+            constant,
+            known_until=1.0,
+            baselines=["mean trajectory"],
+            executor=pool,
+            draws=1000,
+            tune=300,
+            chains=2,
+        )
+    assert set(found.groups["road"]) == {"exact refit"}
+    assert (found.groups["readings"] == READINGS - 1).all()
+    assert (found.readings["time_h"] > 1.0).all()
+    known = [np.append(np.delete(readings, i, axis=0), own[0]) for i, own in enumerate(readings)]
+    expected = [elpd_of(own[1:], rest) for own, rest in zip(readings, known, strict=True)]
+    assert_allclose(found.groups["elpd"], expected, atol=0.03)
+
+
+def test_what_no_weights_forget_is_fitted_again_whatever_is_allowed(constant, monkeypatch):
+    """A density of zero leaves no weights at all."""
+    asked = []
+
+    def refit(folds, *_, **__):
+        asked.extend(folds)
+        raise InterruptedError
+
+    monkeypatch.setattr(leaving_out, "_weights", lambda *_: (np.empty(0), np.inf))
+    monkeypatch.setattr(leaving_out, "refit_each", refit)
+    with pytest.raises(InterruptedError):
+        leave_out(constant, baselines=None, largest_pareto_k=np.inf)
+    assert len(asked) == RUNS
+
+
+def test_a_calibration_from_a_file_says_that_it_needs_its_priors_again(constant):
+    loaded = dataclasses.replace(constant, asked=None)
+    with pytest.raises(CalibrationError, match=r"Say them once more.*leave_out\(calibration, pri"):
+        leave_out(loaded, largest_pareto_k=-np.inf)
+
+
+def test_a_setting_that_runs_lack_cannot_be_left_out(constant):
+    with pytest.raises(DataError, match="Did you mean 'site'"):
+        leave_out(constant, by="sites")
+
+
+def moved(left_out, by):
+    """The same predictions, worse by something for each reading."""
+    worse = left_out.readings.assign(elpd=left_out.readings["elpd"] - by)
+    return dataclasses.replace(left_out, readings=worse)
+
+
+def test_a_comparison_puts_the_best_first_and_gives_it_the_weight(by_run):
+    table = compare({"worse": moved(by_run, 0.5), "better": by_run})
+    assert list(table.index) == ["better", "worse"]
+    assert_allclose(table["elpd_diff"], [0.0, -0.5 * RUNS * READINGS])
+    assert_allclose(table["dse"], 0.0, atol=1e-12)
+    assert_allclose(table["weight"], [1.0, 0.0], atol=1e-3)
+    assert (table["exact_refits"] == 0).all()
+
+
+def test_the_weights_are_shares_where_each_model_knows_other_readings():
+    sure, unsure = np.log(0.9), np.log(1e-12)
+    density = np.full((10, 2), unsure)
+    density[:7, 0], density[7:, 1] = sure, sure
+    assert_allclose(stacking_weights(density), [0.7, 0.3], atol=1e-6)
+
+
+def test_other_data_are_not_compared(by_run):
+    other = dataclasses.replace(by_run, data_hash="another")
+    with pytest.raises(CalibrationError, match="'a' and 'b' were calibrated on different data"):
+        compare({"a": by_run, "b": other})
+
+
+def test_other_readings_are_not_compared(by_run):
+    fewer = dataclasses.replace(by_run, readings=by_run.readings.iloc[1:])
+    with pytest.raises(CalibrationError, match=r"Score both on the same: leave_out\("):
+        compare({"a": by_run, "b": fewer})
+
+
+def test_a_stopped_one_is_not_compared(by_run):
+    stopped = dataclasses.replace(by_run, left_undone=("R7",))
+    assert stopped.partial
+    assert "PARTIAL: stopped before R7" in str(stopped)
+    with pytest.raises(CalibrationError, match="'b' is partial: R7 is missing"):
+        compare({"a": by_run, "b": stopped})
+
+
+def test_one_alone_is_not_compared(by_run):
+    with pytest.raises(CalibrationError, match="give two or more by name"):
+        compare({"a": by_run})

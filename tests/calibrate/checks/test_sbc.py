@@ -1,0 +1,123 @@
+"""Simulation-based calibration of process models: one density, exchanged readings, honest ranks."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from bayesbio.calibrate import fit, simulation_based_calibration
+from bayesbio.calibrate.checks import sbc as replicating
+from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.data import Campaign, Run
+from bayesbio.errors import CalibrationError, ModelError
+from bayesbio.inference import between, counts, normal
+from bayesbio.mechanistic import BatchReactor
+
+REACTOR = BatchReactor(isothermal=True)
+TIMES = {"concentration_a": [0.5, 1.0, 2.0, 4.0, 8.0], "concentration_b": [2.0, 4.0, 8.0, 16.0]}
+ASKED = dict(times=TIMES, noise=normal(between(0.005, 0.03)), random_seed=4)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    """Two runs that were never done."""
+    return Campaign([Run(f"R{i}", settings={"initial_concentration_a": 0.5 * i}) for i in (1, 2)])
+
+
+def test_a_stopped_study_of_a_model_goes_on_and_its_numbers_are_named(plan, tmp_path):
+    path = tmp_path / "ranks.csv"
+    first = simulation_based_calibration(plan, REACTOR, replications=2, checkpoint=path, **ASKED)
+    assert first.names == (
+        "rate_constant_1",
+        "rate_constant_2",
+        "noise_concentration_a",
+        "noise_concentration_b",
+        "log_likelihood",
+    )
+    assert (first.remarks["effective_draws"] >= 99).all()
+    assert (first.remarks["r_hat"] < 1.1).all()
+    # Both are there already: neither compiling nor sampling would give other numbers.
+    again = pd.read_csv(path, index_col=0)
+    assert again["draws"].eq(99).all() and len(again) == 2
+
+
+@pytest.mark.slow
+def test_a_refit_is_the_fit_of_a_campaign_with_these_readings(plan):
+    planned = replicating._readings(plan, REACTOR, TIMES, None)
+    settings = dict(draws=500, thin=2, tune=500, chains=2, target_accept=0.9, kept=1000)
+    replicator = replicating._Replicator(
+        formulate(planned, REACTOR, noise=ASKED["noise"]), rtol=1e-6, atol=1e-9, settings=settings
+    )
+    replicator.refit(replicator.simulate(8)[1], 1)  # readings of another replication come first
+    _, readings = replicator.simulate(9)
+    runs = []
+    for run in planned:
+        table = run.measurements.copy()
+        for name, rows in replicator.formulation.rows.items():
+            own = rows["run"].astype(str) == run.name
+            table.loc[table["quantity"] == name, "value"] = readings[name][own.to_numpy()]
+        assert (table["value"] > 0).all()
+        runs.append(run.replace(measurements=table))
+    fitted = fit(Campaign(runs), REACTOR, noise=ASKED["noise"], draws=1000, tune=500, random_seed=2)
+    found = replicator.refit(readings, 1)
+    for name in ("rate_constant_1", "rate_constant_2", "noise_concentration_a"):
+        there, here = fitted.draws[name], found[name]
+        assert float(abs(here.mean() - there.mean()) / there.std()) < 0.15
+        assert float(here.std() / there.std()) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.slow
+def test_effects_are_refitted_given_what_their_own_readings_say(plan):
+    """Coordinates settle on them, whatever readings came before."""
+    planned = replicating._readings(plan, REACTOR, TIMES, None)
+    formulation = formulate(planned, REACTOR, noise=ASKED["noise"], vary={"rate_constant_1": "run"})
+    settings = dict(draws=200, thin=1, tune=300, chains=1, target_accept=0.9, kept=60)
+    replicator = replicating._Replicator(formulation, rtol=1e-6, atol=1e-9, settings=settings)
+    one, other = (replicator.simulate(seed)[1] for seed in (8, 9))
+    said = replicator.density.model["rate_constant_1_information"]
+    first = replicator.refit(one, 1)
+    settled = said.get_value()
+    replicator.refit(other, 1)
+    assert not np.allclose(said.get_value(), settled)
+    assert_allclose(replicator.refit(one, 1)["rate_constant_2"], first["rate_constant_2"])
+
+
+@pytest.mark.slow
+def test_the_reactor_is_calibrated_and_a_likelihood_too_sure_of_itself_is_not(plan, monkeypatch):
+    honest = simulation_based_calibration(plan, REACTOR, replications=100, **ASKED)
+    assert honest.check().passed, str(honest.check())
+    simulate = replicating._Replicator.simulate
+
+    def noisier(self, seed):
+        truth, readings = simulate(self, seed)
+        rng = np.random.default_rng(seed)
+        return truth, {k: v + 0.02 * rng.standard_normal(v.size) for k, v in readings.items()}
+
+    monkeypatch.setattr(replicating._Replicator, "simulate", noisier)
+    wrong = simulation_based_calibration(plan, REACTOR, replications=60, **ASKED)
+    assert not wrong.check().passed
+
+
+@pytest.mark.slow
+def test_parts_on_an_executor_give_the_same_ranks(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(replicating, "PART", 2)
+    here = simulation_based_calibration(plan, REACTOR, replications=4, **ASKED)
+    with ThreadPoolExecutor(1) as pool:
+        there = simulation_based_calibration(
+            plan, REACTOR, replications=4, executor=pool, checkpoint=tmp_path / "r.csv", **ASKED
+        )
+    pd.testing.assert_frame_equal(here.table, there.table)
+    assert_allclose(pd.read_csv(tmp_path / "r.csv")["rate_constant_1"], here.table.iloc[:, 0])
+
+
+def test_designs_that_cannot_be_replicated_are_refused_in_words(plan):
+    with pytest.raises(ModelError, match="The design reads nothing"):
+        simulation_based_calibration(plan, REACTOR, random_seed=1)
+    table = pd.DataFrame({"time_h": [1.0, 2.0], "quantity": "concentration_a", "value": [3.0, 2.0]})
+    start = {"initial_concentration_a": 4.0}
+    counted, precise = Run("R1", table, start), Run("R1", table.assign(sd=0.1), start)
+    for run, noise in ((counted, counts()), (precise, "normal")):
+        with pytest.raises(CalibrationError, match="Readings of concentration_a cannot be exch"):
+            simulation_based_calibration(Campaign([run]), REACTOR, noise=noise, random_seed=1)
