@@ -1,4 +1,4 @@
-"""What every test shares: no window opens, no progress bar is drawn, and one switch shifts all seeds."""
+"""What every test shares: no open windows, no progress bars, and one switch that shifts all seeds."""
 
 import os
 
