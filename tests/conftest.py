@@ -1,4 +1,4 @@
-"""What every test shares: no open windows, no progress bars, and one switch that shifts all seeds."""
+"""What tests share: no open windows, no progress bars, and one switch that shifts all seeds."""
 
 import os
 
