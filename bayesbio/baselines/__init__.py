@@ -12,6 +12,11 @@ from bayesbio.baselines.course_baselines import (
 )
 from bayesbio.baselines.course_features import RunFeatures
 from bayesbio.baselines.course_scoring import baseline_scores
+from bayesbio.baselines.cross_validation import (
+    CrossValidation,
+    Forecast,
+    cross_validate,
+)
 from bayesbio.baselines.table_baselines import (
     TABULAR_BASELINES,
     FittedTabular,
@@ -24,8 +29,10 @@ __all__ = [
     "BASELINES",
     "TABULAR_BASELINES",
     "Baseline",
+    "CrossValidation",
     "FittedBaseline",
     "FittedTabular",
+    "Forecast",
     "GaussianProcess",
     "MeanTrajectory",
     "PartialLeastSquares",
@@ -35,6 +42,7 @@ __all__ = [
     "TabularBaseline",
     "TabularFeatures",
     "baseline_scores",
+    "cross_validate",
     "table_scores",
     "tabular_forecast",
 ]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bayesbio.baselines.course_baselines import BASELINES
+from bayesbio.baselines.cross_validation import HERE, Forecast, cross_validate
+from bayesbio.baselines.regressors import DRAWS
 from bayesbio.data.campaign import Campaign
 from bayesbio.errors import DataError
-from bayesbio.inference.validation.cross_validation_folds import Fold, horizons_of
-from bayesbio.inference.validation.cross_validation_folds import folds as folds_of
-from bayesbio.inference.validation.scores import score_table
+from bayesbio.inference import Fold, horizons_of
+from bayesbio.inference import folds as folds_of
 
 
 def baseline_scores(
@@ -22,6 +26,7 @@ def baseline_scores(
     models: Iterable[str] | None = None,
     horizons: int | Iterable[float] | None = None,
     random_seed: int = 0,
+    executor: Any = None,
 ) -> pd.DataFrame:
     """
     Score every baseline on held-out runs, to stand beside a mechanism on the same folds.
@@ -40,6 +45,8 @@ def baseline_scores(
         Score parts of the runs apart, see `bayesbio.inference.horizons_of`.
     random_seed : int
         Same seed, same table.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Where; by default here, one after the other.
 
     Returns
     -------
@@ -73,23 +80,32 @@ def baseline_scores(
                 f"There is no baseline {name!r}; choose among {', '.join(map(repr, BASELINES))}."
             )
     asked = campaign.quantities if quantities is None else tuple(quantities)
-    tables = []
-    divided = folds_of(campaign) if folds is None else tuple(folds)
-    for name in chosen:
-        for quantity in asked:
-            for fold in divided:
-                rows = fold.rows()
-                if horizons is not None:
-                    rows["horizon"] = horizons_of(rows, horizons)
-                rows = rows[(rows["quantity"] == quantity) & (rows["flag"] == "")]
-                if rows.empty:
-                    continue
-                fitted = BASELINES[name]().fit(fold.train, quantity)
-                for run, own in rows.groupby("run", sort=False):
-                    times = own["time_h"].to_numpy(float, copy=True)
-                    samples = fitted.predict(fold.test[run], times, random_seed=random_seed)
-                    tables.append(score_table(samples, own).assign(model=name))
-    if not tables:
-        return pd.DataFrame(columns=["model", "quantity", "run"])
-    table = pd.concat(tables, ignore_index=True)
-    return table[["model", *table.columns.drop("model")]]
+    parts = horizons if horizons is None or isinstance(horizons, int) else tuple(horizons)
+    found = cross_validate(
+        {name: partial(_forecast, name, asked, parts, random_seed) for name in chosen},
+        folds_of(campaign) if folds is None else folds,
+        executor=executor or HERE,
+    )
+    return found.scores
+
+
+def _forecast(
+    name: str,
+    quantities: tuple[str, ...],
+    horizons: int | tuple[float, ...] | None,
+    random_seed: int,
+    fold: Fold,
+) -> Forecast:
+    """Fit a baseline to the training runs of a fold, quantity by quantity; predict the others."""
+    rows = fold.rows()
+    if horizons is not None:
+        rows["horizon"] = horizons_of(rows, horizons)
+    rows = rows[rows["quantity"].isin(quantities) & (rows["flag"] == "")].reset_index(drop=True)
+    draws = np.empty((DRAWS, len(rows)))
+    for quantity, of_quantity in rows.groupby("quantity", sort=False):
+        fitted = BASELINES[name]().fit(fold.train, str(quantity))
+        for run, of_run in of_quantity.groupby("run", sort=False):
+            draws[:, of_run.index] = fitted.predict(
+                fold.test[str(run)], of_run["time_h"], random_seed=random_seed
+            )
+    return Forecast(rows, draws)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayesbio.baselines.cross_validation import HERE, Forecast, cross_validate
 from bayesbio.baselines.table_baselines import TABULAR_BASELINES
 from bayesbio.baselines.table_features import TabularFeatures
 from bayesbio.data.table import Table
 from bayesbio.errors import DataError
-from bayesbio.inference.validation.cross_validation_folds import TableFold, table_folds
-from bayesbio.inference.validation.scores import score_table
+from bayesbio.inference import TableFold, table_folds
 
 SCALES = ("natural", "log")
 
-Forecaster = Callable[[Table, Table], Any]
+TableForecaster = Callable[[Table, Table], Any]
 
 
 def tabular_forecast(
@@ -28,7 +29,7 @@ def tabular_forecast(
     group: str | None = None,
     scale: str = "natural",
     random_seed: int = 0,
-) -> Forecaster:
+) -> TableForecaster:
     """
     Make a forecaster of a table's response from a baseline.
 
@@ -101,9 +102,10 @@ def tabular_forecast(
 def table_scores(
     table: Table,
     response: str,
-    forecasters: Mapping[str, Forecaster],
+    forecasters: Mapping[str, TableForecaster],
     *,
     folds: Iterable[TableFold] | None = None,
+    executor: Any = None,
 ) -> pd.DataFrame:
     """
     Score forecasters of a table's response on the same held-out rows.
@@ -117,6 +119,8 @@ def table_scores(
         ``forecast(train, test)`` gives draws, shape (draws, rows of test) [unit of the response].
     folds : iterable of TableFold, optional
         What is held out; by default ten random parts, see `table_folds`.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Where; by default here, one after the other.
 
     Returns
     -------
@@ -135,19 +139,23 @@ def table_scores(
     >>> scores["readings"].tolist()
     [2, 2]
     """
-    lines = []
-    for fold in table_folds(table) if folds is None else folds:
-        rows = pd.DataFrame(
-            {
-                "run": fold.name,
-                "quantity": response,
-                "value": fold.test[response],
-                "flag": fold.test.flag(response),
-            }
-        )
-        rows.loc[rows["value"].isna(), "flag"] = "excluded"
-        for name, forecast in forecasters.items():
-            scored = score_table(forecast(fold.train, fold.test), rows)
-            lines.append(scored.assign(model=name))
-    scores = pd.concat(lines, ignore_index=True)
-    return scores[["model", *scores.columns.drop("model")]]
+    found = cross_validate(
+        {name: partial(_forecast, each, response) for name, each in forecasters.items()},
+        table_folds(table) if folds is None else folds,
+        executor=executor or HERE,
+    )
+    return found.scores
+
+
+def _forecast(forecaster: TableForecaster, response: str, fold: TableFold) -> Forecast:
+    """Let a forecaster of tables predict the rows that a fold holds out."""
+    value, flag = fold.test[response], fold.test.flag(response)
+    rows = pd.DataFrame(
+        {
+            "run": fold.name,
+            "quantity": response,
+            "value": value,
+            "flag": np.where(np.isnan(value), "excluded", flag),
+        }
+    )
+    return Forecast(rows, forecaster(fold.train, fold.test))

@@ -37,6 +37,11 @@ class Fold:
     known_until: float | None = None
     starts_known: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Names of the held-out runs, as one text."""
+        return ", ".join(self.held_out)
+
     def rows(self) -> pd.DataFrame:
         """Give the readings to predict, as from ``to_frame(details=True)``, none excluded."""
         rows = self.test.to_frame(details=True)

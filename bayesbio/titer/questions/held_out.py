@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bayesbio.baselines.table_scoring import Forecaster
+from bayesbio.baselines.table_scoring import TableForecaster
 from bayesbio.data.table import Table
 from bayesbio.titer.regression.model import TiterModel
 
 
-def titer_forecast(model: TiterModel, *, random_seed: int = 0, **options: Any) -> Forecaster:
+def titer_forecast(model: TiterModel, *, random_seed: int = 0, **options: Any) -> TableForecaster:
     """
     Make a forecaster of a titer model: fit on the training rows, draw the readings of the others.
 
