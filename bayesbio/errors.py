@@ -30,7 +30,32 @@ class CalibrationError(BayesbioError):
     """A calibration could not start, did not pass its checks, or its file cannot be used."""
 
 
-def did_you_mean(name: object, known: Iterable[object]) -> str:
+def nearest_name(name: object, known: Iterable[object], *, cutoff: float = 0.6) -> str | None:
+    """
+    Nearest known name by the similarity of Ratcliff and Obershelp, whatever the case; None if far.
+
+    Parameters
+    ----------
+    name : object
+        What was given.
+    known : iterable
+        What could have been meant; the first of several equally near ones is taken.
+    cutoff : float
+        Least similarity, from 0 to 1.
+
+    Examples
+    --------
+    >>> nearest_name("TITRE", ["glucose", "titer"])
+    'titer'
+    """
+    spelled: dict[str, str] = {}
+    for each in known:
+        spelled.setdefault(str(each).lower(), str(each))
+    near = difflib.get_close_matches(str(name).lower(), spelled, n=1, cutoff=cutoff)
+    return spelled[near[0]] if near else None
+
+
+def did_you_mean(name: object, known: Iterable[object], *, cutoff: float = 0.6) -> str:
     """
     Suggest the nearest known name, as a sentence to put behind another; empty where none is near.
 
@@ -41,5 +66,5 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     >>> did_you_mean("pressure", ["glucose", "lactate"])
     ''
     """
-    near = difflib.get_close_matches(str(name), [str(each) for each in known], n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    near = nearest_name(name, known, cutoff=cutoff)
+    return f" Did you mean {near!r}?" if near is not None else ""

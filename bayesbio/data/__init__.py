@@ -1,11 +1,10 @@
 """What was measured: campaigns of runs, tables, their words and units, and how they are read."""
 
-from bayesbio.data.campaign import Campaign
+from bayesbio.data.campaign import Campaign, read_campaign
 from bayesbio.data.checks.campaign_checks import check
 from bayesbio.data.column_report import Columns, ColumnUse
 from bayesbio.data.event import Above, Below, Event
 from bayesbio.data.findings import Finding, Findings
-from bayesbio.data.importing.campaign_reader import read_campaign
 from bayesbio.data.importing.table_reader import read_table
 from bayesbio.data.run import Profile, Run
 from bayesbio.data.specification import Specification

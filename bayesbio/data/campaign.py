@@ -1,32 +1,38 @@
-"""A campaign: the runs that are analysed together."""
+"""A campaign: the runs that are analysed together, and how it is read."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from bayesbio.data.checks.campaign_checks import check
 from bayesbio.data.column_report import Columns
-from bayesbio.data.event import Event
 from bayesbio.data.findings import Finding, Findings
-from bayesbio.data.run import MEASUREMENT_COLUMNS, Profile, Run
+from bayesbio.data.importing.campaign_reader import import_campaign
+from bayesbio.data.run import Run
+from bayesbio.data.table import Table
+from bayesbio.data.table_courses import runs_of_table
 from bayesbio.data.vocabulary import lookup as vocabulary
-from bayesbio.errors import DataError
+from bayesbio.errors import DataError, did_you_mean
 
 FRAME_COLUMNS = ("run", "time_h", "quantity", "value", "unit", "replicate", "flag")
 DETAIL_COLUMNS = (*FRAME_COLUMNS, "sd", "value_upper")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Campaign:
     """
     An immutable set of runs, in house units.
+
+    Campaigns are equal where their runs are, in the same order, and their units.
 
     Parameters
     ----------
@@ -35,7 +41,7 @@ class Campaign:
     units : mapping of quantity to unit text, optional
         House units of what is not in the shipped vocabulary, or differs from it.
     findings : iterable of Finding
-        What reading and checking noticed.
+        What reading and checking noticed; what concerns a run that is not there is left out.
     columns : iterable of ColumnUse
         How the columns of the file were understood.
 
@@ -59,17 +65,31 @@ class Campaign:
 
     def __post_init__(self) -> None:
         runs = tuple(self.runs)
-        names = [run.name for run in runs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
+        names: dict[str, None] = {}
+        for run in runs:
+            if run.name in names:
+                twice = run.name
+                break
+            names[run.name] = None
+        else:
+            twice = None
+        if twice is not None:
             raise DataError(
-                f"Two runs are named {twice[0]!r}; names are unique in a campaign. Rename one, or "
+                f"Two runs are named {twice!r}; names are unique in a campaign. Rename one, or "
                 "put their measurements into one run."
             )
         object.__setattr__(self, "runs", runs)
         object.__setattr__(self, "units", MappingProxyType(_units_of(runs, dict(self.units))))
-        object.__setattr__(self, "findings", Findings(self.findings))
+        object.__setattr__(self, "findings", Findings(self.findings).about(names))
         object.__setattr__(self, "columns", Columns(self.columns))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Campaign) and (
+            self is other or (self.names == other.names and self.hash == other.hash)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Campaign.from_dict, (self.to_dict(),)
@@ -78,7 +98,8 @@ class Campaign:
         for run in self.runs:
             if run.name == str(name):
                 return run
-        raise DataError(f"There is no run {name!r}; the runs are {', '.join(self.names)}.")
+        hint = did_you_mean(name, self.names)
+        raise DataError(f"There is no run {name!r}; the runs are {', '.join(self.names)}.{hint}")
 
     def __contains__(self, name: object) -> bool:
         return str(name) in self.names
@@ -109,7 +130,7 @@ class Campaign:
             f"{len(Findings(self.findings).warnings)} warnings"
         )
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """
         Sha256 of the content, as hexadecimal text.
@@ -117,7 +138,7 @@ class Campaign:
         It depends neither on the order of rows or runs in the file nor on what a unit conversion
         does beyond the twelfth digit.
         """
-        content = [_canonical(run) for run in sorted(self.runs, key=lambda run: run.name)]
+        content = [json.loads(run.content) for run in sorted(self.runs, key=lambda run: run.name)]
         units = {name: self.units[name] for name in sorted(self.units)}
         text = json.dumps({"runs": content, "units": units}, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
@@ -192,16 +213,63 @@ class Campaign:
             if name not in self.quantities:
                 raise DataError(
                     f"Nothing named {name!r} was measured; measured were "
-                    f"{', '.join(self.quantities)}."
+                    f"{', '.join(self.quantities)}.{did_you_mean(name, self.quantities)}"
                 )
         cut = [_cut(run, wanted, until) for run in kept]
-        return Campaign(cut, units=self.units, findings=self.findings, columns=self.columns)
+        findings = Findings(self.findings).about(self.names, quantities=wanted, until=until)
+        return self.replace(runs=cut, findings=findings)
 
     def without(self, runs: str | Iterable[str]) -> Campaign:
         """Return the campaign without one run or several."""
         leave = {self[name].name for name in _names(runs)}
         kept = [run for run in self.runs if run.name not in leave]
         return self.replace(runs=kept)
+
+    @classmethod
+    def of(cls, given: Any) -> Campaign:
+        """
+        Make a campaign of whatever holds runs.
+
+        Parameters
+        ----------
+        given : Campaign, Run, Table, DataFrame, path, or iterable or mapping of Run
+            A path or a DataFrame is read by `read_campaign`. A table with a time column holds
+            courses, one row a sample; without one, each row is a run that was read once, at its
+            end. Flags are honoured.
+
+        Returns
+        -------
+        Campaign
+
+        Raises
+        ------
+        DataError
+            If it holds no runs.
+
+        Examples
+        --------
+        >>> Campaign.of(Run("R1")).names
+        ('R1',)
+        >>> Campaign.of(pd.DataFrame({"run": "A", "time_h": [0, 5], "titer (g/L)": [0, 1]})).names
+        ('A',)
+        """
+        if isinstance(given, cls):
+            return given
+        if isinstance(given, str | os.PathLike | pd.DataFrame):
+            return read_campaign(given)
+        if isinstance(given, Table):
+            runs, units = runs_of_table(given)
+            return cls(runs, units=units)
+        if isinstance(given, Mapping):
+            given = list(given.values())
+        runs = [given] if isinstance(given, Run) else given
+        runs = list(runs) if isinstance(runs, Iterable) else []
+        if runs and all(isinstance(run, Run) for run in runs):
+            return cls(runs)
+        raise DataError(
+            f"A {type(given).__name__} came, which holds no runs; expected a Campaign "
+            "(bayesbio.data.read_campaign), runs, a Table, a DataFrame or the path of a file."
+        )
 
     def replace(self, **changes: Any) -> Campaign:
         """Return a copy with some fields changed."""
@@ -210,7 +278,7 @@ class Campaign:
     def to_dict(self) -> dict[str, Any]:
         """Give the whole content as plain lists and dictionaries, ready for JSON."""
         return {
-            "runs": [_run_to_dict(run) for run in self.runs],
+            "runs": [run.to_dict() for run in self.runs],
             "units": dict(self.units),
             "findings": Findings(self.findings).to_list(),
             "columns": Columns(self.columns).to_list(),
@@ -227,7 +295,7 @@ class Campaign:
         ('R1',)
         """
         return cls(
-            [_run_from_dict(row) for row in content["runs"]],
+            [Run.from_dict(row) for row in content["runs"]],
             units=content.get("units", {}),
             findings=Findings.from_list(content.get("findings", ())),
             columns=Columns.from_list(content.get("columns", ())),
@@ -262,71 +330,65 @@ def _units_of(runs: tuple[Run, ...], given: dict[str, str]) -> dict[str, str]:
     return {**units, **given}
 
 
-def _digits(value: Any) -> Any:
-    """Round a number to twelve significant digits as text, so that float noise does not count."""
-    if isinstance(value, Mapping):
-        return [[name, _digits(part)] for name, part in value.items()]
-    if isinstance(value, (bool, np.bool_)) or value is None or isinstance(value, str):
-        return value if not isinstance(value, np.bool_) else bool(value)
-    return format(float(value) + 0.0, ".12g")
+def read_campaign(
+    path: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    run: str | None = None,
+    time: str | None = None,
+    columns: Mapping[str, Any] | None = None,
+    roles: Mapping[str, str] | None = None,
+    quantities: Mapping[str, Any] | None = None,
+    model: Any = None,
+    strict: bool = True,
+) -> Campaign:
+    """
+    Read the runs of a campaign and convert everything to house units.
 
+    Parameters
+    ----------
+    path : path or DataFrame
+        A folder with measurements.csv (and runs, events, profiles, columns), one CSV file, an
+        Excel workbook, or a DataFrame. Foreign sheets are read as they come: aliases, units in
+        headers or in a row below them, one sheet a run, long exports of laboratory systems,
+        preambles, replicate columns, days and dates, ``<0.2``, ``n.d.``, decimal commas.
+    run, time : str, optional
+        Names of the columns that hold the run and the time, where they are not recognised.
+    columns : mapping of header to quantity, optional
+        Such as ``{"Glc YSI": "glucose [mM]"}``; "ignore" leaves a column out.
+    roles : mapping of header or quantity to role, optional
+        measurement, profile, setting, run, time, replicate, bolus, sample, covariate or ignore.
+    quantities : mapping of name to unit, optional
+        New quantities, such as ``{"hare": "1"}``.
+    model : process model, optional
+        Its states, outputs, inputs and settings, with their units, extend the vocabulary.
+    strict : bool
+        Raise at the first error; if False, keep errors in ``campaign.findings``.
 
-def _canonical(run: Run) -> dict[str, Any]:
-    rows = sorted(
-        [str(v) if isinstance(v, str) else _digits(v) for v in row]
-        for row in run.measurements.itertuples(index=False)
+    Returns
+    -------
+    Campaign
+        ``print(campaign.columns)`` tells how every column was understood.
+
+    Raises
+    ------
+    DataError, UnitError
+        If the file cannot be understood, or holds values that cannot be.
+
+    Examples
+    --------
+    >>> sheet = pd.DataFrame({"Batch ID": ["B1", "B1"], "Day": [0, 1], "Glc [mM]": [30.0, "<2.0"]})
+    >>> campaign = read_campaign(sheet)
+    >>> campaign["B1"].measurements[["time_h", "quantity", "value", "flag"]].values.tolist()
+    [[0.0, 'glucose', 5.40468, ''], [24.0, 'glucose', 0.360312, 'below']]
+    """
+    imported = import_campaign(
+        path, run=run, time=time, columns=columns, roles=roles, quantities=quantities, model=model
     )
-    return {
-        "name": run.name,
-        "measurements": rows,
-        "settings": {name: _digits(run.settings[name]) for name in sorted(run.settings)},
-        "events": sorted(
-            ([_digits(part) for part in event.to_list()] for event in run.events),
-            key=lambda row: [str(part) for part in row],
-        ),
-        "profiles": {
-            name: [profile.interpolation, [[_digits(v) for v in p] for p in profile.points]]
-            for name, profile in sorted(run.profiles.items())
-        },
-    }
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _run_to_dict(run: Run) -> dict[str, Any]:
-    table = {}
-    for name in MEASUREMENT_COLUMNS:
-        column = run.measurements[name].tolist()
-        table[name] = [None if isinstance(v, float) and np.isnan(v) else v for v in column]
-    return {
-        "name": run.name,
-        "measurements": table,
-        "settings": {name: _plain(value) for name, value in run.settings.items()},
-        "events": [event.to_dict() for event in run.events],
-        "profiles": {
-            name: {
-                "points": [list(p) for p in profile.points],
-                "interpolation": profile.interpolation,
-            }
-            for name, profile in run.profiles.items()
-        },
-    }
-
-
-def _run_from_dict(row: Mapping[str, Any]) -> Run:
-    profiles = {
-        name: Profile(tuple((t, v) for t, v in profile["points"]), profile["interpolation"])
-        for name, profile in row["profiles"].items()
-    }
-    measurements = pd.DataFrame(dict(row["measurements"]))
-    for name in ("sd", "value_upper"):
-        measurements[name] = pd.to_numeric(measurements[name]).astype(float)
-    return Run(
-        row["name"],
-        measurements,
-        settings=row["settings"],
-        events=[Event.from_dict(event) for event in row["events"]],
-        profiles=profiles,
+    campaign = Campaign(
+        imported.runs, units=imported.units, findings=imported.findings, columns=imported.columns
     )
+    findings = check(campaign, model)
+    if strict:
+        findings.require()
+        imported.require_measurements()
+    return campaign.replace(findings=findings)

@@ -32,6 +32,8 @@ class Finding:
         The next step.
     subject : {"data", "unit"}
         Which error it becomes when it stops.
+    quantity : str
+        The measured quantity it concerns, or blank.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class Finding:
     what: str
     what_to_do: str
     subject: str = "data"
+    quantity: str = ""
 
     def __str__(self) -> str:
         where = f"Run {self.run!r}: " if self.run else ""
@@ -104,6 +107,38 @@ class Findings(Sequence[Finding]):
     def warnings(self) -> Findings:
         """Those that are carried into the report."""
         return Findings(item for item in self.items if item.severity == "warning")
+
+    def about(
+        self,
+        runs: Iterable[str],
+        *,
+        quantities: Iterable[str] | None = None,
+        until: float | None = None,
+    ) -> Findings:
+        """
+        Keep what concerns these runs and quantities, or the campaign as a whole.
+
+        Parameters
+        ----------
+        runs : names
+        quantities : names, optional
+        until : float, optional [h]
+            Findings at later times go.
+
+        Examples
+        --------
+        >>> len(Findings([Finding("error", "R7", 8.0, "a", "b")]).about(["R1", "R2"]))
+        0
+        """
+        names = set(runs)
+        wanted = None if quantities is None else set(quantities)
+        return Findings(
+            item
+            for item in self.items
+            if (not item.run or item.run in names)
+            and (wanted is None or not item.quantity or item.quantity in wanted)
+            and (until is None or item.time is None or item.time <= until)
+        )
 
     def merged(self) -> Findings:
         """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bayesbio.data.event import Event
+from bayesbio.data.frozen_frame import FrozenFrame
 from bayesbio.errors import DataError
 
 MEASUREMENT_COLUMNS = ("time_h", "quantity", "value", "replicate", "flag", "sd", "value_upper")
@@ -81,10 +84,12 @@ class Profile:
         return float(found) if np.ndim(time) == 0 else found
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Run:
     """
     One execution of a process, in house units.
+
+    Runs are equal where their content is, up to the twelfth digit and the order of rows.
 
     Parameters
     ----------
@@ -92,15 +97,24 @@ class Run:
         Its name, unique in the campaign.
     measurements : DataFrame
         Long table with columns time_h, quantity, value and optionally replicate, flag, sd,
-        value_upper. Missing values are absent rows.
+        value_upper. Missing values are absent rows. Reading it gives a copy: a run never changes.
     settings : mapping
         Constants and covariates of the run: numbers in house units, or text such as a clone.
     events : sequence of Event
     profiles : mapping of input name to Profile
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"time_h": [0.0, 24.0], "quantity": "titer", "value": [0.1, 0.4]})
+    >>> run = Run("R1", rows)
+    >>> copied = run.measurements
+    >>> copied.loc[0, "value"] = 99.0
+    >>> run.measurements["value"].tolist(), run == Run("R1", rows)
+    ([0.1, 0.4], True)
     """
 
     name: str
-    measurements: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    measurements: FrozenFrame = FrozenFrame()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     events: Iterable[Event] = ()
     profiles: Mapping[str, Profile] = dataclasses.field(default_factory=dict)
@@ -109,8 +123,17 @@ class Run:
         object.__setattr__(self, "name", str(self.name))
         object.__setattr__(self, "measurements", _complete(self.measurements, self.name))
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
-        object.__setattr__(self, "events", tuple(sorted(self.events, key=_place_in_time)))
+        object.__setattr__(self, "events", tuple(sorted(self.events, key=_order_in_time)))
         object.__setattr__(self, "profiles", MappingProxyType(dict(self.profiles)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and (self is other or self.content == other.content)
+
+    def __hash__(self) -> int:
+        return hash(self.content)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Run.from_dict, (self.to_dict(),)
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -129,12 +152,108 @@ class Run:
         """Events whose moment and value are numbers, in the order of time."""
         return tuple(event for event in self.events if event.is_fixed)
 
+    @functools.cached_property
+    def content(self) -> str:
+        """Canonical JSON text: twelve digits, sorted rows; the same for the same content."""
+        rows = sorted(
+            [str(v) if isinstance(v, str) else _digits(v) for v in row]
+            for row in self.measurements.itertuples(index=False)
+        )
+        settings = {name: _setting_digits(self.settings[name]) for name in sorted(self.settings)}
+        events = sorted(
+            ([_digits(part) for part in event.to_list()] for event in self.events),
+            key=lambda row: [str(part) for part in row],
+        )
+        profiles = {
+            name: [profile.interpolation, [[_digits(v) for v in p] for p in profile.points]]
+            for name, profile in sorted(self.profiles.items())
+        }
+        return json.dumps(
+            {
+                "name": self.name,
+                "measurements": rows,
+                "settings": settings,
+                "events": events,
+                "profiles": profiles,
+            },
+            sort_keys=True,
+            ensure_ascii=True,
+        )
+
+    @property
+    def hash(self) -> str:
+        """Sha256 of the content, as hexadecimal text."""
+        return hashlib.sha256(self.content.encode("ascii")).hexdigest()
+
     def replace(self, **changes: Any) -> Run:
         """Return a copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give the whole content as plain lists and dictionaries, ready for JSON."""
+        rows = self.measurements
+        table = {
+            name: [None if isinstance(v, float) and np.isnan(v) else v for v in rows[name].tolist()]
+            for name in MEASUREMENT_COLUMNS
+        }
+        return {
+            "name": self.name,
+            "measurements": table,
+            "settings": {
+                name: value.item() if isinstance(value, np.generic) else value
+                for name, value in self.settings.items()
+            },
+            "events": [event.to_dict() for event in self.events],
+            "profiles": {
+                name: {
+                    "points": [list(point) for point in profile.points],
+                    "interpolation": profile.interpolation,
+                }
+                for name, profile in self.profiles.items()
+            },
+        }
 
-def _place_in_time(event: Event) -> float:
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Run:
+        """Rebuild a run from what `to_dict` gave."""
+        measurements = pd.DataFrame(dict(content["measurements"]))
+        for name in ("sd", "value_upper"):
+            measurements[name] = pd.to_numeric(measurements[name]).astype(float)
+        return cls(
+            content["name"],
+            measurements,
+            settings=content["settings"],
+            events=[Event.from_dict(event) for event in content["events"]],
+            profiles={
+                name: Profile(tuple((t, v) for t, v in profile["points"]), profile["interpolation"])
+                for name, profile in content["profiles"].items()
+            },
+        )
+
+
+def _digits(value: Any) -> Any:
+    """Round a number to twelve significant digits as text, so that float noise does not count."""
+    if isinstance(value, Mapping):
+        return [[name, _digits(part)] for name, part in value.items()]
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    return format(float(value) + 0.0, ".12g")
+
+
+def _setting_digits(value: Any) -> Any:
+    """Digits of a number; a text that looks like a number, such as level '1', is marked as text."""
+    if not isinstance(value, str):
+        return _digits(value)
+    try:
+        float(value)
+    except ValueError:
+        return value
+    return {"text": value}
+
+
+def _order_in_time(event: Event) -> float:
     """Hour of an event, for sorting; those whose moment is not known yet come last."""
     return event.hour if np.isfinite(event.hour) else np.inf
 
@@ -147,7 +266,7 @@ def _nothing() -> pd.DataFrame:
 
 def _complete(measurements: pd.DataFrame, name: str) -> pd.DataFrame:
     """Give a measurement table every column, in order, sorted by time, quantity and replicate."""
-    return _nothing().copy() if measurements.empty else _completed(measurements, name)
+    return _nothing() if measurements.empty else _completed(measurements, name)
 
 
 def _completed(measurements: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bayesbio.data.findings import Finding, Findings
+from bayesbio.data.frozen_frame import FrozenFrame
 from bayesbio.data.run import FLAGS
 from bayesbio.errors import DataError, did_you_mean
 
@@ -61,10 +63,13 @@ class TableColumn:
         return not self.levels
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Table:
     """
     One row per run or culture: factors, responses and groups, in house units.
+
+    Its frames are copies: a table never changes. Tables are equal where their columns, rows, flags
+    and limits are, in the same order.
 
     Parameters
     ----------
@@ -93,11 +98,11 @@ class Table:
     (('glucose',), ('titer',), [1.2, 1.9])
     """
 
-    frame: pd.DataFrame
-    columns: Sequence[TableColumn]
-    flags: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    frame: FrozenFrame = FrozenFrame()
+    columns: Sequence[TableColumn] = ()
+    flags: FrozenFrame = FrozenFrame()
     findings: Iterable[Finding] = Findings()
-    uppers: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    uppers: FrozenFrame = FrozenFrame()
 
     def __post_init__(self) -> None:
         columns = tuple(self.columns)
@@ -151,6 +156,69 @@ class Table:
         object.__setattr__(self, "flags", flags.astype("str"))
         object.__setattr__(self, "findings", Findings(self.findings))
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Table):
+            return False
+        pairs = [(getattr(t, n) for t in (self, other)) for n in ("frame", "flags", "uppers")]
+        return self is other or (
+            self.columns == other.columns and all(one.equals(two) for one, two in pairs)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    @classmethod
+    def of(cls, given: Any, *, responses: str | Iterable[str] = ()) -> Table:
+        """
+        Take a table as it is, or make one of a DataFrame as it stands.
+
+        Parameters
+        ----------
+        given : Table or DataFrame
+            Numbers of a DataFrame keep their values and have no unit; text and categories become
+            levels. To have headers, units and flags read, use `read_table`.
+        responses : name or names
+            Columns of a DataFrame that were measured; the others are factors.
+
+        Returns
+        -------
+        Table
+
+        Raises
+        ------
+        DataError
+            If it is neither.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"medium": ["A", "B"], "titer": [1.2, 1.9]})
+        >>> table = Table.of(frame, responses="titer")
+        >>> table.levels("medium"), table.responses, Table.of(table) is table
+        (('A', 'B'), ('titer',), True)
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, pd.DataFrame):
+            raise DataError(
+                f"A {type(given).__name__} came; expected a Table (bayesbio.data.read_table) or a "
+                "DataFrame with one row per run or culture."
+            )
+        measured = {responses} if isinstance(responses, str) else set(responses)
+        frame = given.rename(columns=str)
+        columns = []
+        for place, name in enumerate(frame.columns):
+            values = frame.iloc[:, place]
+            role = "response" if name in measured else "factor"
+            levels: Iterable[Any] = ()
+            if isinstance(values.dtype, pd.CategoricalDtype):
+                levels = values.cat.categories
+            elif not pd.api.types.is_numeric_dtype(values):
+                levels = sorted(set(values.dropna().astype(str)))
+            columns.append(TableColumn(name, role, levels=tuple(map(str, levels))))
+            if columns[-1].levels and len(set(frame.columns)) == len(frame.columns):
+                frame[name] = values.astype("str").where(values.notna())
+        return cls(frame, columns)
+
     @staticmethod
     def _named(columns: Iterable[TableColumn], role: str) -> tuple[str, ...]:
         return tuple(column.name for column in columns if column.role == role)
@@ -201,6 +269,53 @@ class Table:
             return self.uppers[name].to_numpy(float, copy=True)
         return np.full(len(self), np.nan)
 
+    def readings(self, name: str) -> pd.DataFrame:
+        """
+        Give the readings of a column with what their flags say: excluded and missing ones are out.
+
+        Parameters
+        ----------
+        name : str
+            A column of numbers.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by the row of the table; ``value``, ``flag`` and the interval ``lower`` to
+            ``upper`` in which the true value lies: minus infinity to the limit where it is below
+            one, the limit to infinity above, and the value itself where it was quantified.
+
+        Raises
+        ------
+        DataError
+            If there is no such column, or it holds levels.
+
+        Examples
+        --------
+        >>> columns = [TableColumn("titer", "response", "g/L")]
+        >>> flags = pd.DataFrame({"titer": ["", "below", "excluded"]})
+        >>> Table(pd.DataFrame({"titer": [1.2, 0.1, 9.0]}), columns, flags).readings("titer")
+           value   flag  lower  upper
+        0    1.2           1.2    1.2
+        1    0.1  below   -inf    0.1
+        """
+        column = self.column(name)
+        if not column.is_number:
+            raise DataError(
+                f"Column {name!r} holds the levels {', '.join(column.levels[:5])}; readings are "
+                "numbers. Choose another column, or write it as numbers."
+            )
+        values, flags = self[name], self.flag(name)
+        lower = np.where(flags == "below", -np.inf, values)
+        upper = np.select([flags == "above", flags == "between"], [np.inf, self.upper(name)], values)
+        found = pd.DataFrame({"value": values, "flag": flags, "lower": lower, "upper": upper})
+        return found.astype({"flag": "str"})[np.isfinite(values) & (flags != "excluded")]
+
+    def quantified(self, name: str) -> pd.Series:
+        """Give the readings of a column that have a value, without flag; indexed by row."""
+        readings = self.readings(name)
+        return readings.loc[readings["flag"] == "", "value"].rename(name)
+
     def __getitem__(self, name: str) -> np.ndarray:
         column = self.column(name)
         values = self.frame[name]
@@ -218,7 +333,7 @@ class Table:
             f"{', '.join(self.responses) or 'none'}; groups {', '.join(self.groups) or 'none'}"
         )
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """Sha256 of the content, independent of the order of rows and of float noise."""
         described = [

@@ -5,7 +5,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesbio.data import Campaign, Event, Profile, Run, read_campaign
+from bayesbio.data import (
+    Campaign,
+    Event,
+    Finding,
+    Profile,
+    Run,
+    Table,
+    TableColumn,
+    check,
+    read_campaign,
+)
 from bayesbio.data.campaign import DETAIL_COLUMNS, FRAME_COLUMNS
 from bayesbio.errors import DataError
 
@@ -165,3 +175,78 @@ def test_a_campaign_cannot_be_changed(campaign):
         campaign.units["glucose"] = "mM"
     with pytest.raises(TypeError):
         campaign["R2"].settings["clone"] = "B"
+
+
+def test_campaigns_are_equal_where_runs_and_units_are(campaign):
+    same = Campaign.from_dict(campaign.to_dict())
+    assert same == campaign and hash(same) == hash(campaign)
+    assert campaign.without("R1") != campaign
+    assert campaign.select(["R1", "R2"]) != campaign  # another order of the run dimension
+
+
+FINDINGS = [
+    Finding("error", "R1", 48.0, "glucose is 'oops'.", "", quantity="glucose"),
+    Finding("error", "R2", None, "no volume.", ""),
+    Finding("warning", "", None, "no unit.", "", quantity="hare"),
+    Finding("warning", "", None, "a sheet was left out.", ""),
+]
+
+
+def sentences(campaign):
+    return sorted(str(finding) for finding in campaign.findings)
+
+
+def test_findings_belong_to_runs_and_leave_with_them(campaign):
+    read = campaign.replace(findings=FINDINGS)
+    whole = ["a sheet was left out.", "no unit."]
+    assert len(read.findings) == 4
+    assert sentences(read.without("R1")) == ["Run 'R2': no volume.", *whole]
+    assert sentences(read.select("R1")) == ["Run 'R1': glucose is 'oops'.", *whole]
+    assert sentences(read.replace(runs=[read["R2"]])) == sentences(read.without("R1"))
+    check(read.select("R2").without("R2")).require()
+
+
+def test_findings_leave_with_their_quantity_and_their_time(campaign):
+    read = campaign.replace(findings=FINDINGS)
+    titer = read.select(quantities="titer")
+    assert sentences(titer) == ["Run 'R2': no volume.", "a sheet was left out."]
+    assert "oops" not in str(read.select(until=24.0).findings)
+
+
+def test_a_dropped_run_no_longer_stops_the_others():
+    rows = {"run": ["A"] * 3 + ["B"] * 3, "time_h": [0, 4, 8] * 2}
+    frame = pd.DataFrame(rows).assign(**{"DCW (g/L)": [0.2, 0.5, "oops", 0.2, 0.5, 0.9]})
+    read = read_campaign(frame, strict=False)
+    with pytest.raises(DataError, match="'oops'"):
+        check(read).require()
+    check(read.without("A")).require()
+
+
+@pytest.mark.parametrize("kind", ["campaign", "run", "runs", "mapping", "frame", "path", "table"])
+def test_a_campaign_is_made_of_whatever_holds_runs(tmp_path, kind):
+    frame = pd.DataFrame({"run": "R1", "time_h": [0.0, 5.0], "titer (g/L)": [0.1, 0.4]})
+    frame.to_csv(tmp_path / "runs.csv", index=False)
+    rows = pd.DataFrame({"time_h": [0.0, 5.0], "quantity": "titer", "value": [0.1, 0.4]})
+    run = Run("R1", rows)
+    columns = [
+        TableColumn("run", "group", levels=("R1",)),
+        TableColumn("time_h", "factor", "h"),
+        TableColumn("titer", "response", "g/L"),
+    ]
+    table = Table(frame.set_axis(["run", "time_h", "titer"], axis=1), columns)
+    given = {
+        "campaign": Campaign([run]),
+        "run": run,
+        "runs": (each for each in [run]),
+        "mapping": {"R1": run},
+        "frame": frame,
+        "path": tmp_path / "runs.csv",
+        "table": table,
+    }[kind]
+    assert Campaign.of(given) == Campaign([run])
+
+
+@pytest.mark.parametrize("given", [3, None, [], ["R1"]], ids=str)
+def test_what_holds_no_runs_is_refused(given):
+    with pytest.raises(DataError, match=r"holds no runs; expected a Campaign .* the path of a"):
+        Campaign.of(given)

@@ -117,3 +117,47 @@ def test_a_specification_is_met_at_its_limits():
 def test_a_specification_needs_limits_that_can_be_met(limits, sentence):
     with pytest.raises(DataError, match=sentence):
         Specification("titer", **limits)
+
+
+FLAGGED = Table(
+    pd.DataFrame({"titer": [1.2, 0.1, 9.0, 3.0, 2.0, np.nan]}),
+    [TableColumn("titer", "response", "g/L")],
+    pd.DataFrame({"titer": ["", "below", "excluded", "above", "between", ""]}),
+    uppers=pd.DataFrame({"titer": [np.nan] * 4 + [2.5, np.nan]}),
+)
+
+
+def test_readings_honour_flags_as_intervals():
+    readings = FLAGGED.readings("titer")
+    assert readings.index.tolist() == [0, 1, 3, 4]
+    assert readings["lower"].tolist() == [1.2, -np.inf, 3.0, 2.0]
+    assert readings["upper"].tolist() == [1.2, 0.1, np.inf, 2.5]
+    assert FLAGGED.quantified("titer").to_dict() == {0: 1.2}
+
+
+def test_readings_of_levels_are_refused():
+    table = Table.of(pd.DataFrame({"medium": ["A", "B"]}))
+    with pytest.raises(DataError, match="readings are numbers"):
+        table.readings("medium")
+
+
+def test_a_frame_becomes_a_table_as_it_stands():
+    kind = pd.CategoricalDtype(["low", "high"], ordered=True)
+    frame = pd.DataFrame({"ph": [6.9, 7.1], "level": ["high", "low"], "titer": [1, 2]})
+    table = Table.of(frame.astype({"level": kind}), responses=["titer"])
+    assert table.levels("level") == ("low", "high")
+    assert (table.factors, table.responses) == (("ph", "level"), ("titer",))
+    assert Table.of(table) is table
+    with pytest.raises(DataError, match="A list came; expected a Table"):
+        Table.of([1, 2])
+
+
+def test_tables_are_equal_where_their_content_is_and_never_change():
+    same = Table.from_dict(FLAGGED.to_dict())
+    assert same == FLAGGED and hash(same) == hash(FLAGGED)
+    assert FLAGGED.select([0, 1]) != FLAGGED
+    frame = FLAGGED.frame
+    frame.loc[0, "titer"] = 99.0
+    flags = FLAGGED.flags
+    flags.loc[0, "titer"] = "excluded"
+    assert FLAGGED == same

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 
-from bayesbio.data.campaign import Campaign
 from bayesbio.data.checks.balances import carbon_findings, volume_findings
 from bayesbio.data.findings import Finding, Findings
 from bayesbio.data.run import Run
@@ -21,7 +21,20 @@ ROUNDING = 1e-9  # what a spreadsheet leaves of a zero
 JUMP = 6.0  # a slip of the decimal point, less what happens between two samples
 
 
-def check(campaign: Campaign, model: Any = None, *, signals: Iterable[str] = ()) -> Findings:
+class RunSet(Protocol):
+    """What the checks ask of a campaign."""
+
+    @property
+    def findings(self) -> Iterable[Finding]: ...
+    @property
+    def units(self) -> Mapping[str, str]: ...
+    @property
+    def quantities(self) -> tuple[str, ...]: ...
+    def __iter__(self) -> Iterator[Run]: ...
+    def to_frame(self) -> pd.DataFrame: ...
+
+
+def check(campaign: RunSet, model: Any = None, *, signals: Iterable[str] = ()) -> Findings:
     """
     Check a campaign: what cannot be, what is unlikely, and what to do about it.
 
@@ -42,6 +55,7 @@ def check(campaign: Campaign, model: Any = None, *, signals: Iterable[str] = ())
     Examples
     --------
     >>> import pandas as pd
+    >>> from bayesbio.data import Campaign
     >>> rows = pd.DataFrame({"time_h": [0.0, 48.0], "quantity": "glucose", "value": [6.0, -0.3]})
     >>> check(Campaign([Run("R07", rows)])).errors[0].what
     'glucose at 48.0 h is -0.3 g/L; concentrations are zero or more.'
@@ -65,7 +79,7 @@ def check(campaign: Campaign, model: Any = None, *, signals: Iterable[str] = ())
     return Findings(found)
 
 
-def _names(campaign: Campaign, words: Vocabulary) -> Iterator[Finding]:
+def _names(campaign: RunSet, words: Vocabulary) -> Iterator[Finding]:
     """Find unknown names near known ones, and units that do not fit."""
     named = dict.fromkeys(campaign.quantities)
     named |= {name: None for run in campaign for name in run.profiles}
@@ -98,7 +112,7 @@ def _word(name: str, words: Vocabulary, unit: str) -> Quantity:
     return found if found is not None else Quantity(name, unit, lower=None)
 
 
-def _values(run: Run, words: Vocabulary, campaign: Campaign) -> Iterator[Finding]:
+def _values(run: Run, words: Vocabulary, campaign: RunSet) -> Iterator[Finding]:
     """Find values outside the physical limits."""
     rows = run.measurements[run.measurements["flag"] != "excluded"]
     for name, group in rows.groupby("quantity", sort=True):
@@ -306,7 +320,7 @@ def _feeds(run: Run, model: Any) -> Iterator[Finding]:
         )
 
 
-def _censored(campaign: Campaign) -> Iterator[Finding]:
+def _censored(campaign: RunSet) -> Iterator[Finding]:
     """Find quantities of which no value was inside the limits of the assay."""
     frame = campaign.to_frame()
     frame = frame[frame["flag"] != "excluded"]
@@ -347,7 +361,7 @@ def _censored(campaign: Campaign) -> Iterator[Finding]:
 
 
 def _for_model(
-    campaign: Campaign, model: Any, words: Vocabulary, signals: Iterable[str]
+    campaign: RunSet, model: Any, words: Vocabulary, signals: Iterable[str]
 ) -> Iterator[Finding]:
     """Find what the model needs and a run does not have."""
     known = (*model.State._fields, *getattr(model, "output_names", ()))

@@ -12,8 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from bayesbio.data.campaign import Campaign
-from bayesbio.data.checks.campaign_checks import check
 from bayesbio.data.column_report import Columns, ColumnUse
 from bayesbio.data.findings import Findings
 from bayesbio.data.importing.assemble import assemble
@@ -43,6 +41,7 @@ from bayesbio.data.importing.sheets.files import (
     take_apart,
 )
 from bayesbio.data.importing.sheets.structure import lay_out
+from bayesbio.data.run import Run
 from bayesbio.data.vocabulary import lookup as vocabulary
 from bayesbio.data.vocabulary import units
 from bayesbio.errors import DataError, did_you_mean
@@ -53,7 +52,35 @@ PLAIN_TITLES = re.compile(
 )
 
 
-def read_campaign(
+@dataclasses.dataclass(frozen=True)
+class ImportedCampaign:
+    """What a file holds: runs in house units, and what importing noticed."""
+
+    runs: list[Run]
+    units: dict[str, str]
+    findings: Findings
+    columns: Columns
+
+    def require_measurements(self) -> None:
+        """
+        Refuse a file of which nothing was understood.
+
+        Raises
+        ------
+        DataError
+            If there are columns, and none became a measurement, profile, event or setting.
+        """
+        for run in self.runs:
+            if run.quantities or run.profiles or run.events or run.settings:
+                return
+        if self.columns:
+            raise DataError(
+                "No column was understood as a measurement. How the columns were read:\n"
+                f"{self.columns}\nName them, as in columns={{'Glc YSI': 'glucose [mM]'}}."
+            )
+
+
+def import_campaign(
     path: str | os.PathLike[str] | pd.DataFrame,
     *,
     run: str | None = None,
@@ -62,48 +89,8 @@ def read_campaign(
     roles: Mapping[str, str] | None = None,
     quantities: Mapping[str, Any] | None = None,
     model: Any = None,
-    strict: bool = True,
-) -> Campaign:
-    """
-    Read the runs of a campaign and convert everything to house units.
-
-    Parameters
-    ----------
-    path : path or DataFrame
-        A folder with measurements.csv (and runs, events, profiles, columns), one CSV file, an
-        Excel workbook, or a DataFrame. Foreign sheets are read as they come: aliases, units in
-        headers or in a row below them, one sheet a run, long exports of laboratory systems,
-        preambles, replicate columns, days and dates, ``<0.2``, ``n.d.``, decimal commas.
-    run, time : str, optional
-        Names of the columns that hold the run and the time, where they are not recognised.
-    columns : mapping of header to quantity, optional
-        Such as ``{"Glc YSI": "glucose [mM]"}``; "ignore" leaves a column out.
-    roles : mapping of header or quantity to role, optional
-        measurement, profile, setting, run, time, replicate, bolus, sample, covariate or ignore.
-    quantities : mapping of name to unit, optional
-        New quantities, such as ``{"hare": "1"}``.
-    model : process model, optional
-        Its states, outputs, inputs and settings, with their units, extend the vocabulary.
-    strict : bool
-        Raise at the first error; if False, keep errors in ``campaign.findings``.
-
-    Returns
-    -------
-    Campaign
-        ``print(campaign.columns)`` tells how every column was understood.
-
-    Raises
-    ------
-    DataError, UnitError
-        If the file cannot be understood, or holds values that cannot be.
-
-    Examples
-    --------
-    >>> sheet = pd.DataFrame({"Batch ID": ["B1", "B1"], "Day": [0, 1], "Glc [mM]": [30.0, "<2.0"]})
-    >>> campaign = read_campaign(sheet)
-    >>> campaign["B1"].measurements[["time_h", "quantity", "value", "flag"]].values.tolist()
-    [[0.0, 'glucose', 5.40468, ''], [24.0, 'glucose', 0.360312, 'below']]
-    """
+) -> ImportedCampaign:
+    """Import runs; the arguments are those of `bayesbio.data.read_campaign`."""
     options = _options(run, time, columns, roles, quantities, model)
     gathered = Gathered()
     order: list[str] = []
@@ -113,17 +100,7 @@ def read_campaign(
         order = _read_path(Path(path), options, gathered)
     _check_names(options, gathered)
     runs, house_units = assemble(gathered, order)
-    campaign = Campaign(
-        runs,
-        units=house_units,
-        findings=Findings(gathered.findings),
-        columns=Columns(gathered.uses),
-    )
-    findings = check(campaign, model)
-    if strict:
-        findings.require()
-        _require_measurements(campaign, gathered)
-    return campaign.replace(findings=findings)
+    return ImportedCampaign(runs, house_units, Findings(gathered.findings), Columns(gathered.uses))
 
 
 def _options(
@@ -362,15 +339,3 @@ def _check_names(options: Options, gathered: Gathered) -> None:
                 f"{what}= names {str(name)!r}, which is no column of the file; its columns are "
                 f"{there}.{hint}"
             )
-
-
-def _require_measurements(campaign: Campaign, gathered: Gathered) -> None:
-    if campaign.quantities or not gathered.uses:
-        return
-    profiles = any(run.profiles or run.events for run in campaign)
-    if profiles or any(run.settings for run in campaign):
-        return
-    raise DataError(
-        "No column was understood as a measurement. How the columns were read:\n"
-        f"{Columns(gathered.uses)}\nName them, as in columns={{'Glc YSI': 'glucose [mM]'}}."
-    )
