@@ -307,7 +307,9 @@ class Table:
             )
         values, flags = self[name], self.flag(name)
         lower = np.where(flags == "below", -np.inf, values)
-        upper = np.select([flags == "above", flags == "between"], [np.inf, self.upper(name)], values)
+        upper = np.select(
+            [flags == "above", flags == "between"], [np.inf, self.upper(name)], values
+        )
         found = pd.DataFrame({"value": values, "flag": flags, "lower": lower, "upper": upper})
         return found.astype({"flag": "str"})[np.isfinite(values) & (flags != "excluded")]
 

@@ -160,4 +160,4 @@ def test_tables_are_equal_where_their_content_is_and_never_change():
     frame.loc[0, "titer"] = 99.0
     flags = FLAGGED.flags
     flags.loc[0, "titer"] = "excluded"
-    assert FLAGGED == same
+    assert same == FLAGGED
