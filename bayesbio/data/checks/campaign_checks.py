@@ -25,13 +25,20 @@ class RunSet(Protocol):
     """What the checks ask of a campaign."""
 
     @property
-    def findings(self) -> Iterable[Finding]: ...
+    def findings(self) -> Iterable[Finding]:
+        """What reading noticed."""
+
     @property
-    def units(self) -> Mapping[str, str]: ...
+    def units(self) -> Mapping[str, str]:
+        """House unit of every quantity."""
+
     @property
-    def quantities(self) -> tuple[str, ...]: ...
+    def quantities(self) -> tuple[str, ...]:
+        """Names of what was measured."""
+
     def __iter__(self) -> Iterator[Run]: ...
-    def to_frame(self) -> pd.DataFrame: ...
+    def to_frame(self) -> pd.DataFrame:
+        """Every measurement, one a row."""
 
 
 def check(campaign: RunSet, model: Any = None, *, signals: Iterable[str] = ()) -> Findings:
