@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from bayesbio.cli import commands, running
+from bayesbio.cli.commands import all_commands
 from bayesbio.cli.printing import NOT_POSSIBLE
 from bayesbio.errors import BayesbioError
 
@@ -24,14 +24,7 @@ app = typer.Typer(
     "a sentence says why.",
 )
 
-for command in (
-    commands.check,
-    commands.template,
-    commands.fit,
-    commands.predict,
-    commands.report,
-    running.run,
-):
+for command in all_commands():
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""What the command line prints: tables, and the verdict with its exit code."""
+"""What the command line prints: lines, tables, and the verdict with its exit code."""
 
 from __future__ import annotations
 
@@ -8,55 +8,79 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 from rich.table import Table as Grid
+from rich.text import Text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NOT_A_RESULT, NOT_POSSIBLE = 1, 2  # exit codes: checks failed; the command could not be done
+COLUMNS = {
+    "unit": "",
+    "estimate": "best",
+    "mean": "mean",
+    "eti_5": "5 %",
+    "eti_50": "median",
+    "eti_95": "95 %",
+    "r_hat": "R-hat",
+    "ess_bulk": "ESS",
+}
+MOST_ROWS = 40
 
 
-def show(summary: pd.DataFrame, heading: str) -> None:
-    """Print the parameters, those of single runs left out."""
-    from bayesbio.report.figures.labels import number, unit_text
+def interactive() -> bool:
+    """Whether somebody watches the terminal."""
+    return Console().is_terminal
 
-    columns = {"unit": "", "estimate": "best", "eti_50": "median", "eti_5": "5 %", "eti_95": "95 %"}
-    columns |= {"r_hat": "R-hat", "ess_bulk": "ESS"}
-    grid = Grid(title=heading, title_justify="left")
-    grid.add_column("parameter")
-    for column, words in columns.items():
-        if column in summary:
-            grid.add_column(words, justify="left" if column == "unit" else "right")
-    for name, row in summary.iterrows():
-        if "[" in str(name):
-            continue
-        cells = [
-            unit_text(str(row[column])) if column == "unit" else number(row[column])
-            for column in columns
-            if column in summary
-        ]
-        grid.add_row(str(name), *cells)
-    Console().print(grid)
+
+def print_line(text: str, *, label: str = "", style: str | None = None) -> None:
+    """Print text as it is, never as markup; a label in front takes the style alone."""
+    line = Text(f"{label}: ", style=style or "") if label else Text("", style=style or "")
+    Console().print(
+        line.append(text, style=None if label else style), highlight=False, soft_wrap=True
+    )
 
 
 def warn(sentences: Iterable[str]) -> None:
     """Print warnings, one a line."""
-    console = Console()
     for sentence in sentences:
-        console.print("[yellow]warning[/]: ", end="")
-        console.print(sentence, highlight=False, markup=False)
+        print_line(sentence, label="warning", style="yellow")
 
 
-def judge(calibration: Any) -> None:
-    """Print the verdict; a failed one ends the command with its own exit code."""
-    verdict = calibration.check()
-    console = Console()
+def print_summary(summary: pd.DataFrame, heading: str) -> None:
+    """Print the rows of a summary, those of single runs left out."""
+    from bayesbio.report.figures.labels import number, unit_text
+
+    shown = [column for column in COLUMNS if column in summary]
+    shown = shown or [str(column) for column in summary.columns[:6]]
+    grid = Grid(title=Text(heading), title_justify="left")
+    grid.add_column("")
+    for column in shown:
+        words = Text(COLUMNS.get(column, column))
+        grid.add_column(words, justify="left" if column == "unit" else "right")
+    rows = [(str(name), row) for name, row in summary.iterrows() if "[" not in str(name)]
+    for name, row in rows[:MOST_ROWS]:
+        cells = [
+            unit_text(row[column]) if isinstance(row[column], str) else number(row[column])
+            for column in shown
+        ]
+        grid.add_row(Text(name), *(Text(cell) for cell in cells))
+    Console().print(grid)
+    if len(rows) > MOST_ROWS:
+        print_line(f"{len(rows) - MOST_ROWS} further rows are in the file.")
+
+
+def print_verdict(result: Any) -> None:
+    """Print the verdict; a failed one ends the command with an exit code of its own."""
+    verdict = result.check()
+    for item in verdict.advice:
+        print_line(item.sentence, label="to be aware of", style="yellow")
     if verdict.passed:
-        console.print("[green]All checks passed.[/]")
+        print_line("All checks passed.", style="green")
         return
-    console.print("[red]Not a result yet; these checks failed:[/]")
+    print_line("Not a result yet; these checks failed:", style="red")
     for item in verdict.failures:
-        console.print(f"  {item.sentence}", highlight=False, markup=False)
-    console.print("What to do:")
-    for place, remedy in enumerate(verdict.remedies(), start=1):
-        console.print(f"  {place}. {remedy}", highlight=False, markup=False)
+        print_line(f"  {item.sentence}")
+    print_line("What to do:")
+    for count, remedy in enumerate(verdict.remedies(), start=1):
+        print_line(f"  {count}. {remedy}")
     raise typer.Exit(NOT_A_RESULT)

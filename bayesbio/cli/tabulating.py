@@ -2,38 +2,74 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+DRAWS = ("chain", "draw")
+PERCENT = (5, 25, 50, 75, 95)
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_csv(prediction: xr.Dataset, path: Path) -> int:
+    """Write a prediction as CSV, and return the number of rows."""
+    table = table_of(prediction)
+    for column in table.select_dtypes("str"):
+        table[column] = table[column].map(as_text)
+    table.to_csv(path, index=False)
+    return len(table)
+
+
+def as_text(cell: Any) -> Any:
+    """
+    Text that a spreadsheet does not take for a formula: a quote stands before a formula's start.
+
+    Examples
+    --------
+    >>> as_text("=cmd|x"), as_text("R1")
+    ("'=cmd|x", 'R1')
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+
 
 def table_of(prediction: xr.Dataset) -> pd.DataFrame:
-    """Sum up a prediction: one row for each run, time and quantity that was predicted."""
+    """
+    Summarise a prediction: one row for each quantity at each point of its other dimensions.
+
+    Columns are the dimensions (``time`` as ``time_h``), quantity, unit, mean, ``eti_5`` to
+    ``eti_95``, and ``outside`` where the prediction says what lies outside the data.
+    """
+    outside = prediction.get("outside")
+    names = [name for name in prediction.data_vars if set(DRAWS) <= set(prediction[name].dims)]
+    widest = max((prediction[name].ndim for name in names), default=0)
     parts = []
-    for name, values in prediction.data_vars.items():
-        if set(values.dims) != {"chain", "draw", "run", "time"}:
-            continue  # courses along a grid do not fit into a table
-        draws = values.transpose("chain", "draw", "run", "time").to_numpy()
-        draws = draws.reshape(-1, *draws.shape[2:])
-        runs, times = np.nonzero(np.isfinite(draws).any(axis=0))
-        kept = draws[:, runs, times]
-        columns = {"mean": np.nanmean(kept, axis=0)}
-        for percent in (5, 25, 50, 75, 95):
-            columns[f"q{percent:02d}"] = np.nanquantile(kept, percent / 100, axis=0)
+    for name in names:
+        values = prediction[name].transpose(*DRAWS, ...)
+        if values.ndim < widest:
+            continue  # a part of the prediction without its own row, such as an event's time
+        dims = [str(dim) for dim in values.dims[2:]]
+        draws = values.to_numpy().reshape(-1, *values.shape[2:])
+        at = np.nonzero(np.isfinite(draws).any(axis=0))
+        finite = np.moveaxis(draws, 0, -1)[at].T
         part = pd.DataFrame(
             {
-                "run": values["run"].to_numpy()[runs],
-                "time_h": values["time"].to_numpy()[times],
-                "quantity": str(name),
-                "unit": values.attrs.get("units", ""),
-                **columns,
+                dim: prediction[dim].to_numpy()[index] if dim in prediction.coords else index
+                for dim, index in zip(dims, at, strict=True)
             }
-        )
-        parts.append(part)
+        ).rename(columns={"time": "time_h"})
+        part["quantity"], part["unit"] = str(name), str(values.attrs.get("units", ""))
+        part["mean"] = np.nanmean(finite, axis=0)
+        quantiles = np.nanquantile(finite, np.array(PERCENT) / 100, axis=0)
+        for percent, row in zip(PERCENT, quantiles, strict=True):
+            part[f"eti_{percent}"] = row
+        if outside is not None:
+            flags = outside.broadcast_like(values.isel(chain=0, draw=0)).transpose(*dims)
+            part["outside"] = flags.to_numpy()[at]
+        parts.append(part.assign(_first=at[0]))
     table = pd.concat(parts, ignore_index=True)
-    order = {str(name): place for place, name in enumerate(prediction["run"].to_numpy())}
-    return table.sort_values(
-        ["run", "quantity", "time_h"],
-        key=lambda column: column.map(order) if column.name == "run" else column,
-        ignore_index=True,
+    return table.sort_values(["_first", "quantity"], kind="stable", ignore_index=True).drop(
+        columns="_first"
     )

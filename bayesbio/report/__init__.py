@@ -1,12 +1,12 @@
 """For a reader: figures, diagnostics, sentences, and the page that holds them."""
 
+from bayesbio.report.answers import sentence
 from bayesbio.report.figures.correction_figures import draw_correction
 from bayesbio.report.figures.course_figures import (
     draw_courses,
     draw_effects,
     draw_predictive,
     draw_stopping,
-    house_style,
 )
 from bayesbio.report.figures.factor_figures import (
     draw_held_out,
@@ -19,6 +19,7 @@ from bayesbio.report.figures.fidelity_figures import (
     draw_fidelities,
     draw_fidelity_scores,
 )
+from bayesbio.report.figures.house_style import figure_style
 from bayesbio.report.figures.monitoring_figures import (
     draw_control_results,
     draw_roc,
@@ -42,9 +43,11 @@ from bayesbio.report.figures.scale_figures import (
     draw_scales,
     draw_variance_parts,
 )
+from bayesbio.report.figures.summary_figures import draw_summary
 from bayesbio.report.index import write_index
+from bayesbio.report.quick_look_page import write_quick_look
 from bayesbio.report.section import Section
-from bayesbio.report.writing import sentence, write_quick_look, write_report
+from bayesbio.report.writing import write_report
 
 __all__ = [
     "Section",
@@ -76,9 +79,10 @@ __all__ = [
     "draw_run_score",
     "draw_scores",
     "draw_stopping",
+    "draw_summary",
     "draw_surface",
     "draw_variance_parts",
-    "house_style",
+    "figure_style",
     "sentence",
     "write_index",
     "write_quick_look",

@@ -75,9 +75,9 @@ class StubCalibration:
             "given": {},
             "vary": {"maximum_growth_rate": ["run"]},
             "noise": {"glucose": "normal"},
-            "findings": ["There are fewer observations than parameters."],
         }
         self.noise = {}
+        self.warnings = ["There are fewer observations than parameters."]
         names = list(self.campaign.names)
         shape = (4, draws)
         posterior = {

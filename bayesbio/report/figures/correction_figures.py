@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from bayesbio.hybrid import confounding, contribution, correction_factors
 from bayesbio.mechanistic import CorrectedModel
-from bayesbio.report.figures.course_figures import INK, PALETTE, house_style
+from bayesbio.report.figures.house_style import INK, PALETTE, figure_style
 from bayesbio.report.figures.labels import axis_label, reader_unit, title
 
 __all__ = ["correction_evidence", "draw_correction"]
@@ -45,7 +45,7 @@ def draw_correction(factor: xr.DataArray, *, anchor: float) -> Figure:
     scale = reader_unit(name, str(factor[name].attrs.get("units", "")))
     shown = scale.shown(factor[name].to_numpy())
     table = np.quantile(factor.to_numpy(), BAND, axis=(0, 1))
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(6.4, 3.4), layout="constrained")
         panel = figure.subplots()
         panel.axhline(1.0, color=INK, linewidth=0.8, linestyle="--")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import xarray as xr
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -19,6 +16,7 @@ from matplotlib.patches import Patch
 
 from bayesbio.data import Specification
 from bayesbio.decide import StoppingDecision
+from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
 from bayesbio.report.figures.labels import (
     ReaderUnit,
     axis_label,
@@ -28,11 +26,8 @@ from bayesbio.report.figures.labels import (
     time_unit,
 )
 
-__all__ = ["draw_courses", "draw_effects", "draw_predictive", "draw_stopping", "house_style"]
+__all__ = ["draw_courses", "draw_effects", "draw_predictive", "draw_stopping"]
 
-# Okabe and Ito (2008): told apart with every kind of colour vision; yellow is left out on white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-INK, QUIET, GRID = "#1a1a1a", "#6b6b6b", "#e4e4e4"
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
 MARKS: dict[str, dict[str, Any]] = {
     "": dict(marker="o", markersize=3.4, markerfacecolor=INK, markeredgecolor="white"),
@@ -49,47 +44,6 @@ MARK_NAMES = {
     "excluded": "excluded",
 }
 MOST_LINES = 8  # more courses than this in one panel are drawn thin and unnamed
-
-
-@contextmanager
-def house_style() -> Iterator[None]:
-    """
-    Draw in the style of the house while inside the ``with`` block.
-
-    Examples
-    --------
-    >>> with house_style():
-    ...     figure = Figure()
-    """
-    with matplotlib.rc_context(
-        {
-            "axes.edgecolor": QUIET,
-            "axes.grid": True,
-            "axes.labelcolor": INK,
-            "axes.labelsize": 9,
-            "axes.linewidth": 0.6,
-            "axes.prop_cycle": cycler(color=PALETTE),
-            "axes.spines.right": False,
-            "axes.spines.top": False,
-            "axes.titlesize": 9,
-            "axes.titlelocation": "left",
-            "figure.dpi": 100,
-            "figure.facecolor": "white",
-            "font.size": 9,
-            "grid.color": GRID,
-            "grid.linewidth": 0.6,
-            "legend.fontsize": 8.5,
-            "legend.frameon": False,
-            "lines.linewidth": 1.4,
-            "xtick.color": QUIET,
-            "xtick.labelcolor": INK,
-            "xtick.labelsize": 8,
-            "ytick.color": QUIET,
-            "ytick.labelcolor": INK,
-            "ytick.labelsize": 8,
-        }
-    ):
-        yield
 
 
 def draw_predictive(
@@ -125,7 +79,7 @@ def draw_predictive(
     clock = time_unit(_last_time(prediction, frame))
     columns, width, height = _grid(len(runs))
     rows = math.ceil(len(runs) / columns)
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(width, height * rows + 0.75), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, run in zip(panels, runs, strict=False):
@@ -181,7 +135,7 @@ def draw_courses(
     columns = min(3 if len(chosen) != 4 else 2, len(chosen))
     rows = math.ceil(len(chosen) / columns)
     few = len(runs) <= min(MOST_LINES, len(PALETTE))
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(7.6, 2.2 * rows + 0.6), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
         for panel, quantity in zip(panels, chosen, strict=False):
@@ -246,7 +200,7 @@ def draw_effects(values: xr.DataArray, *, name: str, unit: str = "") -> Figure:
         PROBABILITIES,
         axis=0,
     )
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(6.4, 0.8 + 0.2 * len(names)), layout="constrained")
         panel = figure.subplots()
         places = np.arange(len(names))[::-1]
@@ -284,7 +238,7 @@ def draw_stopping(decision: StoppingDecision) -> Figure:
     scale = reader_unit(decision.value_name, decision.unit)
     count = 2 if decision.specifications else 1
     shown, chosen = clock.shown(decision.times), clock.shown(decision.best_time)
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(6.8, 2.3 * count + 0.4), layout="constrained")
         panels = figure.subplots(count, 1, sharex=True, squeeze=False).ravel()
         low, high = scale.shown(decision.interval)

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
-from bayesbio.report.figures.course_figures import INK, PALETTE, QUIET, house_style
+from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
 from bayesbio.report.figures.labels import axis_label, title, unit_text
 
 __all__ = ["draw_held_out", "draw_key_factors", "draw_partial_effects", "draw_surface"]
@@ -39,7 +39,7 @@ def draw_key_factors(table: pd.DataFrame, *, response: str) -> Figure:
     """
     shown = table.head(MOST_FACTORS)[::-1]
     places = np.arange(len(shown))
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(8.0, 1.3 + 0.27 * len(shown)), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(2.2, 1), sharey=True)
         colours = [PALETTE[0] if key else QUIET for key in shown["key"]]
@@ -80,7 +80,7 @@ def draw_partial_effects(curves: Sequence[pd.DataFrame], *, response: str) -> Fi
     ``draw_partial_effects([fitted.partial_effect("ph")], response="titer")``
     """
     rows = -(-len(curves) // ACROSS)
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(8.4, 2.4 * rows), layout="constrained")
         panels = figure.subplots(rows, ACROSS, squeeze=False, sharey=True).ravel()
         for panel, curve in zip(panels, curves, strict=False):
@@ -123,7 +123,7 @@ def draw_surface(surface: xr.Dataset, *, response: str) -> Figure:
     """
     one, other = (str(name) for name in surface["eti_50"].dims)
     unit = surface["eti_50"].attrs["unit"]
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(8.0, 3.2), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         parts = (surface["eti_50"], surface["eti_95"] - surface["eti_5"])
@@ -166,7 +166,7 @@ def draw_held_out(scores: pd.DataFrame, *, unit: str, score: str = "crps") -> Fi
     ways = list(scores.columns)
     places = np.arange(len(scores))[::-1]
     markers: Any = "osD^v"
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(8.0, 1.2 + 0.32 * len(scores)), layout="constrained")
         panel = figure.subplots()
         panel.hlines(places, scores.min(axis=1), scores.max(axis=1), color=QUIET, linewidth=1)

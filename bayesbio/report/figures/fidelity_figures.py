@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from bayesbio.report.figures.course_figures import INK, PALETTE, QUIET, house_style
+from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
 
 __all__ = ["draw_equivalence", "draw_fidelities", "draw_fidelity_scores"]
 
@@ -42,7 +42,7 @@ def draw_fidelity_scores(scores: pd.DataFrame, *, peers: Mapping[str, float]) ->
     pairs, methods = list(dict.fromkeys(scores["pair"])), list(dict.fromkeys(scores["method"]))
     step = 0.8 / len(methods)
     named: set[str] = set()
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(7.6, 0.62 * len(pairs) + 1.3), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True, width_ratios=[1.6, 1.0])
         for number, method in enumerate(methods):
@@ -125,7 +125,7 @@ def draw_fidelities(
     --------
     ``draw_fidelities(grid, [dict(title="12 runs", prediction=found)], xlabel="x", ylabel="y")``
     """
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(3.5 * len(panels), 3.1), layout="constrained")
         axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
         handles: dict[str, Any] = {}
@@ -181,7 +181,7 @@ def draw_equivalence(found: Mapping[str, Any], *, margins: Sequence[float]) -> F
     --------
     ``draw_equivalence({"titer": equivalence(...)}, margins=np.linspace(0.02, 0.5, 25))``
     """
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(2.75 * len(found) + 0.5, 3.0), layout="constrained")
         axes = figure.subplots(1, len(found), sharex=True, sharey=True, squeeze=False)[0]
         for axis, (name, result) in zip(axes, found.items(), strict=True):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bayesbio.report.figures.course_figures import INK, PALETTE, QUIET, house_style
+from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
 from bayesbio.report.figures.labels import axis_label, quantity_unit, reader_unit, time_unit
 
 __all__ = ["draw_control_results", "draw_roc", "draw_run_score", "draw_scores"]
@@ -41,7 +41,7 @@ def draw_scores(
     """
     named = highlight or {}
     clock = time_unit(max(float(each.course["time_h"].max()) for each in scores))
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(7.6, 3.6), layout="constrained")
         panel = figure.subplots()
         for each in scores:
@@ -115,7 +115,7 @@ def draw_run_score(score: Any, *, quantities: Sequence[str] | None = None) -> Fi
     shown = list(ordered.index[:MOST_PANELS]) if quantities is None else list(quantities)
     clock = time_unit(float(score.course["time_h"].max()))
     times = clock.shown(score.course["time_h"].to_numpy())
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(7.6, 2.0 + 1.5 * (1 + len(shown))), layout="constrained")
         panels = figure.subplots(2 + len(shown), 1, sharex=True)
         panels[0].plot(times, score.course["score"], color=INK, marker="o", markersize=3)
@@ -174,7 +174,7 @@ def draw_roc(good: Mapping[str, Any], faulty: Mapping[str, Any]) -> Figure:
     >>> len(figure.axes)
     1
     """
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(4.6, 4.0), layout="constrained")
         panel = figure.subplots()
         panel.axvspan(0.0, 5.0, color=QUIET, alpha=0.12, linewidth=0)
@@ -213,7 +213,7 @@ def draw_control_results(chart: Any) -> Figure:
     rows: pd.DataFrame = chart.results
     number = np.arange(1, len(rows) + 1)
     odd = rows["outlier_probability"].to_numpy() > 0.5
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(7.6, 2.9), layout="constrained")
         panel = figure.subplots()
         panel.fill_between(

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
-from bayesbio.report.figures.course_figures import INK, PALETTE, QUIET, house_style
+from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
 from bayesbio.report.figures.labels import axis_label, title
 
 __all__ = ["draw_criticality", "draw_forecasts", "draw_network", "draw_risk"]
@@ -49,7 +49,7 @@ def draw_network(posterior: Any, *, unsure: float = 0.9) -> Figure:
     columns = 1 + max(last for _, last in bands)
     rows = 1 + max(y for _, y in places.values())
     sure = np.maximum((posterior.effect > 0.0).mean(axis=0), (posterior.effect < 0.0).mean(axis=0))
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(max(8.4, ACROSS * columns), DOWN * rows + 1.3))
         panel = figure.add_axes((0.005, 0.09, 0.99, 0.82))
         panel.set_axis_off()
@@ -110,7 +110,7 @@ def draw_criticality(
     lengths = [len(table) for table in tables.values()]
     longest = [max(lengths[columns * row : columns * (row + 1)]) for row in range(rows)]
     heights_of = [0.3 * count + 1.0 for count in longest]
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(max(6.0, 4.6 * columns), sum(heights_of)), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, height_ratios=heights_of).ravel()
         for spare in axes[len(tables) :]:
@@ -174,7 +174,7 @@ def draw_risk(
     ``draw_risk(posterior.probability_out_of_specification(do={"load": loads}), setting="load")``
     """
     panels = risks if isinstance(risks, Mapping) else {"": risks}
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(max(6.4, 4.6 * len(panels)), 3.5), layout="constrained")
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for panel, (heading, risk) in zip(axes, panels.items(), strict=True):
@@ -231,7 +231,7 @@ def draw_forecasts(
     table = forecasts if "method" in forecasts else forecasts.assign(method="")
     methods, runs = list(dict.fromkeys(table["method"])), list(dict.fromkeys(table["run"]))
     times = list(dict.fromkeys(table["until"]))
-    with house_style():
+    with figure_style():
         figure = Figure(
             figsize=(max(6.5, 2.9 * len(times)), 0.42 * len(runs) + 1.5), layout="constrained"
         )

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
-from bayesbio.report.figures.course_figures import GRID, INK, PALETTE, QUIET, house_style
+from bayesbio.report.figures.house_style import GRID, INK, PALETTE, QUIET, figure_style
 from bayesbio.report.figures.labels import title
 
 __all__ = ["draw_rank_counts", "draw_rank_differences"]
@@ -46,7 +46,7 @@ def draw_rank_differences(
     """
     names = ranks.names if names is None else tuple(names)
     figure, panels = _panels(names)
-    with house_style():
+    with figure_style():
         for panel, name in zip(panels, names, strict=True):
             curve = ranks.ecdf_difference(name, probability=probability)
             left = bool(
@@ -92,7 +92,7 @@ def draw_rank_counts(
     names = ranks.names if names is None else tuple(names)
     figure, panels = _panels(names)
     edges = np.linspace(0.0, 1.0, BINS + 1)
-    with house_style():
+    with figure_style():
         for panel, name in zip(panels, names, strict=True):
             found = (ranks.of(name) + 0.5) / (ranks.draws + 1.0)
             counts, _ = np.histogram(found, edges)
@@ -114,7 +114,7 @@ def _panels(names: Sequence[str]) -> tuple[Figure, list[Any]]:
     count = len(names)
     columns = min(COLUMNS, count)
     rows = -(-count // columns)
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(max(3.0, 1.9 * columns), 0.5 + 1.45 * rows), layout="constrained")
         panels = list(np.ravel(figure.subplots(rows, columns, squeeze=False)))
         for panel in panels[count:]:

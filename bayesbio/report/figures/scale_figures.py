@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator
 
-from bayesbio.report.figures.course_figures import INK, PALETTE, QUIET, house_style
+from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
 from bayesbio.report.figures.labels import axis_label, title, unit_text
 
 __all__ = [
@@ -88,7 +88,7 @@ def draw_scales(
     volumes = sorted(predictions)
     columns = min(len(volumes), 4)
     lines = -(-len(volumes) // columns)
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(max(2.3 * columns, 4.2), 2.5 * lines + 0.7), layout="constrained")
         panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for panel, volume in zip(panels, volumes, strict=False):
@@ -144,7 +144,7 @@ def draw_scale_parity(readings: pd.DataFrame, *, quantity: str, unit: str) -> Fi
     --------
     ``draw_scale_parity(validation.readings, quantity="titer", unit="g/L")``
     """
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(4.6, 4.2), layout="constrained")
         panel = figure.subplots()
         top = 1.05 * float(readings[["value", "eti_95"]].to_numpy().max())
@@ -183,7 +183,7 @@ def draw_scale_residuals(readings: pd.DataFrame, *, quantity: str, unit: str) ->
     ``draw_scale_residuals(validation.readings, quantity="titer", unit="g/L")``
     """
     groups = list(readings.groupby("volume"))
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(max(2.3 * len(groups), 4.2), 2.6), layout="constrained")
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False).ravel()
         for panel, (volume, own) in zip(panels, groups, strict=True):
@@ -226,7 +226,7 @@ def draw_scale_trends(trends: pd.DataFrame, summary: pd.DataFrame, volumes: Any)
     names = list(dict.fromkeys(trends["parameter"]))
     columns = min(3, len(names))
     lines = -(-len(names) // columns)
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(2.7 * columns, 2.2 * lines), layout="constrained")
         panels = figure.subplots(lines, columns, sharex=True, squeeze=False).ravel()
         for panel, name in zip(panels, names, strict=False):
@@ -272,7 +272,7 @@ def draw_scale_errors(scores: pd.DataFrame, *, unit: str) -> Figure:
     ``draw_scale_errors(validation.scores, unit="g/L")``
     """
     methods = list(scores.groupby("method")["crps"].mean().sort_values().index)
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(6.4, 3.2), layout="constrained")
         panel = figure.subplots()
         for place, method in enumerate(methods):
@@ -313,7 +313,7 @@ def draw_scale_weights(weights: pd.DataFrame, draws: np.ndarray) -> Figure:
     ]
     places = np.arange(len(names))
     low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(6.0, 0.55 * len(names) + 1.2), layout="constrained")
         panel = figure.subplots()
         panel.hlines(places + 0.15, low, high, color=PALETTE[0], linewidth=2.0)
@@ -349,7 +349,7 @@ def draw_variance_parts(prediction: xr.Dataset, quantity: str, *, unit: str) -> 
     """
     parts = prediction[f"{quantity}_variance"].isel(run=0)
     total = np.maximum(parts.sum("part").to_numpy(), 1e-300)
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(6.4, 2.9), layout="constrained")
         left, right = figure.subplots(1, 2)
         times = parts["time"].to_numpy()

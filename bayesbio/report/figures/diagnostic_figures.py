@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
-from bayesbio.report.figures.course_figures import PALETTE, house_style
+from bayesbio.report.figures.house_style import PALETTE, figure_style
 from bayesbio.report.figures.labels import title
 
 __all__ = ["draw_energy", "draw_loo_pit", "draw_ranks", "draw_traces"]
@@ -40,7 +40,7 @@ def draw_traces(tree: xr.DataTree, names: Sequence[str]) -> Figure:
     """
     named = _readable(tree, names, width=22)
     count = len(named["posterior"].data_vars)
-    with house_style(), az.rc_context({"plot.max_subplots": 2 * MOST_PANELS}):
+    with figure_style(), az.rc_context({"plot.max_subplots": 2 * MOST_PANELS}):
         drawn = az.plot_trace_dist(
             named,
             sample_dims=["chain", "draw"],
@@ -77,7 +77,7 @@ def draw_ranks(tree: xr.DataTree, names: Sequence[str]) -> Figure:
     """
     named = _readable(tree, names, width=26)
     rows = -(-len(named["posterior"].data_vars) // 4)
-    with house_style():
+    with figure_style():
         drawn = az.plot_rank(
             named,
             sample_dims=["chain", "draw"],
@@ -107,7 +107,7 @@ def draw_energy(tree: xr.DataTree) -> Figure:
     --------
     ``draw_energy(calibration.posterior)``
     """
-    with house_style():
+    with figure_style():
         drawn = az.plot_energy(tree, figure_kwargs={"figsize": (6.8, 2.3), "layout": "constrained"})
         return _taken(drawn)
 
@@ -140,7 +140,7 @@ def draw_loo_pit(tree: xr.DataTree, quantities: Sequence[str]) -> Figure:
             for group, data in ((group, tree[group].to_dataset()) for group in groups)
         }
     )
-    with house_style(), matplotlib.rc_context({"axes.titlepad": 10}):
+    with figure_style(), matplotlib.rc_context({"axes.titlepad": 10}):
         drawn = az.plot_loo_pit(
             named,
             col_wrap=4,

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from bayesbio.cli.printing import print_line
 from bayesbio.errors import DataError
 
 
@@ -28,8 +28,7 @@ def run(
     from bayesbio.report.index import write_index
 
     chosen = _analyses(folder, analysis)
-    console = Console()
-    home = str(Path(__file__).parents[2])
+    home = str(Path(__file__).parents[3])
     known = os.environ.get("PYTHONPATH")
     environment = {
         **os.environ,
@@ -37,23 +36,24 @@ def run(
         "MPLBACKEND": "Agg",
     }
     began, failed = time.monotonic(), []
-    for place, script in enumerate(chosen):
+    for done_before, script in enumerate(chosen):
         elapsed = time.monotonic() - began
-        remaining = (
-            f", about {elapsed / place * (len(chosen) - place):.0f} s to go" if place else ""
+        to_go = elapsed / max(done_before, 1) * (len(chosen) - done_before)
+        remaining = f", about {to_go:.0f} s to go" if done_before else ""
+        heading = (
+            f"[{done_before + 1}/{len(chosen)}] {script.stem}: {question_of(script)}{remaining}"
         )
-        heading = f"[{place + 1}/{len(chosen)}] {script.stem}: {question_of(script)}{remaining}"
-        console.print(heading, highlight=False, markup=False)
+        print_line(heading)
         command = [sys.executable, str(script), "--out", str(out), *(["--quick"] if quick else [])]
         done = subprocess.run(command, env=environment, check=False)
         page = out / script.stem / "index.html"
         if done.returncode or not page.is_file():
             failed.append(script.stem)
-            console.print(f"[red]{script.stem} did not write its report.[/]")
+            print_line(f"{script.stem} did not write its report.", style="red")
         else:
-            typer.echo(f"Wrote {page}")
+            print_line(f"Wrote {page}")
     if out.is_dir():
-        typer.echo(f"Wrote {write_index(out)}")
+        print_line(f"Wrote {write_index(out)}")
     if failed:
         raise DataError(
             f"{len(failed)} of {len(chosen)} analyses failed: {', '.join(failed)}. Their messages "
@@ -63,8 +63,8 @@ def run(
 
 def question_of(script: Path) -> str:
     """Read the question that an analysis answers: the first line of its docstring."""
-    told = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
-    return told.strip().splitlines()[0] if told.strip() else ""
+    text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
+    return text.strip().splitlines()[0] if text.strip() else ""
 
 
 def _analyses(folder: Path, analysis: str) -> list[Path]:
@@ -80,3 +80,6 @@ def _analyses(folder: Path, analysis: str) -> list[Path]:
     if name not in known:
         raise DataError(f"There is no analysis {name!r}; there are {', '.join(known)}, and 'all'.")
     return [known[name]]
+
+
+COMMANDS = (run,)

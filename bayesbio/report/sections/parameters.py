@@ -1,30 +1,113 @@
-"""What stands behind a calibration, ready for a page: parameters, equations, data."""
+"""Section: parameters with priors and posteriors, group effects, and trade-offs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from markupsafe import Markup
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
 from scipy.stats import gaussian_kde
 
 from bayesbio.data import quantity
 from bayesbio.errors import DataError
-from bayesbio.ode import equations
-from bayesbio.report.figures.course_figures import PALETTE
+from bayesbio.report.figures.course_figures import draw_effects
+from bayesbio.report.figures.house_style import PALETTE
 from bayesbio.report.figures.labels import number, title, unit_text
-from bayesbio.report.formulas import equation_lines, equation_svg
+from bayesbio.report.formulas import equation_svg
+from bayesbio.report.section import Section
+from bayesbio.report.subject import Subject
 
 GROUPS = (
-    ("Process", "What the mechanism is made of."),
+    ("Process", "Constants of the mechanism."),
     ("Differences between runs", "Spread on the log scale: 0.1 is about 10 %."),
-    ("Starting values", "State of the culture at the first moment."),
-    ("Measurement", "What the assays add."),
+    ("Starting values", "State at the start of a run."),
+    ("Measurement", "Noise of the assays."),
 )
 SPARK_WIDTH, SPARK_HEIGHT = 140, 34
+POSITION = 30
+MOST_ROWS = 100  # of a table of parameters
+NARROWED = (
+    "Medians with central 90 % intervals. Narrowed: width of the prior's interval divided by that "
+    "of the posterior; close to 1, the answer is the prior's. ESS: effective sample size in the "
+    "bulk and in the tails."
+)
+TRADE_OFFS = (
+    "Pairs of parameters that these data determine together rather than each by itself; a further "
+    "assay or a fixed value would separate them."
+)
+PARAMETER_HEAD = (
+    '<th>parameter</th><th class="n">median</th><th>90 % interval</th><th>prior, posterior</th>'
+    '<th class="n">narrowed</th><th class="n">R-hat</th><th class="n">ESS</th>'
+)
+
+
+def section(subject: Subject) -> Section:
+    """Tabulate the parameters; of a calibration with priors, effects of groups and trade-offs."""
+    if not subject.is_process_model:
+        table = subject.summary.head(MOST_ROWS).copy()
+        table.index = pd.Index([title(str(name)) for name in table.index], name="parameter")
+        hidden = len(subject.summary) - len(table)
+        rest = f"{hidden} further rows are not shown; the saved file holds them." if hidden else ""
+        return Section("Parameters", rest, table=table, name="parameters")
+    calibration = subject.result
+    parts = [_group_table(group) for group in parameter_groups(calibration, subject.summary)]
+    parts += [
+        Section("", figure=figure, caption=caption, name=name)
+        for name, figure, caption in effect_figures(calibration)
+    ]
+    traded = trade_offs(calibration, subject.scalars)
+    if len(traded):
+        parts.append(Section("Trade-offs", TRADE_OFFS, table=traded))
+    parts.append(Section("Priors and their sources", table=prior_table(calibration)))
+    return Section("Parameters", NARROWED, parts=tuple(parts), name="parameters")
+
+
+def _group_table(group: dict[str, Any]) -> Section:
+    rows = []
+    for row in group["rows"]:
+        unit = f" [{escape(row['unit'])}]" if row["unit"] else ""
+        below = f'<br><span class="unit">{row["symbol"]}{unit}</span>'
+        rows.append(
+            f'<tr><td class="name">{escape(row["title"])}{below if row["symbol"] or unit else ""}'
+            f'</td><td class="n">{row["median"]}</td><td class="w">{row["posterior"]}<br>'
+            f'<span class="unit">prior {row["prior"]}</span></td><td>{row["plot"]}</td>'
+            f'<td class="n{" bad" if row["little"] else ""}">{row["narrowed"]} ×</td>'
+            f'<td class="n">{row["r_hat"]}</td><td class="n">{row["ess"]}</td></tr>'
+        )
+    table = f"<table><thead><tr>{PARAMETER_HEAD}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    html = Markup(f'<div class="scroll">{table}</div>')
+    return Section(group["title"], group["note"], html=html)
+
+
+def effect_figures(result: Any) -> list[tuple[str, Figure, str]]:
+    """Draw group effects (runs, clones, media), each with its shrinkage in words."""
+    posterior = result.posterior["posterior"].to_dataset()
+    shrinkage = result.shrinkage()["shrinkage"] if hasattr(result, "shrinkage") else {}
+    drawn = []
+    for name, values in posterior.data_vars.items():
+        parameter, _, level = str(name).partition("_by_")
+        if values.ndim != 3 or not level or parameter.startswith("noise_"):
+            continue
+        figure = draw_effects(values, name=parameter, unit=unit_text(result.unit(str(name))))
+        caption = f"{title(str(name))}: median, 50 % and 90 % intervals."
+        share = shrinkage.get(f"{parameter}_sd_{level}", math.nan)
+        if not math.isnan(share):
+            caption += f" Shrinkage {share:.0%}: {_shrinkage_in_words(share)}."
+        drawn.append((str(name), figure, caption))
+    return drawn
+
+
+def _shrinkage_in_words(share: float) -> str:
+    if share < 0.2:
+        return "each group is determined by its own data"
+    if share < 0.6:
+        return "groups borrow from each other where their own data are weak"
+    return "the data hardly separate the groups, and most of each value is the common one"
 
 
 def parameter_groups(calibration: Any, summary: pd.DataFrame) -> list[dict[str, Any]]:
@@ -119,63 +202,6 @@ def prior_table(calibration: Any) -> pd.DataFrame:
         index=pd.Index([title(name) for name in priors], name="parameter"),
     )
     return table
-
-
-def equation_blocks(model: Any) -> list[dict[str, Any]]:
-    """
-    Draw the equations of the model.
-
-    Returns
-    -------
-    list of dict
-        ``latex`` of each equation, and ``svg`` or None where it cannot be drawn.
-    """
-    return [
-        {"latex": line, "svg": None if (svg := equation_svg(line)) is None else Markup(svg)}
-        for line in equation_lines(equations(model))
-    ]
-
-
-def data_card(campaign: Any, noticed: Sequence[str] = ()) -> dict[str, Any]:
-    """
-    Describe what was measured: how often, in which units, and what looked odd.
-
-    Parameters
-    ----------
-    campaign : Campaign
-        With the findings of reading and checking.
-    noticed : sequence of str
-        Further warnings, such as those of the fit.
-
-    Returns
-    -------
-    dict
-        counts (table of quantity by run), total, flags (text), findings (table or None), settings.
-    """
-    frame = campaign.to_frame()
-    counted = frame[frame["flag"] != "excluded"]
-    counts = (
-        counted.groupby(["quantity", "run"])
-        .size()
-        .unstack(fill_value=0)
-        .reindex(columns=list(campaign.names), fill_value=0)
-    )
-    counts.insert(0, "unit", [unit_text(campaign.units.get(name, "")) for name in counts.index])
-    counts.index = pd.Index([title(name) for name in counts.index], name="quantity")
-    flags = frame["flag"].value_counts()
-    spoken = [f"{count} {flag}" for flag, count in flags.items() if flag]
-    found = [(f.severity, f.run, f.time, f.what, f.what_to_do) for f in campaign.findings.merged()]
-    told = {str(finding) for finding in campaign.findings.merged()}
-    found += [("warning", "", None, text, "") for text in noticed if text not in told]
-    findings = pd.DataFrame(found, columns=["severity", "run", "time [h]", "what", "what to do"])
-    settings = campaign.settings_frame()
-    return {
-        "counts": counts,
-        "total": len(counted),
-        "flags": ", ".join(spoken),
-        "findings": findings if len(findings) else None,
-        "settings": settings.rename_axis("run") if settings.size else None,
-    }
 
 
 def trade_offs(calibration: Any, names: Sequence[str], *, above: float = 0.8) -> pd.DataFrame:

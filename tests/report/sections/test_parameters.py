@@ -3,8 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import xarray as xr
 
-from bayesbio.report.evidence import data_card, parameter_groups, spark, trade_offs
-from bayesbio.report.provenance import lock_hash, versions
+from bayesbio.report.sections.parameters import parameter_groups, spark, trade_offs
 
 
 def test_parameters_are_sorted_as_a_reader_looks_for_them(calibration):
@@ -18,14 +17,6 @@ def test_parameters_are_sorted_as_a_reader_looks_for_them(calibration):
     assert first["title"] == "Maximum growth rate"
     assert first["unit"] == "1/h"
     assert float(first["narrowed"]) > 5
-
-
-def test_the_data_card_counts_what_was_measured_and_keeps_the_findings(calibration):
-    card = data_card(calibration.campaign, calibration.options["findings"])
-    assert card["counts"].loc["Glucose", "R01"] == 15
-    assert card["counts"].loc["Glucose", "R02"] == 14  # one value is excluded
-    assert "1 excluded" in card["flags"]
-    assert list(card["findings"]["run"]) == ["R01", ""]
 
 
 def test_parameters_that_trade_off_are_named(calibration):
@@ -43,8 +34,3 @@ def test_parameters_that_trade_off_are_named(calibration):
 def test_a_small_plot_of_nothing_is_nothing():
     assert spark(np.array([]), np.array([])) == ""
     assert spark(np.ones(10), np.ones(10)) == ""
-
-
-def test_a_checkout_knows_its_lock():
-    assert lock_hash() is None or len(lock_hash()) == 64
-    assert {"Python", "bayesbio", "pymc", "nutpie"} <= set(versions())

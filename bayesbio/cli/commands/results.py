@@ -1,0 +1,121 @@
+"""Commands that ask a saved result: predict, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bayesbio.cli.parsing import (
+    ColumnMaps,
+    Posterior,
+    RoleMaps,
+    RunColumn,
+    Seed,
+    TimeColumn,
+    read_runs,
+    writable,
+)
+from bayesbio.cli.printing import print_line, print_verdict
+from bayesbio.errors import CalibrationError
+
+HEADLINES = ("maximum_growth_rate", "titer")  # parameters a reader asks for first
+
+
+def predict(
+    posterior: Posterior,
+    runs: Annotated[
+        Path | None,
+        typer.Argument(
+            help="What to predict: runs (settings, profiles, events) for a calibrated process "
+            "model, a table with one row per prediction for any other. Default: the runs fitted."
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="CSV file to write.")] = Path(
+        "prediction.csv"
+    ),
+    until: Annotated[
+        float | None, typer.Option(help="Predict until this hour; default: the sampling times.")
+    ] = None,
+    noise: Annotated[
+        bool,
+        typer.Option("--noise/--no-noise", help="New measurements, or the curve without noise."),
+    ] = True,
+    column: ColumnMaps = None,
+    role: RoleMaps = None,
+    run: RunColumn = None,
+    time: TimeColumn = None,
+    seed: Seed = 0,
+) -> None:
+    """Predict from a saved result: median and intervals of every quantity, as a table."""
+    from bayesbio import load
+    from bayesbio.cli.tabulating import write_csv
+
+    target = writable(output)
+    result = load(posterior)
+    if hasattr(result, "campaign") and hasattr(result, "predict"):
+        campaign = None
+        if runs is not None:
+            campaign = list(read_runs(runs, column, role, run, time, model=result.model))
+        prediction = result.predict(campaign, until=until, noise=noise, random_seed=seed)
+    else:
+        prediction = _predict_rows(result, posterior, runs, noise, seed)
+    rows = write_csv(prediction, target)
+    print_line(f"Wrote {target}: {rows} rows")
+    print_verdict(result)
+
+
+def _predict_rows(result: Any, file: Path, rows: Path | None, noise: bool, seed: int) -> Any:
+    """Predict the rows of a table; a result that predicts nothing says so."""
+    from bayesbio.data import read_table
+
+    if not hasattr(result, "predict"):
+        raise CalibrationError(
+            f"{str(file)!r} holds a {type(result).__name__}, which does not predict. "
+            f"Its report: bayesbio report {file}"
+        )
+    if rows is None:
+        raise CalibrationError(
+            f"{str(file)!r} holds a {type(result).__name__}, which predicts the rows of a table. "
+            f"Name one: bayesbio predict {file} new_rows.csv"
+        )
+    return result.predict(read_table(rows).frame, noise=noise, random_seed=seed)
+
+
+def report(
+    posterior: Posterior,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder to write into.")
+    ] = None,
+    parameter: Annotated[
+        str | None, typer.Option(help="Which parameter the answer is about.")
+    ] = None,
+) -> None:
+    """Write the report of a saved result: one page that works offline and can be mailed."""
+    from bayesbio import load
+    from bayesbio.report import write_report
+
+    result = load(posterior)
+    page = write_report(
+        output or Path("reports") / posterior.stem, result, answer=_answer(result, parameter)
+    )
+    print_line(f"Wrote {page}")
+    print_verdict(result)
+
+
+def _answer(result: Any, parameter: str | None) -> str:
+    """Sentence on the parameter asked for, or on the first that has an interval."""
+    from bayesbio.report import sentence
+
+    summary = result.summary()
+    names = [str(name) for name in summary.index]
+    if parameter is None and "eti_50" in summary:
+        names = [name for name in names if summary["eti_50"].notna()[name]]
+        parameter = next((name for name in HEADLINES if name in names), next(iter(names), None))
+    if parameter is None or "eti_50" not in summary:
+        return f"{type(result).__name__}: {result.check()}".splitlines()[0]
+    return sentence(result, parameter)
+
+
+COMMANDS = (predict, report)

@@ -1,0 +1,48 @@
+"""Numbers of a report as a flat mapping, for comparison with later runs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from bayesbio.report.provenance import data_hash
+from bayesbio.report.subject import Subject
+
+__all__ = ["metrics_of", "plain"]
+
+
+def metrics_of(subject: Subject) -> dict[str, Any]:
+    """Verdict, hashes, seed and intervals of every parameter: name to number, text or bool."""
+    result, verdict, summary = subject.result, subject.verdict, subject.summary
+    metrics: dict[str, Any] = {"passed": bool(verdict.passed)}
+    for item in verdict.items:
+        slug = re.sub(r"[^a-z0-9]+", "_", item.name.lower()).strip("_")
+        metrics[f"verdict_{slug}"] = plain(item.value)
+    if subject.is_process_model:
+        metrics["runs"] = len(result.campaign)
+        metrics["observations"] = int((result.campaign.to_frame()["flag"] != "excluded").sum())
+    metrics["seed"] = plain(getattr(result, "random_seed", None))
+    metrics["data_hash"] = data_hash(result)
+    metrics["posterior_hash"] = result.hash
+    for column in [name for name in ("eti_50", "eti_5", "eti_95") if name in summary]:
+        metrics |= {f"{name}_{column}": plain(value) for name, value in summary[column].items()}
+    return metrics
+
+
+def plain(value: Any) -> Any:
+    """
+    NumPy scalars as JSON values; a number that is not finite is null.
+
+    Examples
+    --------
+    >>> plain(np.float64(0.25)), plain(np.nan), plain(np.bool_(True))
+    (0.25, None, True)
+    """
+    if isinstance(value, str | bool | int) or value is None:
+        return value
+    if isinstance(value, np.bool_ | np.integer):
+        return value.item()
+    number = float(value)
+    return float(f"{number:.6g}") if np.isfinite(number) else None
