@@ -10,7 +10,7 @@ import pytest
 
 import bayesbio
 from bayesbio.calibrate import fitting
-from bayesbio.cli.running import question_of
+from bayesbio.cli.commands.run import question_of
 from bayesbio.scaleup import virtual_scales
 
 ANALYSES = Path(__file__).parents[2] / "analyses"
