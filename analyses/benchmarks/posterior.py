@@ -36,7 +36,7 @@ from bayesbio.calibrate.coordinates.starts import density_and_mode
 from bayesbio.calibrate.fitting import fit, usual_acceptance
 from bayesbio.calibrate.model import is_coordinate, model_of
 from bayesbio.calibrate.problem.formulation import formulate
-from bayesbio.inference import Evidence, LogDensity, sample
+from bayesbio.inference import EffectInformation, LogDensity, sample
 
 TOLERANCES = {"rtol": 1e-6, "atol": 1e-9}
 Found = dict[str, Any]
@@ -109,7 +109,7 @@ class Plain:
         formulation = formulate(problem.campaign, problem.model, **problem.arguments())
         nothing = np.zeros(len(problem.campaign))  # as if no run said anything: standardised
         said = {
-            unknown.name: Evidence(nothing, nothing)
+            unknown.name: EffectInformation(nothing, nothing)
             for unknown in formulation.unknowns
             if unknown.levels
         }

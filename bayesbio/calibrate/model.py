@@ -22,7 +22,7 @@ from bayesbio.calibrate.problem.grouping import groups_of
 from bayesbio.calibrate.problem.unknowns import Unknown
 from bayesbio.data import Campaign
 from bayesbio.inference import (
-    Evidence,
+    EffectInformation,
     Noise,
     correlate,
     prior_quantiles,
@@ -157,7 +157,7 @@ def model_of(
                     index={level: index.tolist() for level, (index, _) in found.items()},
                     groups={level: groups for level, (_, groups) in found.items()},
                     positive=unknown.positive,
-                    evidence=Evidence(
+                    evidence=EffectInformation(
                         held[f"{unknown.name}_information"], held[f"{unknown.name}_expected"]
                     ),
                     scale_prior={

@@ -15,9 +15,9 @@ from bayesbio.errors import ModelError
 from bayesbio.inference import (
     Noise,
     correlation_matrix,
+    covariate_levels,
     design,
     draw_shared,
-    moved_at,
     nesting,
     pairs,
 )
@@ -258,7 +258,7 @@ def group_effects(
     groups = {level: groups_of(campaign, level, name)[1] for level in levels}
     holders = nesting(name, levels, numbers)
     found = None if formula is None else design(name, formula, campaign.settings_frame())
-    moving = moved_at(None if found is None else (found.columns, None), levels, numbers)
+    moving = covariate_levels(None if found is None else (found.columns, None), levels, numbers)
     by_level = {level: _forward(draws[f"{name}_by_{level}"], positive) for level in levels}
     effects = {}
     for level in levels:

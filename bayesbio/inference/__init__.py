@@ -7,18 +7,18 @@ from bayesbio.inference.archive.files import archive_card, read_archive, write_a
 from bayesbio.inference.diagnostics.judgement import verdict_of
 from bayesbio.inference.diagnostics.verdict import Gate, Verdict, VerdictItem
 from bayesbio.inference.hierarchy.correlations import correlate, correlation_matrix, pairs
-from bayesbio.inference.hierarchy.covariates import Design, design, told_apart
+from bayesbio.inference.hierarchy.covariates import Design, are_identifiable, design
 from bayesbio.inference.hierarchy.levels import (
-    moved_at,
+    covariate_levels,
     nesting,
+    order_levels,
     pooling_factor,
     varying,
-    widest_first,
 )
 from bayesbio.inference.hierarchy.noncentering import (
-    Evidence,
-    StandardisedGivenCurvature,
-    members_of,
+    EffectInformation,
+    JointlyNoncentered,
+    member_values,
 )
 from bayesbio.inference.mcmc.density import LogDensity
 from bayesbio.inference.mcmc.mode import Mode, dispersed_starts, find_mode
@@ -62,7 +62,7 @@ from bayesbio.inference.validation.cross_validation_folds import (
     horizons_of,
     table_folds,
 )
-from bayesbio.inference.validation.psis import evenly_chosen, forgetting_weights
+from bayesbio.inference.validation.psis import psis_weights, systematic_resample
 from bayesbio.inference.validation.rank_statistics import Ranks, rank_band, rank_p_value
 from bayesbio.inference.validation.rank_study import RankStudy
 from bayesbio.inference.validation.sbc import simulation_based_calibration
@@ -79,7 +79,7 @@ from bayesbio.inference.validation.scores import (
 __all__ = [
     "Approximation",
     "Design",
-    "Evidence",
+    "EffectInformation",
     "Fold",
     "Gate",
     "LogDensity",
@@ -89,7 +89,7 @@ __all__ = [
     "RankStudy",
     "Ranks",
     "Repeated",
-    "StandardisedGivenCurvature",
+    "JointlyNoncentered",
     "TableFold",
     "Verdict",
     "VerdictItem",
@@ -109,10 +109,10 @@ __all__ = [
     "design",
     "dispersed_starts",
     "draw_shared",
-    "evenly_chosen",
+    "systematic_resample",
     "find_mode",
     "folds",
-    "forgetting_weights",
+    "psis_weights",
     "from_quantiles",
     "horizons_of",
     "interval_score",
@@ -121,8 +121,8 @@ __all__ = [
     "literature",
     "log_score",
     "lognormal",
-    "members_of",
-    "moved_at",
+    "member_values",
+    "covariate_levels",
     "nesting",
     "normal",
     "pairs",
@@ -150,11 +150,11 @@ __all__ = [
     "source_of",
     "student_t",
     "table_folds",
-    "told_apart",
+    "are_identifiable",
     "usable_cores",
     "varying",
     "verdict_of",
-    "widest_first",
+    "order_levels",
     "width",
     "write_archive",
 ]

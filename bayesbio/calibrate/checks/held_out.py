@@ -19,11 +19,11 @@ from bayesbio.inference import (
     Progress,
     Repeated,
     crps,
-    evenly_chosen,
     horizons_of,
     log_score,
     run_each,
     score_table,
+    systematic_resample,
 )
 from bayesbio.inference import folds as folds_of
 from bayesbio.mechanistic import ProcessModel
@@ -242,7 +242,7 @@ def judged(
         elpd = -log_score(density)
     else:
         elpd = -log_score(density + np.log(weights * len(weights))[:, None])
-        samples = samples[evenly_chosen(weights)]
+        samples = samples[systematic_resample(weights)]
     value = rows["value"].to_numpy(float, copy=True)
     low, high = np.quantile(samples, INTERVAL, axis=0)
     readings = rows.drop(columns=["replicate", "sd", "value_upper"]).assign(

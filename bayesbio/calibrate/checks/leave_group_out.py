@@ -19,7 +19,7 @@ from bayesbio.calibrate.checks.held_out import (
     rows_to_score,
 )
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import Fold, Progress, forgetting_weights, pool_scores
+from bayesbio.inference import Fold, Progress, pool_scores, psis_weights
 from bayesbio.inference import folds as folds_of
 from bayesbio.inference.validation.psis import REFIT, WEIGHTS
 
@@ -282,8 +282,8 @@ def _weights(fold: Fold, calibration: Calibration) -> tuple[np.ndarray, float]:
         mine = np.isin(densities[f"{name}_run"].to_numpy().astype(str), fold.held_out)
         if name in fold.starts_known:
             mine &= densities[f"{name}_time"].to_numpy() > 0.0
-        total = total + values[..., mine].reshape(-1, mine.sum()).sum(axis=1)
-    return forgetting_weights(total)
+        total = total + values[..., mine].sum(axis=-1)
+    return psis_weights(total)
 
 
 def _by_weights(rows: pd.DataFrame, calibration: Calibration, weights: np.ndarray) -> Predicted:

@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 from bayesbio.calibrate.coordinates.run_information import NUDGE, means_at_readings, run_values
 from bayesbio.calibrate.problem.formulation import Formulation
 from bayesbio.errors import BayesbioError
-from bayesbio.inference import StandardisedGivenCurvature, register
+from bayesbio.inference import JointlyNoncentered, register
 
 Knots = dict[str, tuple[str, tuple[str, ...]]]
 
@@ -82,7 +82,7 @@ def register_weights(formulation: Formulation, held: Mapping[str, Any]) -> dict[
             mu=pt.zeros(len(weights)) + named,
             sigma=pt.ones(len(weights)) * size,
             shape=len(weights),
-            transform=StandardisedGivenCurvature(curvature, pull),
+            transform=JointlyNoncentered(curvature, pull),
         )
         for place, weight in enumerate(weights):
             values[weight] = pm.Deterministic(weight, effects[place] / size)

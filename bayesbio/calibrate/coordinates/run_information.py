@@ -13,12 +13,18 @@ from bayesbio.calibrate.problem.formulation import Formulation
 from bayesbio.calibrate.problem.grouping import groups_of
 from bayesbio.calibrate.problem.unknowns import Unknown
 from bayesbio.errors import BayesbioError
-from bayesbio.inference import Evidence, members_of, moved_at, nesting, prior_quantiles
+from bayesbio.inference import (
+    EffectInformation,
+    covariate_levels,
+    member_values,
+    nesting,
+    prior_quantiles,
+)
 from bayesbio.ode import simulate
 
 NUDGE = 0.01  # relative change of a parameter that measures its influence
 
-Said = dict[str, Evidence]
+Said = dict[str, EffectInformation]
 
 
 def said_by_runs(formulation: Formulation, mode: Mapping[str, np.ndarray] | None = None) -> Said:
@@ -59,7 +65,9 @@ def said_by_runs(formulation: Formulation, mode: Mapping[str, np.ndarray] | None
             information = information / size**2
         value, pull = _at(formulation, unknown, mode)
         expected = value + pull / np.where(information > 0.0, information, np.inf)
-        said[unknown.name] = Evidence(information, expected + offsets.get(unknown.name, 0.0))
+        said[unknown.name] = EffectInformation(
+            information, expected + offsets.get(unknown.name, 0.0)
+        )
     return said
 
 
@@ -96,7 +104,7 @@ def _at(
     holders = nesting(unknown.name, unknown.levels, numbers)
     by_level = {level: scale(mode[f"{unknown.name}_by_{level}"]) for level in unknown.levels}
     origin = scale(mode[unknown.name])
-    value = members_of(by_level, holders, numbers, origin)
+    value = member_values(by_level, holders, numbers, origin)
     # At the mode the readings of a group pull as hard as its prior: effect / spread^2.
     last = unknown.levels[-1]
     holder = holders[last]
@@ -104,7 +112,7 @@ def _at(
     effect = by_level[last][numbers[last]] - above
     if unknown.design is not None:
         columns = unknown.design.columns
-        moving = moved_at((columns, None), unknown.levels, numbers).get(last, [])
+        moving = covariate_levels((columns, None), unknown.levels, numbers).get(last, [])
         effect = effect - columns[:, moving] @ mode[f"{unknown.name}_slope"][moving]
     pull = effect / mode[f"{unknown.name}_sd_{last}"] ** 2
     return value, pull / np.bincount(numbers[last])[numbers[last]]

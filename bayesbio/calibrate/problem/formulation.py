@@ -29,11 +29,11 @@ from bayesbio.data import Campaign, Finding, check
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import (
     Noise,
+    are_identifiable,
     between,
     design,
+    order_levels,
     require_distribution,
-    told_apart,
-    widest_first,
 )
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.codegen.cache import Kernels, kernels
@@ -120,7 +120,7 @@ def formulate(
     for what, named in (("vary", asked), ("covariates", covariates)):
         check_names(named, names, what, type(model).__name__)
     varied = {
-        name: widest_first({level: groups_of(campaign, level, name)[0] for level in levels})
+        name: order_levels({level: groups_of(campaign, level, name)[0] for level in levels})
         for name, levels in asked.items()
     }
     priors, beside = split_priors(dict(by_name), varied, covariates)
@@ -237,7 +237,9 @@ def _with_covariates(unknown: Unknown, formula: str, campaign: Campaign) -> Unkn
     """Add covariates to an unknown, unless they already say what a level would."""
     found = design(unknown.name, formula, campaign.settings_frame())
     for level in unknown.levels:
-        if not told_apart(found.columns, groups_of(campaign, level, unknown.name)[0].tolist()):
+        if not are_identifiable(
+            found.columns, groups_of(campaign, level, unknown.name)[0].tolist()
+        ):
             raise CalibrationError(
                 f"{unknown.name} cannot vary by {level} beside its covariates {formula!r}: they "
                 f"already give every {level} a value of its own, so the two are confounded. Leave "

@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.mcmc.density import LogDensity
 from bayesbio.inference.mcmc.mode import Mode, find_mode
+from bayesbio.inference.validation.psis import systematic_resample
 
 RELIABLE = 0.7  # largest Pareto k at which importance weights mend an approximation
 CANDIDATES = 4  # points drawn for each draw that is kept
@@ -154,13 +155,13 @@ def laplace_approximation(
     standard = ((candidates - mode.point) @ directions) / np.sqrt(width)
     proposal = -0.5 * np.sum(standard**2 + np.log(2.0 * np.pi * width), axis=1)
     kept, shape, evidence = resampled(
-        candidates, target_of(density, candidates) - proposal, draws, random_seed=random_seed
+        candidates, log_densities(density, candidates) - proposal, draws, random_seed=random_seed
     )
     remarks = () if mode.converged else ("The search for the mode did not end at a flat top.",)
     return Approximation("Laplace", kept[None], shape, evidence, remarks)
 
 
-def target_of(density: LogDensity, points: np.ndarray) -> np.ndarray:
+def log_densities(density: LogDensity, points: np.ndarray) -> np.ndarray:
     """
     Log density at many points; -inf where there is none.
 
@@ -168,7 +169,7 @@ def target_of(density: LogDensity, points: np.ndarray) -> np.ndarray:
     --------
     >>> with pm.Model() as model:
     ...     location = pm.Normal("location", 0.0, 1.0)
-    >>> target_of(LogDensity(model), np.array([[0.0]])).round(3).tolist()
+    >>> log_densities(LogDensity(model), np.array([[0.0]])).round(3).tolist()
     [-0.919]
     """
     return np.array([density.value_and_gradient(point)[0] for point in points])
@@ -226,21 +227,7 @@ def resampled(
         sound = points[possible]
         return sound[np.arange(number) % len(sound)], shape, evidence
     weights = np.where(possible, np.exp(logarithms - np.max(logarithms)), 0.0)
-    return points[systematic(weights, number, rng)], shape, evidence
-
-
-def systematic(weights: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
-    """
-    Places drawn in proportion to weights, evenly; in random order.
-
-    Examples
-    --------
-    >>> sorted(systematic(np.array([1.0, 0.0, 3.0]), 4, np.random.default_rng(1)).tolist())
-    [0, 2, 2, 2]
-    """
-    total = np.cumsum(weights) / np.sum(weights)
-    marks = (np.arange(number) + rng.random()) / number
-    return rng.permutation(np.minimum(np.searchsorted(total, marks), len(weights) - 1))
+    return points[systematic_resample(weights, number, rng=rng)], shape, evidence
 
 
 def _numbered(name: str, value: Any) -> tuple[str, ...]:

@@ -10,7 +10,12 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference.approximate.laplace import CANDIDATES, Approximation, resampled, target_of
+from bayesbio.inference.approximate.laplace import (
+    CANDIDATES,
+    Approximation,
+    log_densities,
+    resampled,
+)
 from bayesbio.inference.mcmc.density import LogDensity
 
 SCALE_DRAWS = 200  # draws from the prior: they scale the coordinates, and the best are starts
@@ -88,7 +93,7 @@ def pathfinder_approximation(
     low, high = np.quantile(prior, [0.16, 0.84], axis=0)
     width = np.where(high > low, 0.5 * (high - low), 1.0)
     rng = np.random.default_rng(random_seed)
-    starts = prior[np.argsort(-target_of(density, prior), kind="stable")[: 2 * paths]]
+    starts = prior[np.argsort(-log_densities(density, prior), kind="stable")[: 2 * paths]]
     found = [
         best
         for start in starts[rng.permutation(len(starts))[:paths]]
@@ -105,7 +110,7 @@ def pathfinder_approximation(
     proposal = mixture - np.log(len(found)) - np.sum(np.log(width))
     points = centre + width * scaled
     kept, shape, evidence = resampled(
-        points, target_of(density, points) - proposal, draws, random_seed=random_seed
+        points, log_densities(density, points) - proposal, draws, random_seed=random_seed
     )
     remarks = (f"{len(found)} of {paths} paths were used.",)
     return Approximation("Pathfinder", kept[None], shape, evidence, remarks)
@@ -154,7 +159,7 @@ def _best_along(
             continue
         normal = _Normal(path[place] + inverse @ slopes[place], axes * np.sqrt(values))
         drawn, own = normal.draw(JUDGED, rng)
-        reached = float(np.mean(target_of(density, centre + width * drawn) - own))
+        reached = float(np.mean(log_densities(density, centre + width * drawn) - own))
         if reached > bound:
             best, bound = normal, reached
     return best

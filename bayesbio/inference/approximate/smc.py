@@ -7,8 +7,9 @@ import pymc as pm
 from scipy.special import logsumexp
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference.approximate.laplace import Approximation, systematic, target_of
+from bayesbio.inference.approximate.laplace import Approximation, log_densities
 from bayesbio.inference.mcmc.density import LogDensity
+from bayesbio.inference.validation.psis import systematic_resample
 
 REFERENCE_SPREAD = 1.2  # the reference is a little wider than the prior
 KEPT_SHARE = 0.6  # effective share of the population that the next temperature keeps
@@ -83,7 +84,7 @@ def sequential_monte_carlo(
     populations, evidences, stages = [], [], 0
     for seed in np.random.SeedSequence(random_seed).spawn(chains):
         rng = np.random.default_rng(seed)
-        population, evidence, used = _led(density, centre, width, draws, moves, rng)
+        population, evidence, used = _temper(density, centre, width, draws, moves, rng)
         populations.append(population)
         evidences.append(evidence)
         stages = max(stages, used)
@@ -101,7 +102,7 @@ def sequential_monte_carlo(
     )
 
 
-def _led(
+def _temper(
     density: LogDensity,
     centre: np.ndarray,
     width: np.ndarray,
@@ -116,7 +117,7 @@ def _led(
         return -0.5 * np.sum(standard**2 + np.log(2.0 * np.pi * width**2), axis=1)
 
     points = centre + width * rng.standard_normal((number, centre.size))
-    target, own = target_of(density, points), reference(points)
+    target, own = log_densities(density, points), reference(points)
     if np.mean(np.isfinite(target)) < 0.05:
         raise CalibrationError(
             f"{np.mean(np.isfinite(target)):.1%} of draws around the prior have a finite density; "
@@ -129,7 +130,7 @@ def _led(
         heat += step
         logs = step * ratio
         evidence += float(logsumexp(logs) - np.log(number))
-        chosen = systematic(np.exp(logs - logs.max()), number, rng)
+        chosen = systematic_resample(np.exp(logs - logs.max()), number, rng=rng)
         points, target, own = points[chosen], target[chosen], own[chosen]
         for _ in range(moves):
             for half in _halves(number, rng):
@@ -138,7 +139,7 @@ def _led(
                 free = np.where(rng.random(len(half)) < JUMPS, 1.0, 2.38 / np.sqrt(2 * centre.size))
                 hair = 1e-4 * width * rng.standard_normal((len(half), centre.size))
                 proposed = points[half] + free[:, None] * (points[first] - points[second]) + hair
-                there, theirs = target_of(density, proposed), reference(proposed)
+                there, theirs = log_densities(density, proposed), reference(proposed)
                 with np.errstate(invalid="ignore"):
                     gain = heat * (there - target[half]) + (1.0 - heat) * (theirs - own[half])
                 taken = np.isfinite(there) & (np.log(rng.random(len(half))) < gain)

@@ -170,7 +170,7 @@ def design(parameter: str, formula: str, table: pd.DataFrame) -> Design:
     return Design(formula, terms, columns - means, parameter, used, made, means)
 
 
-def told_apart(columns: np.ndarray, groups: Sequence[int]) -> bool:
+def are_identifiable(columns: np.ndarray, groups: Sequence[int]) -> bool:
     """
     Whether effects of groups can be told from covariates.
 
@@ -188,7 +188,7 @@ def told_apart(columns: np.ndarray, groups: Sequence[int]) -> bool:
 
     Examples
     --------
-    >>> told_apart(np.array([[-1.0], [1.0]]), [0, 1])
+    >>> are_identifiable(np.array([[-1.0], [1.0]]), [0, 1])
     False
     """
     members = np.eye(int(np.max(groups)) + 1)[np.asarray(groups, dtype=int)]

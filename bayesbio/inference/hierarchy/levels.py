@@ -10,7 +10,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.hierarchy.correlations import Correlated
-from bayesbio.inference.hierarchy.noncentering import Evidence, StandardisedGivenEvidence
+from bayesbio.inference.hierarchy.noncentering import EffectInformation, PartiallyNoncentered
 from bayesbio.inference.priors.distributions import register
 
 USUAL_SPREAD = 0.3  # scale of the default prior of a spread between groups, of the logarithm
@@ -25,7 +25,7 @@ def varying(
     groups: Sequence[str] | Mapping[str, Sequence[str]],
     positive: bool,
     centred: bool | Mapping[str, bool] = True,
-    evidence: Evidence | None = None,
+    evidence: EffectInformation | None = None,
     scale_prior: TensorVariable | Mapping[str, TensorVariable] | None = None,
     offset: TensorVariable | None = None,
     covariates: tuple[np.ndarray, TensorVariable] | None = None,
@@ -59,9 +59,9 @@ def varying(
     centred : bool or mapping level -> bool
         Sample the groups' values themselves (right when each group's data say much), or
         standardised effects (right when they say little).
-    evidence : Evidence, optional
+    evidence : EffectInformation, optional
         About what the readings say of each member, with `offset` where it is given: the effects
-        of all levels are then sampled standardised given that (`StandardisedGivenEvidence`),
+        of all levels are then sampled standardised given that (`PartiallyNoncentered`),
         which suits every case between the two; ``centred`` is not asked.
     scale_prior : distribution or mapping level -> distribution, optional
         Prior of the standard deviation between groups. By default HalfNormal(0.3) when positive:
@@ -91,7 +91,7 @@ def varying(
 
     See Also
     --------
-    widest_first : the order of levels in which holders come before what they hold.
+    order_levels : the order of levels in which holders come before what they hold.
 
     Notes
     -----
@@ -109,7 +109,7 @@ def varying(
     """
     asked = (level,) if isinstance(level, str) else tuple(level)
     numbers = {key: np.asarray(_of(index, key), dtype=int) for key in asked}
-    levels = widest_first(numbers)
+    levels = order_levels(numbers)
     names = {key: list(_of(groups, key)) for key in levels}
     model = pm.modelcontext(None)
 
@@ -117,7 +117,7 @@ def varying(
     origin = pt.log(population) if positive else population
     shared: Any = origin if offset is None or not positive else origin + offset
     holders = nesting(name, levels, numbers)
-    moving = moved_at(covariates, levels, numbers)
+    moving = covariate_levels(covariates, levels, numbers)
     moved: dict[str, Any] = {}  # of the groups' means, beside the group that holds them
     spreads: dict[str, Any] = {}
     partners = {} if together is None else {key: together[key] for key in levels if key in together}
@@ -162,7 +162,7 @@ def varying(
     return pt.exp(total) if positive else total
 
 
-def widest_first(numbers: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+def order_levels(numbers: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     """
     Order levels from the fewest groups to the most, so that a level stands behind its holder.
 
@@ -177,7 +177,7 @@ def widest_first(numbers: Mapping[str, np.ndarray]) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> widest_first({"run": np.array([0, 1, 2, 3]), "clone": np.array([0, 0, 1, 1])})
+    >>> order_levels({"run": np.array([0, 1, 2, 3]), "clone": np.array([0, 0, 1, 1])})
     ('clone', 'run')
     """
     return tuple(sorted(numbers, key=lambda level: len(np.unique(numbers[level]))))
@@ -212,7 +212,7 @@ def pooling_factor(effects: np.ndarray) -> float:
     return float(1.0 - np.var(effects.mean(axis=0)) / np.var(effects, axis=1).mean())
 
 
-def moved_at(
+def covariate_levels(
     covariates: tuple[np.ndarray, Any] | None,
     levels: Sequence[str],
     numbers: Mapping[str, np.ndarray],
@@ -234,7 +234,7 @@ def moved_at(
     Examples
     --------
     >>> groups = {"clone": np.array([0, 0, 1])}
-    >>> moved_at((np.array([[1.0, 5.0], [1.0, 6.0], [2.0, 7.0]]), None), ["clone"], groups)
+    >>> covariate_levels((np.array([[1.0, 5.0], [1.0, 6.0], [2.0, 7.0]]), None), ["clone"], groups)
     {'clone': [0], None: [1]}
     """
     found: dict[str | None, list[int]] = {}
@@ -290,7 +290,7 @@ def nesting(
 
 def _jointly(
     name: str,
-    evidence: Evidence,
+    evidence: EffectInformation,
     numbers: Mapping[str, np.ndarray],
     moved: Mapping[str, Any],
     spreads: Mapping[str, Any],
@@ -307,7 +307,7 @@ def _jointly(
         mu=pt.concatenate(means),
         sigma=pt.concatenate([pt.ones(sizes[key]) * spreads[key] for key in levels]),
         shape=sum(sizes.values()),
-        transform=StandardisedGivenEvidence(evidence, [numbers[key] for key in levels]),
+        transform=PartiallyNoncentered(evidence, [numbers[key] for key in levels]),
     )
     ends = np.cumsum([0, *sizes.values()])
     found = {key: effects[ends[i] : ends[i + 1]] for i, key in enumerate(levels)}

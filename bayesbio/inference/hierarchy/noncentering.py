@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 
 
-class Evidence(NamedTuple):
+class EffectInformation(NamedTuple):
     """
     What the readings say about the value of each member, as a normal distribution.
 
@@ -26,7 +26,7 @@ class Evidence(NamedTuple):
     expected: Any
 
 
-class StandardisedGivenEvidence(Transform):
+class PartiallyNoncentered(Transform):
     """
     Coordinates in which effects of all levels are standard normal, as far as readings are normal.
 
@@ -39,7 +39,7 @@ class StandardisedGivenEvidence(Transform):
 
     Parameters
     ----------
-    evidence : Evidence
+    evidence : EffectInformation
     groups : sequence of int array, (members,)
         The group of each member, level by level, the widest first.
 
@@ -54,9 +54,9 @@ class StandardisedGivenEvidence(Transform):
     doi:10.1214/088342307000000014
     """
 
-    name = "standardised_given_evidence"
+    name = "partially_noncentered"
 
-    def __init__(self, evidence: Evidence, groups: Sequence[np.ndarray]) -> None:
+    def __init__(self, evidence: EffectInformation, groups: Sequence[np.ndarray]) -> None:
         self.evidence = evidence
         self.groups = [np.asarray(each, dtype=int) for each in groups]
         sizes = [int(each.max()) + 1 for each in self.groups]
@@ -171,11 +171,11 @@ class StandardisedGivenEvidence(Transform):
         )
 
 
-class StandardisedGivenCurvature(Transform):
+class JointlyNoncentered(Transform):
     """
     Coordinates in which a few effects of one spread are standard normal, as far as readings are.
 
-    The same as `StandardisedGivenEvidence` where readings speak of all effects together.
+    The same as `PartiallyNoncentered` where readings speak of all effects together.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class StandardisedGivenCurvature(Transform):
         Curvature times the effects that the readings alone would make most likely.
     """
 
-    name = "standardised_given_curvature"
+    name = "jointly_noncentered"
 
     def __init__(self, curvature: Any, pull: Any) -> None:
         self.curvature, self.pull = curvature, pull
@@ -229,7 +229,7 @@ class _Told(NamedTuple):
     stretch: Any
 
 
-def members_of(
+def member_values(
     by_level: Mapping[str, np.ndarray],
     holders: Mapping[str, str | None],
     numbers: Mapping[str, np.ndarray],
@@ -254,7 +254,7 @@ def members_of(
     --------
     >>> numbers = {"cask": np.array([0, 1, 0]), "operator": np.array([0, 0, 1])}
     >>> by_level = {"cask": np.array([1.5, 2.0]), "operator": np.array([1.0, 3.0])}
-    >>> members_of(by_level, {"cask": None, "operator": None}, numbers, 1.0).tolist()
+    >>> member_values(by_level, {"cask": None, "operator": None}, numbers, 1.0).tolist()
     [1.5, 2.0, 3.5]
     """
     total = np.asarray(origin, dtype=float)

@@ -11,7 +11,7 @@ import pandas as pd
 from bayesbio.data.table import Table
 from bayesbio.errors import ModelError
 from bayesbio.inference.validation.cross_validation_folds import TableFold, table_folds
-from bayesbio.inference.validation.psis import REFIT, WEIGHTS, evenly_chosen, forgetting_weights
+from bayesbio.inference.validation.psis import REFIT, WEIGHTS, psis_weights, systematic_resample
 from bayesbio.inference.validation.scores import crps, pool_scores, score_table
 from bayesbio.titer.factors.factor_coding import as_table
 from bayesbio.titer.questions.held_out import titer_forecast
@@ -127,10 +127,10 @@ def leave_out(
     again = titer_forecast(model, random_seed=random_seed, **options)
     for fold in table_folds(table, by=by, number=0):
         told = density_of_rows(problem, fitted, _places(problem.table, fold, by))
-        weights, shape = (np.empty(0), np.inf) if told is None else forgetting_weights(told)
+        weights, shape = (np.empty(0), np.inf) if told is None else psis_weights(told)
         by_weights = shape <= largest_pareto_k and np.isfinite(shape)
         if by_weights:
-            draws = _predicted(problem, fitted, fold, by, random_seed)[evenly_chosen(weights)]
+            draws = _predicted(problem, fitted, fold, by, random_seed)[systematic_resample(weights)]
         else:
             draws = np.asarray(again(fold.train, fold.test))
         groups[fold.name] = {

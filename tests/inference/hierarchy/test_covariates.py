@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import design, told_apart
+from bayesbio.inference import are_identifiable, design
 
 RUNS = pd.DataFrame(
     {
@@ -78,6 +78,6 @@ def test_a_level_that_was_not_calibrated_on_is_refused_with_the_way_out():
 
 def test_groups_that_covariates_already_tell_apart_are_seen():
     clone = [0, 0, 1, 1, 2]
-    assert not told_apart(design("x", "clone", RUNS).columns, clone)
-    assert told_apart(design("x", "temperature_shift", RUNS).columns, clone)
-    assert told_apart(design("x", "clone", RUNS).columns, range(5))
+    assert not are_identifiable(design("x", "clone", RUNS).columns, clone)
+    assert are_identifiable(design("x", "temperature_shift", RUNS).columns, clone)
+    assert are_identifiable(design("x", "clone", RUNS).columns, range(5))

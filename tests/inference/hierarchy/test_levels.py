@@ -9,15 +9,15 @@ from scipy.stats import beta, kstest, multivariate_normal
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import (
-    Evidence,
+    EffectInformation,
     between,
     correlate,
     correlation_matrix,
-    moved_at,
+    covariate_levels,
+    order_levels,
     register,
     sample,
     varying,
-    widest_first,
 )
 
 # Yield of dyestuff [g], six batches of five: Davies (1949), as in Box and Tiao (1973), table 5.1.1.
@@ -94,7 +94,7 @@ def test_a_variance_at_its_boundary_is_sampled_without_divergences():
 
 def test_the_road_on_which_effects_are_sampled_leaves_their_prior_as_it_is():
     names = ["growth", "growth_sd_run", "growth_by_run"]
-    said = Evidence(np.full(3, 100.0), np.full(3, np.log(0.03)))
+    said = EffectInformation(np.full(3, 100.0), np.full(3, np.log(0.03)))
     roads = {
         "growth_by_run": {"centred": True},
         "growth_effect_run": {"centred": False},
@@ -124,7 +124,7 @@ def test_the_road_on_which_effects_are_sampled_leaves_their_prior_as_it_is():
         assert_allclose(found[1], 0.3, rtol=0.05)
 
 
-SAID = Evidence(np.full(4, 100.0), np.full(4, np.log(0.03)))
+SAID = EffectInformation(np.full(4, 100.0), np.full(4, np.log(0.03)))
 TWO_ROADS = pytest.mark.parametrize(
     "road", [{"centred": {"clone": True, "run": False}}, {"evidence": SAID}], ids=["apart", "joint"]
 )
@@ -206,13 +206,16 @@ def test_levels_stand_in_the_order_in_which_they_hold_each_other():
         "site": np.array([0] * 4 + [1] * 4),
         "campaign": np.arange(8) // 2,
     }
-    assert widest_first(numbers) == ("site", "campaign", "run")
+    assert order_levels(numbers) == ("site", "campaign", "run")
 
 
 def test_covariates_move_the_groups_they_are_constant_within():
     columns = np.array([[1.0, 0.3], [1.0, 0.5], [-1.0, 0.1], [-1.0, 0.9]])
     clone = np.array([0, 0, 1, 1])
-    assert moved_at((columns, None), ["clone"], {"clone": clone}) == {"clone": [0], None: [1]}
+    assert covariate_levels((columns, None), ["clone"], {"clone": clone}) == {
+        "clone": [0],
+        None: [1],
+    }
     with pm.Model() as model:
         slopes = pm.Normal("slopes", shape=2)
         value = varying(
@@ -239,7 +242,7 @@ def test_covariates_move_the_groups_they_are_constant_within():
 def test_correlated_effects_have_the_density_of_their_normal_distribution(kind):
     index, groups, sizes = [0, 1, 2], ["R1", "R2", "R3"], np.array([0.3, 0.2, 0.5])
     names = ["a", "b", "c"]
-    said = Evidence(np.full(3, 9.0), np.zeros(3))
+    said = EffectInformation(np.full(3, 9.0), np.zeros(3))
     road = {"evidence": said} if kind == "effect_of_levels" else {"centred": kind == "by_run"}
     with pm.Model() as model:
         together = correlate("run", [names])

@@ -6,10 +6,10 @@ import pytensor.tensor as pt
 import pytest
 from numpy.testing import assert_allclose
 
-from bayesbio.inference import Evidence
+from bayesbio.inference import EffectInformation
 from bayesbio.inference.hierarchy.noncentering import (
-    StandardisedGivenCurvature,
-    StandardisedGivenEvidence,
+    JointlyNoncentered,
+    PartiallyNoncentered,
 )
 
 RUNS = np.arange(16)
@@ -31,7 +31,7 @@ def test_coordinates_are_the_posterior_standardised_where_everything_is_normal(d
     information, expected = rng.gamma(1.0, 30.0, 16), rng.normal(0.0, 0.3, 16)
     mean, spread = rng.normal(0.0, 0.1, sum(sizes)), rng.gamma(2.0, 0.2, sum(sizes))
     coordinates = rng.normal(size=sum(sizes))
-    transform = StandardisedGivenEvidence(Evidence(information, expected), groups)
+    transform = PartiallyNoncentered(EffectInformation(information, expected), groups)
     z, m, s = pt.vectors("z", "m", "s")
     effects = transform.backward(z, m, s)
     compute = pytensor.function(
@@ -54,11 +54,11 @@ def test_coordinates_are_the_posterior_standardised_where_everything_is_normal(d
 def test_a_few_effects_seen_together_have_the_same_coordinates_as_groups_that_are_crossed():
     rng = np.random.default_rng(4)
     groups = DESIGNS["crossed"]
-    evidence = Evidence(rng.gamma(1.0, 30.0, 16), rng.normal(0.0, 0.3, 16))
+    evidence = EffectInformation(rng.gamma(1.0, 30.0, 16), rng.normal(0.0, 0.3, 16))
     design = np.hstack([np.eye(4)[each] for each in groups])
     weighted = design.T * evidence.information
-    one = StandardisedGivenEvidence(evidence, groups)
-    other = StandardisedGivenCurvature(weighted @ design, weighted @ evidence.expected)
+    one = PartiallyNoncentered(evidence, groups)
+    other = JointlyNoncentered(weighted @ design, weighted @ evidence.expected)
     z, m, s = pt.vectors("z", "m", "s")
     compute = pytensor.function(
         [z, m, s],
