@@ -13,11 +13,11 @@ from bayesbio.errors import DataError
 from bayesbio.inference import (
     Progress,
     crps,
-    evenly_chosen,
     log_score,
     pool_scores,
     run_each,
     score_table,
+    systematic_resample,
 )
 
 HERE = "here"  # executor: this process, one forecast after the other
@@ -230,7 +230,7 @@ def score_forecast(forecast: Forecast) -> tuple[pd.DataFrame, pd.DataFrame]:
         if density is not None:
             weights = np.maximum(forecast.weights * len(draws), np.finfo(float).tiny)
             density = np.asarray(density) + np.log(weights)[:, None]
-        draws = draws[evenly_chosen(forecast.weights)]
+        draws = draws[systematic_resample(forecast.weights)]
     if density is not None:
         elpd = {"elpd": -log_score(density)}
     scores = score_table(draws, rows, log_likelihood=density)
