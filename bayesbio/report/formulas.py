@@ -33,7 +33,7 @@ def equation_lines(latex: str) -> list[str]:
     >>> equation_lines(r"\begin{aligned} a &= b \\ c &= d \end{aligned}")
     ['a = b', 'c = d']
     """
-    latex = re.sub(r"\d+\.\d{5,}", lambda found: f"{float(found[0]):.4g}", latex)
+    latex = re.sub(r"\d+\.\d{5,}", lambda match: f"{float(match[0]):.4g}", latex)
     body = ENVIRONMENT.sub("", latex).replace("$", "").replace("&", "")
     lines = re.split(r"\\\\(?:\[[^\]]*\])?|\n", body)
     return [" ".join(line.split()) for line in lines if line.strip()]

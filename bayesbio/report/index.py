@@ -54,7 +54,7 @@ def write_index(folder: str | os.PathLike[str]) -> Path:
 
 def _entry(folder: Path) -> dict[str, Any]:
     try:
-        told = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     except ValueError as broken:
         raise DataError(
             f"{folder.name}/metrics.json is not JSON ({broken}). Write that report again, or "
@@ -63,8 +63,8 @@ def _entry(folder: Path) -> dict[str, Any]:
     picture = folder / "figures" / "answer.png"
     return {
         "link": f"{folder.name}/index.html",
-        "title": told.get("title", folder.name.replace("_", " ").capitalize()),
-        "answer": told.get("answer", ""),
-        "passed": told.get("passed"),
+        "title": metrics.get("title", folder.name.replace("_", " ").capitalize()),
+        "answer": metrics.get("answer", ""),
+        "passed": metrics.get("passed"),
         "picture": f"{folder.name}/figures/answer.png" if picture.is_file() else None,
     }

@@ -49,27 +49,27 @@ def provenance(result: Any) -> dict[str, str]:
     """
     posterior = result.posterior["posterior"] if hasattr(result, "posterior") else None
     model = getattr(result, "model", None)
-    told = {
+    lines = {
         "Data (SHA-256)": data_hash(result),
         "Result (SHA-256)" if posterior is None else "Posterior (SHA-256)": result.hash,
         "Seed": str(result.random_seed),
     }
     if posterior is not None:
-        told["Draws"] = f"{posterior.sizes['chain']} chains of {posterior.sizes['draw']}"
-    told |= {
+        lines["Draws"] = f"{posterior.sizes['chain']} chains of {posterior.sizes['draw']}"
+    lines |= {
         "Model": type(result).__name__
         if model is None
         else f"{type(model).__name__}({_options(model)})",
     }
     seconds = None if posterior is None else posterior.attrs.get("sampling_time")
     if seconds is not None:
-        told["Sampling time"] = f"{float(seconds):.1f} s"
-    told |= {
+        lines["Sampling time"] = f"{float(seconds):.1f} s"
+    lines |= {
         words: json.dumps(result.options[name], ensure_ascii=False)
         for name, words in OPTIONS.items()
         if getattr(result, "options", {}).get(name) not in (None, {}, [])
     }
-    return told | environment()
+    return lines | environment()
 
 
 def data_hash(result: Any) -> str:

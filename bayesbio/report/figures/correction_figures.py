@@ -1,4 +1,4 @@
-"""What a correction learned, as a reader sees it."""
+"""Corrections of rates: learned factors over their inputs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def correction_evidence(
     calibration: Any,
 ) -> tuple[list[tuple[str, Figure]], pd.DataFrame, pd.DataFrame] | None:
     """
-    Gather what must be said wherever a mechanism was corrected.
+    Learned factors, their share of each course, and their confounding with parameters.
 
     Parameters
     ----------

@@ -143,8 +143,8 @@ def draw_courses(
             if not few:
                 everything = prediction[quantity].stack(all=("draw", "run"), create_index=False)
                 _band(panel, everything.rename(all="draw"), clock, scale, PALETTE[0], inner=False)
-            for place, run in enumerate(runs):
-                colour = PALETTE[place] if few else PALETTE[0]
+            for index, run in enumerate(runs):
+                colour = PALETTE[index] if few else PALETTE[0]
                 course = prediction[quantity].sel(run=run)
                 _band(panel, course, clock, scale, colour, inner=len(runs) == 1, outer=few)
                 rows_of_run = shown[(shown["run"] == run) & (shown["quantity"] == quantity)]
@@ -152,9 +152,9 @@ def draw_courses(
             for time in times:
                 panel.axvline(clock.shown(time), color=INK, linewidth=1, linestyle="--")
             panel.set_title(axis_label(quantity, scale.unit))
-        for place, panel in enumerate(panels):
-            panel.set_visible(place < len(chosen))
-            if place < len(chosen) <= place + columns:
+        for index, panel in enumerate(panels):
+            panel.set_visible(index < len(chosen))
+            if index < len(chosen) <= index + columns:
                 panel.tick_params(labelbottom=True)
         figure.supxlabel(f"Time [{clock.unit}]", fontsize=9)
         if len(runs) > 1 and few:
@@ -203,11 +203,11 @@ def draw_effects(values: xr.DataArray, *, name: str, unit: str = "") -> Figure:
     with figure_style():
         figure = Figure(figsize=(6.4, 0.8 + 0.2 * len(names)), layout="constrained")
         panel = figure.subplots()
-        places = np.arange(len(names))[::-1]
-        panel.hlines(places, table[0], table[4], color=PALETTE[0], linewidth=1)
-        panel.hlines(places, table[1], table[3], color=PALETTE[0], linewidth=3.2)
-        panel.plot(table[2], places, "o", markersize=4.5, color="white", markeredgecolor=PALETTE[0])
-        panel.set_yticks(places, [_short(each, 24) for each in names])
+        ticks = np.arange(len(names))[::-1]
+        panel.hlines(ticks, table[0], table[4], color=PALETTE[0], linewidth=1)
+        panel.hlines(ticks, table[1], table[3], color=PALETTE[0], linewidth=3.2)
+        panel.plot(table[2], ticks, "o", markersize=4.5, color="white", markeredgecolor=PALETTE[0])
+        panel.set_yticks(ticks, [_short(each, 24) for each in names])
         panel.set_ylim(-0.8, len(names) - 0.2)
         panel.grid(axis="y", visible=False)
         panel.set_xlabel(axis_label(name, unit))
@@ -221,7 +221,7 @@ def draw_stopping(decision: StoppingDecision) -> Figure:
     Parameters
     ----------
     decision : StoppingDecision
-        What `bayesbio.decide.optimal_stop` found.
+        What `bayesbio.decide.optimal_stop` returned.
 
     Returns
     -------
@@ -304,9 +304,9 @@ def _share_axes(panels: Sequence[Axes], columns: int) -> None:
         margin = 0.05 * (high - low) or 0.5
         for panel in panels:
             panel.set(**{f"{side}lim": (low - margin, high + margin)})
-    for place, panel in enumerate(panels):
+    for index, panel in enumerate(panels):
         panel.tick_params(
-            labelleft=place % columns == 0, labelbottom=place + columns >= len(panels)
+            labelleft=index % columns == 0, labelbottom=index + columns >= len(panels)
         )
 
 
@@ -342,11 +342,11 @@ def _band(
     """Median and central bands of one course; times at which the run has no value are left out."""
     draws = course.transpose("chain", "draw", "time").to_numpy()
     draws = draws.reshape(-1, draws.shape[-1])
-    kept = np.isfinite(draws).any(axis=0)
-    if not kept.any():
+    finite = np.isfinite(draws).any(axis=0)
+    if not finite.any():
         return
-    times = clock.shown(course["time"].to_numpy()[kept])
-    table = scale.shown(np.nanquantile(draws[:, kept], PROBABILITIES, axis=0))
+    times = clock.shown(course["time"].to_numpy()[finite])
+    table = scale.shown(np.nanquantile(draws[:, finite], PROBABILITIES, axis=0))
     if outer:
         alpha = 0.18 if inner else 0.1  # several bands lie on top of each other
         panel.fill_between(times, table[0], table[4], color=colour, alpha=alpha, linewidth=0)

@@ -1,4 +1,4 @@
-"""Pictures that tell whether draws can be believed: ArviZ plots in the style of the house."""
+"""Convergence diagnostics as ArviZ plots: traces, ranks, energy, LOO-PIT."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def draw_energy(tree: xr.DataTree) -> Figure:
 
 def draw_loo_pit(tree: xr.DataTree, quantities: Sequence[str]) -> Figure:
     """
-    Draw where measurements fall in their own leave-one-out prediction: evenly, if all is well.
+    Draw the LOO-PIT: leave-one-out probability integral transform, uniform for a calibrated model.
 
     Parameters
     ----------

@@ -38,21 +38,21 @@ def draw_key_factors(table: pd.DataFrame, *, response: str) -> Figure:
     ``draw_key_factors(fitted.key_factors("10 %"), response="titer")``
     """
     shown = table.head(MOST_FACTORS)[::-1]
-    places = np.arange(len(shown))
+    ticks = np.arange(len(shown))
     with figure_style():
         figure = Figure(figsize=(8.0, 1.3 + 0.27 * len(shown)), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(2.2, 1), sharey=True)
         colours = [PALETTE[0] if key else QUIET for key in shown["key"]]
-        left.hlines(places, shown["influence_5"], shown["influence_95"], color=colours, linewidth=2)
-        left.scatter(shown["influence"], places, s=26, color=colours, zorder=3)
+        left.hlines(ticks, shown["influence_5"], shown["influence_95"], color=colours, linewidth=2)
+        left.scatter(shown["influence"], ticks, s=26, color=colours, zorder=3)
         left.axvline(table.attrs["size"], color=PALETTE[1], linewidth=1, linestyle="--")
         left.set_xlabel(
             f"change of {axis_label(response, table.attrs['unit'])} over the factor's range\n"
-            f"(mean and 90 % interval; dashed: what matters)"
+            f"(mean and 90 % interval; dashed: relevance threshold)"
         )
-        left.set_yticks(places, [_factor(name) for name in shown.index])
+        left.set_yticks(ticks, [_factor(name) for name in shown.index])
         left.set_xlim(left=0.0)
-        right.barh(places, shown["probability_matters"], color=colours, height=0.6)
+        right.barh(ticks, shown["probability_matters"], color=colours, height=0.6)
         right.axvline(0.5, color=INK, linewidth=0.8, linestyle=":")
         right.set_xlim(0.0, 1.0)
         right.set_xlabel("probability that it matters")
@@ -92,10 +92,10 @@ def draw_partial_effects(curves: Sequence[pd.DataFrame], *, response: str) -> Fi
                 )
                 panel.plot(at, curve["eti_50"], color=PALETTE[0])
             else:
-                places = np.arange(len(at))
-                panel.vlines(places, curve["eti_5"], curve["eti_95"], color=PALETTE[0], linewidth=2)
-                panel.plot(places, curve["eti_50"], "o", color=PALETTE[0])
-                panel.set_xticks(places, list(at))
+                ticks = np.arange(len(at))
+                panel.vlines(ticks, curve["eti_5"], curve["eti_95"], color=PALETTE[0], linewidth=2)
+                panel.plot(ticks, curve["eti_50"], "o", color=PALETTE[0])
+                panel.set_xticks(ticks, list(at))
             panel.set_xlabel(_with_unit(name, curve.attrs.get("factor_unit", "")))
         for panel in panels[len(curves) :]:
             panel.set_visible(False)
@@ -164,15 +164,15 @@ def draw_held_out(scores: pd.DataFrame, *, unit: str, score: str = "crps") -> Fi
     >>> figure = draw_held_out(table, unit="g/L")
     """
     ways = list(scores.columns)
-    places = np.arange(len(scores))[::-1]
+    ticks = np.arange(len(scores))[::-1]
     markers: Any = "osD^v"
     with figure_style():
         figure = Figure(figsize=(8.0, 1.2 + 0.32 * len(scores)), layout="constrained")
         panel = figure.subplots()
-        panel.hlines(places, scores.min(axis=1), scores.max(axis=1), color=QUIET, linewidth=1)
+        panel.hlines(ticks, scores.min(axis=1), scores.max(axis=1), color=QUIET, linewidth=1)
         for way, colour, marker in zip(ways, PALETTE, markers, strict=False):
-            panel.plot(scores[way], places, marker, color=colour, label=way, markersize=6)
-        panel.set_yticks(places, list(scores.index))
+            panel.plot(scores[way], ticks, marker, color=colour, label=way, markersize=6)
+        panel.set_yticks(ticks, list(scores.index))
         panel.set_ylim(-0.6, len(scores) - 0.4)
         panel.grid(axis="y", visible=False)
         panel.set_xlabel(

@@ -46,11 +46,11 @@ def draw_fidelity_scores(scores: pd.DataFrame, *, peers: Mapping[str, float]) ->
         figure = Figure(figsize=(7.6, 0.62 * len(pairs) + 1.3), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True, width_ratios=[1.6, 1.0])
         for number, method in enumerate(methods):
-            for place, pair in enumerate(pairs):
+            for index, pair in enumerate(pairs):
                 part = scores[(scores["pair"] == pair) & (scores["method"] == method)]
                 if part.empty:
                     continue
-                where = place + (number - (len(methods) - 1) / 2) * step
+                where = index + (number - (len(methods) - 1) / 2) * step
                 for panel, column in zip(panels, ("crps", "coverage_90"), strict=True):
                     panel.plot(
                         part[column],
@@ -71,19 +71,19 @@ def draw_fidelity_scores(scores: pd.DataFrame, *, peers: Mapping[str, float]) ->
                         label=None if method in named or column != "crps" else method,
                     )
                 named.add(method)
-        for place, pair in enumerate(pairs):
+        for index, pair in enumerate(pairs):
             if pair in peers:
                 panels[0].plot(
                     [peers[pair]] * 2,
-                    [place - 0.42, place + 0.42],
+                    [index - 0.42, index + 0.42],
                     color=INK,
                     linewidth=1.4,
-                    label="best peer" if place == 0 else None,
+                    label="best peer" if index == 0 else None,
                 )
         panels[0].set_xscale("log")
         panels[0].set_yticks(range(len(pairs)), pairs)
         panels[0].invert_yaxis()
-        panels[0].set_xlabel("Error (CRPS / sd of the dear function)")
+        panels[0].set_xlabel("Error (CRPS / sd of the high-fidelity function)")
         panels[1].axvline(0.9, color=QUIET, linewidth=1, linestyle="--")
         panels[1].set_xlim(0.0, 1.04)
         panels[1].xaxis.set_major_formatter(PercentFormatter(1.0))
@@ -113,7 +113,7 @@ def draw_fidelities(
         Where it was predicted.
     panels : sequence of mapping
         Each with `title`, `prediction` (Dataset of a surrogate: mean and interval), and optionally
-        `low` (the cheap function on the grid), `truth` and `readings` (inputs, outcomes).
+        `low` (the low-fidelity function on the grid), `truth` and `readings` (inputs, outcomes).
     xlabel, ylabel : str
         With units.
 
@@ -123,7 +123,7 @@ def draw_fidelities(
 
     Examples
     --------
-    ``draw_fidelities(grid, [dict(title="12 runs", prediction=found)], xlabel="x", ylabel="y")``
+    ``draw_fidelities(grid, [dict(title="12 runs", prediction=results)], xlabel="x", ylabel="y")``
     """
     with figure_style():
         figure = Figure(figsize=(3.5 * len(panels), 3.1), layout="constrained")
@@ -162,13 +162,13 @@ def draw_fidelities(
     return figure
 
 
-def draw_equivalence(found: Mapping[str, Any], *, margins: Sequence[float]) -> Figure:
+def draw_equivalence(results: Mapping[str, Any], *, margins: Sequence[float]) -> Figure:
     """
     Draw the probabilities of the four scale-down cases against the margin, response by response.
 
     Parameters
     ----------
-    found : mapping of str to Equivalence
+    results : mapping of str to Equivalence
         By the response's name for the reader; all relative, or all in one unit.
     margins : sequence of float
         As in `equivalence`.
@@ -182,9 +182,9 @@ def draw_equivalence(found: Mapping[str, Any], *, margins: Sequence[float]) -> F
     ``draw_equivalence({"titer": equivalence(...)}, margins=np.linspace(0.02, 0.5, 25))``
     """
     with figure_style():
-        figure = Figure(figsize=(2.75 * len(found) + 0.5, 3.0), layout="constrained")
-        axes = figure.subplots(1, len(found), sharex=True, sharey=True, squeeze=False)[0]
-        for axis, (name, result) in zip(axes, found.items(), strict=True):
+        figure = Figure(figsize=(2.75 * len(results) + 0.5, 3.0), layout="constrained")
+        axes = figure.subplots(1, len(results), sharex=True, sharey=True, squeeze=False)[0]
+        for axis, (name, result) in zip(axes, results.items(), strict=True):
             table = result.sensitivity(margins)
             axis.stackplot(
                 table.index,

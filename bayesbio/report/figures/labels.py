@@ -135,9 +135,9 @@ def unit_text(unit: str) -> str:
     ''
     """
     unit = "" if unit in ("1", "dimensionless", "nan", "None") else unit
-    unit = re.sub(r"\b1e(\d+)", lambda found: "10" + found[1].translate(SUPERSCRIPT), unit)
-    unit = re.sub(r"(?:\*\*|\^)(-?\d+)", lambda found: found[1].translate(SUPERSCRIPT), unit)
-    return re.sub(r"\bm([23])\b", lambda found: "m" + found[1].translate(SUPERSCRIPT), unit)
+    unit = re.sub(r"\b1e(\d+)", lambda match: "10" + match[1].translate(SUPERSCRIPT), unit)
+    unit = re.sub(r"(?:\*\*|\^)(-?\d+)", lambda match: match[1].translate(SUPERSCRIPT), unit)
+    return re.sub(r"\bm([23])\b", lambda match: "m" + match[1].translate(SUPERSCRIPT), unit)
 
 
 def title(name: str) -> str:
@@ -165,28 +165,28 @@ def title(name: str) -> str:
     >>> title("pH"), title("seed_ph")
     ('pH', 'Seed pH')
     """
-    if found := re.fullmatch(r"correlation_([\w:]+)\[(.+), (.+)\]", name):
-        pair = f"{_words(found[2])} with {_words(found[3])}"
-        return f"Correlation of {pair}, between {_plural(found[1])}"
-    if found := re.fullmatch(r"(\w+)_correction_(\w+?)(_amplitude|_weight_\d+)?", name):
-        part = f",{found[3].replace('_', ' ')}" if found[3] else ""
-        return f"Correction of {_words(found[1])} by {_words(found[2])}{part}"
-    if found := re.fullmatch(r"(\w+)_slope\[(.+)\]", name):
-        return f"{title(found[1])}, slope by {_words(found[2])}"
-    if found := re.fullmatch(r"noise_(\w+)_(sd_drift|memory|fraction|sd_sample)", name):
-        return f"{NOISE_PARTS[found[2]]} of {_words(found[1])}"
-    if found := re.fullmatch(r"curve_(\w+)_([a-z]+)", name):
-        return f"Calibration curve of {_words(found[1])}, {found[2]}"
+    if match := re.fullmatch(r"correlation_([\w:]+)\[(.+), (.+)\]", name):
+        pair = f"{_words(match[2])} with {_words(match[3])}"
+        return f"Correlation of {pair}, between {_plural(match[1])}"
+    if match := re.fullmatch(r"(\w+)_correction_(\w+?)(_amplitude|_weight_\d+)?", name):
+        part = f",{match[3].replace('_', ' ')}" if match[3] else ""
+        return f"Correction of {_words(match[1])} by {_words(match[2])}{part}"
+    if match := re.fullmatch(r"(\w+)_slope\[(.+)\]", name):
+        return f"{title(match[1])}, slope by {_words(match[2])}"
+    if match := re.fullmatch(r"noise_(\w+)_(sd_drift|memory|fraction|sd_sample)", name):
+        return f"{NOISE_PARTS[match[2]]} of {_words(match[1])}"
+    if match := re.fullmatch(r"curve_(\w+)_([a-z]+)", name):
+        return f"Calibration curve of {_words(match[1])}, {match[2]}"
     if name == "noise_shared":
         return "Error shared by all analytes of a sample"
-    if found := re.fullmatch(r"(\w+)_sd_([\w:]+)", name):
-        return f"{title(found[1])}, sd between {_plural(found[2])}"
-    if found := re.fullmatch(r"(\w+?)_by_([\w:]+)", name):
-        return f"{title(found[1])} by {found[2].replace('_', ' ')}"
-    if found := re.fullmatch(r"noise_(\w+)_degrees_of_freedom", name):
-        return f"Tail weight of the noise of {found[1].replace('_', ' ')}"
-    if found := re.fullmatch(r"noise_(\w+)", name):
-        return f"Measurement noise of {found[1].replace('_', ' ')}"
+    if match := re.fullmatch(r"(\w+)_sd_([\w:]+)", name):
+        return f"{title(match[1])}, sd between {_plural(match[2])}"
+    if match := re.fullmatch(r"(\w+?)_by_([\w:]+)", name):
+        return f"{title(match[1])} by {match[2].replace('_', ' ')}"
+    if match := re.fullmatch(r"noise_(\w+)_degrees_of_freedom", name):
+        return f"Tail weight of the noise of {match[1].replace('_', ' ')}"
+    if match := re.fullmatch(r"noise_(\w+)", name):
+        return f"Measurement noise of {match[1].replace('_', ' ')}"
     words = re.sub(
         r"\b(monod|haldane|contois|langmuir)\b", _capital, name.replace("_", " ").strip()
     )
@@ -198,8 +198,8 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _capital(found: re.Match[str]) -> str:
-    return found[0].capitalize()
+def _capital(match: re.Match[str]) -> str:
+    return match[0].capitalize()
 
 
 def _plural(word: str) -> str:

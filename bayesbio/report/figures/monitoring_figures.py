@@ -1,4 +1,4 @@
-"""Control charts of runs: the score, what stands out, from when; and how well faults are found."""
+"""Control charts of runs: scores over time, contributions, detection and false-alarm rates."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def draw_scores(
                     color="#b5b5b5", linewidth=0.8, zorder=1,
                 )  # fmt: skip
         coloured = [each for each in scores if each.run in named]
-        for place, each in enumerate(coloured):
-            colour = PALETTE[place % len(PALETTE)]
+        for index, each in enumerate(coloured):
+            colour = PALETTE[index % len(PALETTE)]
             times, values = clock.shown(each.course["time_h"]), each.course["score"]
             panel.plot(
                 times, values, color=colour, marker="o", markersize=3, zorder=3,
-                linestyle="-" if place < len(PALETTE) else "--",
+                linestyle="-" if index < len(PALETTE) else "--",
                 label=f"{each.run}: {named[each.run]}",
             )  # fmt: skip
             if each.alarm:
@@ -83,7 +83,7 @@ def draw_scores(
             fontsize=8,
         )
         panel.set_xlabel(f"Time [{clock.unit}]")
-        panel.set_ylabel("Evidence [powers of ten]")
+        panel.set_ylabel("log₁₀ Bayes factor of a change")
         panel.set_title(title)
         if coloured:
             figure.legend(loc="outside lower center", ncols=2)
@@ -125,9 +125,9 @@ def draw_run_score(score: Any, *, quantities: Sequence[str] | None = None) -> Fi
         base = np.zeros(len(times))
         width = 0.7 * float(np.median(np.diff(times))) if len(times) > 1 else 0.5
         parts = np.maximum(score.contributions[list(ordered.index)], 0.0)
-        for place, name in enumerate(ordered.index[: len(PALETTE)]):
+        for index, name in enumerate(ordered.index[: len(PALETTE)]):
             panels[1].bar(
-                times, parts[name], bottom=base, width=width, color=PALETTE[place],
+                times, parts[name], bottom=base, width=width, color=PALETTE[index],
                 label=name.replace("_", " "),
             )  # fmt: skip
             base = base + parts[name].to_numpy()
@@ -178,14 +178,14 @@ def draw_roc(good: Mapping[str, Any], faulty: Mapping[str, Any]) -> Figure:
         figure = Figure(figsize=(4.6, 4.0), layout="constrained")
         panel = figure.subplots()
         panel.axvspan(0.0, 5.0, color=QUIET, alpha=0.12, linewidth=0)
-        for place, name in enumerate(good):
+        for index, name in enumerate(good):
             base, odd = np.sort(np.asarray(good[name], float)), np.asarray(faulty[name], float)
             levels = np.concatenate([[np.inf], base[::-1], [-np.inf]])
-            found = [100 * (odd > level).mean() for level in levels]
+            detected = [100 * (odd > level).mean() for level in levels]
             false = [100 * (base > level).mean() for level in levels]
             panel.step(
-                false, found, where="post", color=PALETTE[place % len(PALETTE)], label=name,
-                linewidth=2.2 if place == 0 else 1.2,
+                false, detected, where="post", color=PALETTE[index % len(PALETTE)], label=name,
+                linewidth=2.2 if index == 0 else 1.2,
             )  # fmt: skip
         panel.set(xlim=(0.0, 100.0), ylim=(0.0, 101.0))
         panel.set_xlabel("Good runs that alarm [%]")

@@ -45,9 +45,9 @@ def draw_network(posterior: Any, *, unsure: float = 0.9) -> Figure:
     ``draw_network(network.fit(table))``
     """
     network = posterior.network
-    places, headings, bands = _layout(network)
+    positions, headings, bands = _layout(network)
     columns = 1 + max(last for _, last in bands)
-    rows = 1 + max(y for _, y in places.values())
+    rows = 1 + max(y for _, y in positions.values())
     sure = np.maximum((posterior.effect > 0.0).mean(axis=0), (posterior.effect < 0.0).mean(axis=0))
     with figure_style():
         figure = Figure(figsize=(max(8.4, ACROSS * columns), DOWN * rows + 1.3))
@@ -60,9 +60,11 @@ def draw_network(posterior: Any, *, unsure: float = 0.9) -> Figure:
         for (parent, child), effect, certain in zip(
             posterior.edges, posterior.effect.mean(axis=0), sure, strict=True
         ):
-            _edge(panel, places[parent], places[child], float(effect), bool(certain >= unsure))
+            _edge(
+                panel, positions[parent], positions[child], float(effect), bool(certain >= unsure)
+            )
         for node in network.nodes:
-            x, y = places[node.name]
+            x, y = positions[node.name]
             marker, _ = MARKS[node.role]
             panel.plot(
                 x, y, marker, markersize=17 if marker != "D" else 15, zorder=3,
@@ -104,7 +106,7 @@ def draw_criticality(
     ``draw_criticality({"Purity": posterior.criticality("purity")})``
     """
     panels = shares if isinstance(shares, Mapping) else {shares.target: shares}
-    tables = {name: found.summary().head(most) for name, found in panels.items()}
+    tables = {name: result.summary().head(most) for name, result in panels.items()}
     columns = min(len(tables), 2)
     rows = -(-len(tables) // columns)
     lengths = [len(table) for table in tables.values()]
@@ -276,7 +278,7 @@ def _layout(
         node = network[tier[0]]
         when = "" if node.time is None else f"{node.time:g} h"
         groups.setdefault((node.unit_operation or when).replace("_", " "), []).extend(tier)
-    places: dict[str, tuple[float, float]] = {}
+    positions: dict[str, tuple[float, float]] = {}
     headings, bands, column = [], [], 0.0
     for heading, names in groups.items():
         fixed = [name for name in names if network[name].role == "CPP"]
@@ -284,17 +286,17 @@ def _layout(
         width = max(len(stages), -(-len(fixed) // 2), min(len(fixed), 2), 1)
         for number, name in enumerate(fixed):
             along = (number + 0.5) * width / len(fixed) - 0.5
-            places[name] = (column + along, 0.85 * (number % 2) if len(fixed) > width else 0.0)
+            positions[name] = (column + along, 0.85 * (number % 2) if len(fixed) > width else 0.0)
         start = column + 0.5 * (width - len(stages))
         low = 1.75 if len(fixed) > width else (1.2 if any(map(_is_set, network.nodes)) else 0.0)
         for stage, together in enumerate(stages):
             for row, name in enumerate(together):
                 apart = 1.15 * row if len(together) > 1 else 1.0 * (round(start + stage) % 2)
-                places[name] = (start + stage, low + apart)
+                positions[name] = (start + stage, low + apart)
         headings.append((column + 0.5 * (width - 1), heading))
         bands.append((column, column + width - 1))
         column += width
-    return places, headings, bands
+    return positions, headings, bands
 
 
 def _is_set(node: Any) -> bool:

@@ -82,7 +82,7 @@ def draw_rank_counts(
     Returns
     -------
     Figure
-        One panel a number. A hollow middle says that posteriors are too narrow, a hump that they
+        One panel a number. A U shape means that posteriors are too narrow, a hump that they
         are too wide, a slope that they are biased.
 
     Examples
@@ -94,11 +94,11 @@ def draw_rank_counts(
     edges = np.linspace(0.0, 1.0, BINS + 1)
     with figure_style():
         for panel, name in zip(panels, names, strict=True):
-            found = (ranks.of(name) + 0.5) / (ranks.draws + 1.0)
-            counts, _ = np.histogram(found, edges)
+            fractions = (ranks.of(name) + 0.5) / (ranks.draws + 1.0)
+            counts, _ = np.histogram(fractions, edges)
             share = np.histogram((np.arange(ranks.draws + 1) + 0.5) / (ranks.draws + 1.0), edges)[0]
             each = share / share.sum()
-            low, high = binom.interval(probability, len(found), each)
+            low, high = binom.interval(probability, len(fractions), each)
             for side, below, above in zip(edges[:-1], low, high, strict=True):
                 panel.fill_between([side, side + 1.0 / BINS], below, above, color=GRID, linewidth=0)
             panel.bar(edges[:-1], counts, width=0.9 / BINS, align="edge", color=PALETTE[0])
@@ -119,9 +119,9 @@ def _panels(names: Sequence[str]) -> tuple[Figure, list[Any]]:
         panels = list(np.ravel(figure.subplots(rows, columns, squeeze=False)))
         for panel in panels[count:]:
             panel.remove()
-        for place, (panel, name) in enumerate(zip(panels, names, strict=False)):
+        for index, (panel, name) in enumerate(zip(panels, names, strict=False)):
             panel.set_title(_wrapped(title(name)), fontsize=7.5)
-            panel.tick_params(labelleft=place % columns == 0, labelbottom=place + columns >= count)
+            panel.tick_params(labelleft=index % columns == 0, labelbottom=index + columns >= count)
     return figure, panels[:count]
 
 
@@ -129,5 +129,5 @@ def _wrapped(text: str) -> str:
     """Break a long name once."""
     if len(text) <= 26:
         return text
-    place = text.rfind(" ", 0, 27)
-    return text if place < 0 else f"{text[:place]}\n{text[place + 1 :]}"
+    index = text.rfind(" ", 0, 27)
+    return text if index < 0 else f"{text[:index]}\n{text[index + 1 :]}"

@@ -100,11 +100,11 @@ def draw_scales(
             panel.fill_between(times, low, high, color=PALETTE[0], alpha=0.2, linewidth=0)
             panel.fill_between(times, inner, outer, color=PALETTE[0], alpha=0.35, linewidth=0)
             panel.plot(times, middle, color=PALETTE[0], linewidth=1.6)
-            own = readings[
+            part = readings[
                 np.isclose(readings["volume"], volume) & (readings["quantity"] == quantity)
             ]
             panel.plot(
-                own["time_h"], own["value"], "o", markersize=3.6, markerfacecolor=INK,
+                part["time_h"], part["value"], "o", markersize=3.6, markerfacecolor=INK,
                 markeredgecolor="white", linestyle="none",
             )  # fmt: skip
             panel.set_title((headings or {}).get(volume, volume_text(volume)))
@@ -149,11 +149,11 @@ def draw_scale_parity(readings: pd.DataFrame, *, quantity: str, unit: str) -> Fi
         panel = figure.subplots()
         top = 1.05 * float(readings[["value", "eti_95"]].to_numpy().max())
         panel.plot([0.0, top], [0.0, top], color=QUIET, linewidth=0.8)
-        for place, (volume, own) in enumerate(readings.groupby("volume")):
-            colour = PALETTE[place % len(PALETTE)]
-            panel.vlines(own["value"], own["eti_5"], own["eti_95"], color=colour, alpha=0.35)
+        for index, (volume, part) in enumerate(readings.groupby("volume")):
+            colour = PALETTE[index % len(PALETTE)]
+            panel.vlines(part["value"], part["eti_5"], part["eti_95"], color=colour, alpha=0.35)
             panel.plot(
-                own["value"], own["mean"], "o", color=colour, markersize=3.6,
+                part["value"], part["mean"], "o", color=colour, markersize=3.6,
                 label=volume_text(float(str(volume))),
             )  # fmt: skip
         panel.set(xlim=(0.0, top), ylim=(0.0, top), aspect="equal")
@@ -186,14 +186,14 @@ def draw_scale_residuals(readings: pd.DataFrame, *, quantity: str, unit: str) ->
     with figure_style():
         figure = Figure(figsize=(max(2.3 * len(groups), 4.2), 2.6), layout="constrained")
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False).ravel()
-        for panel, (volume, own) in zip(panels, groups, strict=True):
+        for panel, (volume, part) in zip(panels, groups, strict=True):
             panel.fill_between(
-                own["time_h"], own["eti_5"] - own["mean"], own["eti_95"] - own["mean"],
+                part["time_h"], part["eti_5"] - part["mean"], part["eti_95"] - part["mean"],
                 color=PALETTE[0], alpha=0.2, linewidth=0,
             )  # fmt: skip
             panel.axhline(0.0, color=QUIET, linewidth=0.8)
             panel.plot(
-                own["time_h"], own["value"] - own["mean"], "o", markersize=3.6,
+                part["time_h"], part["value"] - part["mean"], "o", markersize=3.6,
                 markerfacecolor=INK, markeredgecolor="white",
             )  # fmt: skip
             panel.set_title(f"{volume_text(float(str(volume)))} left out")
@@ -230,11 +230,16 @@ def draw_scale_trends(trends: pd.DataFrame, summary: pd.DataFrame, volumes: Any)
         figure = Figure(figsize=(2.7 * columns, 2.2 * lines), layout="constrained")
         panels = figure.subplots(lines, columns, sharex=True, squeeze=False).ravel()
         for panel, name in zip(panels, names, strict=False):
-            own = trends[trends["parameter"] == name]
+            part = trends[trends["parameter"] == name]
             panel.fill_between(
-                own["volume"], own["eti_5"], own["eti_95"], color=PALETTE[0], alpha=0.2, linewidth=0
+                part["volume"],
+                part["eti_5"],
+                part["eti_95"],
+                color=PALETTE[0],
+                alpha=0.2,
+                linewidth=0,
             )
-            panel.plot(own["volume"], own["eti_50"], color=PALETTE[0], linewidth=1.6)
+            panel.plot(part["volume"], part["eti_50"], color=PALETTE[0], linewidth=1.6)
             runs = summary[[str(each).startswith(f"{name}_by_run[") for each in summary.index]]
             middle = runs["eti_50"].to_numpy(float)
             panel.errorbar(
@@ -245,7 +250,7 @@ def draw_scale_trends(trends: pd.DataFrame, summary: pd.DataFrame, volumes: Any)
             )  # fmt: skip
             panel.set_xscale("log")
             panel.xaxis.set_major_locator(LogLocator(numticks=5))
-            unit = unit_text(str(own["unit"].iloc[0]))
+            unit = unit_text(str(part["unit"].iloc[0]))
             panel.set_title(title(name) + (f" [{unit}]" if unit else ""))
         for panel in panels[len(names) :]:
             panel.set_visible(False)
@@ -275,11 +280,11 @@ def draw_scale_errors(scores: pd.DataFrame, *, unit: str) -> Figure:
     with figure_style():
         figure = Figure(figsize=(6.4, 3.2), layout="constrained")
         panel = figure.subplots()
-        for place, method in enumerate(methods):
-            own = scores[scores["method"] == method].sort_values("volume")
+        for index, method in enumerate(methods):
+            part = scores[scores["method"] == method].sort_values("volume")
             panel.plot(
-                own["volume"], own["crps"], "o-", color=PALETTE[place % len(PALETTE)],
-                markersize=4, linewidth=2.2 if place == 0 else 1.1, label=method,
+                part["volume"], part["crps"], "o-", color=PALETTE[index % len(PALETTE)],
+                markersize=4, linewidth=2.2 if index == 0 else 1.1, label=method,
             )  # fmt: skip
         panel.set(xscale="log", yscale="log", xlabel="Volume left out [L]")
         panel.set_ylabel(f"CRPS [{unit_text(unit) or '1'}], smaller is better")
@@ -311,18 +316,16 @@ def draw_scale_weights(weights: pd.DataFrame, draws: np.ndarray) -> Figure:
         str(row["law"]).replace("_", " ") + (f", {row['curve']}" if several else "")
         for _, row in weights.iterrows()
     ]
-    places = np.arange(len(names))
+    ticks = np.arange(len(names))
     low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=0)
     with figure_style():
         figure = Figure(figsize=(6.0, 0.55 * len(names) + 1.2), layout="constrained")
         panel = figure.subplots()
-        panel.hlines(places + 0.15, low, high, color=PALETTE[0], linewidth=2.0)
-        panel.plot(middle, places + 0.15, "o", color=PALETTE[0], label="Dirichlet, median and 90 %")
-        panel.plot(
-            weights["probability"], places - 0.15, "D", color=PALETTE[1], label="by evidence"
-        )
-        panel.plot(weights["weight"], places, "|", color=INK, markersize=16, label="used")
-        panel.set_yticks(places, names)
+        panel.hlines(ticks + 0.15, low, high, color=PALETTE[0], linewidth=2.0)
+        panel.plot(middle, ticks + 0.15, "o", color=PALETTE[0], label="Dirichlet, median and 90 %")
+        panel.plot(weights["probability"], ticks - 0.15, "D", color=PALETTE[1], label="by evidence")
+        panel.plot(weights["weight"], ticks, "|", color=INK, markersize=16, label="used")
+        panel.set_yticks(ticks, names)
         panel.set(xlim=(0.0, 1.0), ylim=(-0.6, len(names) - 0.4), xlabel="Weight of the law [1]")
         figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8)
     return figure
@@ -360,7 +363,7 @@ def draw_variance_parts(prediction: xr.Dataset, quantity: str, *, unit: str) -> 
         shares = parts.to_numpy() / total
         right.stackplot(
             times, shares, labels=[PART_NAMES.get(name, name) for name in names],
-            colors=[PALETTE[place] for place in (0, 4, 2, 5, 3)], alpha=0.85,
+            colors=[PALETTE[index] for index in (0, 4, 2, 5, 3)], alpha=0.85,
         )  # fmt: skip
         right.set(xlabel="Time [h]", ylabel="Share of the variance [1]", ylim=(0.0, 1.0))
         figure.legend(loc="outside right center", frameon=False, fontsize=8)

@@ -129,10 +129,10 @@ def parameter_groups(calibration: Any, summary: pd.DataFrame) -> list[dict[str, 
     prior = calibration.posterior["prior"].to_dataset()
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in GROUPS}
     for name, row in summary.iterrows():
-        found = _draws_of(posterior, str(name))
-        if found is None:
+        draws = _draws_of(posterior, str(name))
+        if draws is None:
             continue  # effects of single runs have their own figure
-        draws, before = found, _draws_of(prior, str(name))
+        before = _draws_of(prior, str(name))
         before = np.array([]) if before is None else before
         wide, narrow = row["prior_95"] - row["prior_5"], row["eti_95"] - row["eti_5"]
         groups[_group(str(name))].append(
@@ -239,13 +239,13 @@ def _draws_of(draws: xr.Dataset, label: str) -> np.ndarray | None:
     """Draws of a row of the summary: of a single number, a slope or a correlation."""
     if label in draws and draws[label].ndim == 2:
         return draws[label].to_numpy().ravel()
-    name, _, place = label.partition("[")
+    name, _, index = label.partition("[")
     if name not in draws or draws[name].ndim != 3:
         return None
     dim = str(draws[name].dims[-1])
     if not (dim.endswith("_term") or dim.startswith("pair_")):
         return None
-    return draws[name].sel({dim: place.removesuffix("]")}).to_numpy().ravel()
+    return draws[name].sel({dim: index.removesuffix("]")}).to_numpy().ravel()
 
 
 def _group(name: str) -> str:
@@ -261,7 +261,7 @@ def _range(low: float, high: float) -> str:
 
 
 def _symbol(name: str) -> Markup:
-    """Textbook symbol of a parameter, if the vocabulary knows one."""
+    """Textbook symbol of a parameter, if the vocabulary has one."""
     try:
         symbol = quantity(name).symbol
     except DataError:
