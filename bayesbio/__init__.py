@@ -35,8 +35,8 @@ ROOMS = (
     "cli",
 )
 
-# Which function rebuilds which kind of saved file.
-REBUILDERS = {
+# Module and class of each kind of saved file; a kind that is not one class has a function instead.
+KINDS = {
     "calibration": ("bayesbio.calibrate", "calibration_from_archive"),
     "network": ("bayesbio.network", "network_from_archive"),
     "joint_titer": ("bayesbio.titer", "joint_from_archive"),
@@ -83,17 +83,21 @@ def load(path: str | os.PathLike[str], model: Any = None) -> Any:
     from bayesbio.errors import BayesbioError, CalibrationError
     from bayesbio.inference.archive.environment import changed_since
     from bayesbio.inference.archive.files import archive_card, read_archive
+    from bayesbio.inference.archive.results import result_from_archive
 
     tree, kind, content = read_archive(path)
-    if kind not in REBUILDERS:
+    if kind not in KINDS:
         raise CalibrationError(
             f"{os.fspath(path)!r} holds a {kind!r}; this version can load "
-            f"{', '.join(sorted(REBUILDERS))}. It was probably saved by a newer bayesbio: update, "
+            f"{', '.join(sorted(KINDS))}. It was probably saved by a newer bayesbio: update, "
             "then load it again."
         )
-    room, function = REBUILDERS[kind]
+    module, name = KINDS[kind]
+    rebuilt = getattr(importlib.import_module(module), name)
     try:
-        return getattr(importlib.import_module(room), function)(tree, content, model)
+        if isinstance(rebuilt, type):
+            return result_from_archive(rebuilt, tree, content, model)
+        return rebuilt(tree, content, model)
     except BayesbioError as error:
         saved_with = changed_since(archive_card(path)["versions"])
         raise type(error)(f"{error} {saved_with}".rstrip()) from error

@@ -4,6 +4,14 @@ from bayesbio.inference.approximate.laplace import Approximation, laplace_approx
 from bayesbio.inference.approximate.pathfinder import pathfinder_approximation
 from bayesbio.inference.approximate.smc import sequential_monte_carlo
 from bayesbio.inference.archive.files import archive_card, read_archive, write_archive
+from bayesbio.inference.archive.results import result_from_archive, result_hash, save_result
+from bayesbio.inference.diagnostics.draws import (
+    FlatDraws,
+    flat_draws,
+    stack_draws,
+    summary_table,
+)
+from bayesbio.inference.diagnostics.fallbacks import fallback_record, record_fallback
 from bayesbio.inference.diagnostics.judgement import verdict_of
 from bayesbio.inference.diagnostics.verdict import Gate, Verdict, VerdictItem
 from bayesbio.inference.hierarchy.correlations import correlate, correlation_matrix, pairs
@@ -42,8 +50,9 @@ from bayesbio.inference.noise.layered import (
     shared,
     shared_by,
 )
-from bayesbio.inference.parallel.jobs import Repeated, run_each, usable_cores
+from bayesbio.inference.parallel.jobs import Repeated, run_each
 from bayesbio.inference.parallel.progress import Progress, audience
+from bayesbio.inference.parallel.threads import thread_policy, usable_cores
 from bayesbio.inference.priors.distributions import (
     between,
     describe,
@@ -77,6 +86,13 @@ from bayesbio.inference.validation.scores import (
 )
 
 __all__ = [
+    "thread_policy",
+    "summary_table",
+    "stack_draws",
+    "record_fallback",
+    "flat_draws",
+    "fallback_record",
+    "FlatDraws",
     "Approximation",
     "Design",
     "EffectInformation",
@@ -140,8 +156,11 @@ __all__ = [
     "registered",
     "replicated",
     "require_distribution",
+    "result_from_archive",
+    "result_hash",
     "run_each",
     "sample",
+    "save_result",
     "score_table",
     "sequential_monte_carlo",
     "shared",

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -77,23 +78,38 @@ def write_archive(
     meta = {
         "format": FORMAT,
         "described": described,
-        "hash": _hash(stored, described),
+        "hash": content_hash(stored, described),
     }
     bare = {place: _bare(dataset) for place, dataset in stored.items()}
     whole = xr.DataTree.from_dict(bare)
     whole.attrs[_META] = json.dumps(meta)
     encoding = {place: _encoding(dataset) for place, dataset in bare.items()}
-    handle = None
     try:
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        whole.to_netcdf(draft, engine="netcdf4", encoding=encoding)
+        _write_whole(whole, encoding, path)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:  # netCDF: full disk, quota
+        refuge = Path(tempfile.gettempdir()) / f"rescued-{os.getpid()}-{path.name}"
+        try:
+            _write_whole(whole, encoding, refuge)
+        except (OSError, ValueError, TypeError, RuntimeError):
+            where = (
+                "Nothing is lost while this process lives: make room, or save it to another path."
+            )
+        else:
+            where = f"It was saved as {os.fspath(refuge)!r} instead: move it from there."
+        raise CalibrationError(
+            f"{os.fspath(path)!r} could not be written: {error}. {where}"
+        ) from error
+
+
+def _write_whole(tree: xr.DataTree, encoding: Mapping[str, Any], path: Path) -> None:
+    """Write beside the target, with the permissions of any new file, then put it in place."""
+    draft = path.parent / f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
+    try:
+        tree.to_netcdf(draft, engine="netcdf4", encoding=encoding)
         os.replace(draft, path)
-    except (OSError, ValueError, TypeError) as error:
-        if handle is not None:
-            with suppress(OSError):
-                os.unlink(draft)
-        raise CalibrationError(f"{os.fspath(path)!r} could not be written: {error}.") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink()
 
 
 def read_archive(path: str | os.PathLike[str]) -> tuple[xr.DataTree, str, dict[str, Any]]:
@@ -201,7 +217,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, xr.Dataset], dict[str
             f"{name!r}: the description inside the file is damaged. Copy or save it again."
         ) from error
     stored = {node.path: _restored(node.to_dataset(inherit=False)) for node in tree.subtree}
-    if _hash(stored, described) != expected:
+    if content_hash(stored, described) != expected:
         raise CalibrationError(
             f"{name!r} was changed after it was saved: content and hash do not match. Use the "
             "original file, or save it again."
@@ -209,8 +225,8 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, xr.Dataset], dict[str
     return stored, json.loads(described)
 
 
-def _hash(stored: Mapping[str, xr.Dataset], described: str) -> str:
-    """Fingerprint of every array (name, place, type, shape, bytes) and of the description."""
+def content_hash(stored: Mapping[str, xr.Dataset], described: str) -> str:
+    """SHA-256 of every array (group, name, type, shape, bytes) and of the description."""
     digest = hashlib.sha256(described.encode())
     for place in sorted(stored):
         dataset = stored[place]

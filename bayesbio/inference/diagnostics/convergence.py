@@ -1,92 +1,40 @@
-"""Whether the chains explored the posterior: checks that need the draws alone."""
+"""Convergence diagnostics: R-hat, effective sample sizes, divergences, energy."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from arviz_stats.base import array_stats
 
+from bayesbio.inference.diagnostics.draws import FlatDraws
 from bayesbio.inference.diagnostics.verdict import Gate, VerdictItem
 
 
-def flat_draws(
-    posterior: xr.Dataset, names: Sequence[str] | None = None
-) -> tuple[list[str], np.ndarray]:
-    """
-    Lay every scalar of a posterior side by side.
-
-    Parameters
-    ----------
-    posterior : Dataset, dims (chain, draw, ...)
-        Draws.
-    names : sequence of str, optional
-        Variables to take; all by default.
-
-    Returns
-    -------
-    labels : list of str
-        "rate", "rate_by_run[R07]", ...
-    draws : array, (chain, draw, scalars)
-        Without the scalars that never change.
-
-    Examples
-    --------
-    >>> draws = xr.Dataset({"rate": (("chain", "draw", "run"), np.arange(4.0).reshape(1, 2, 2))},
-    ...                    coords={"run": ["R1", "R2"]})
-    >>> flat_draws(draws)[0]
-    ['rate[R1]', 'rate[R2]']
-    """
-    labels: list[str] = []
-    columns = []
-    for name in names if names is not None else posterior.data_vars:
-        variable = posterior[name].transpose("chain", "draw", ...)
-        values = variable.to_numpy().astype(float)
-        for place in np.ndindex(values.shape[2:]):
-            column = values[(..., *place)]
-            if np.all(column == column.flat[0]):
-                continue
-            labels.append(scalar_label(str(name), variable, variable.dims[2:], place))
-            columns.append(column)
-    size = (posterior.sizes["chain"], posterior.sizes["draw"], 0)
-    return labels, np.stack(columns, axis=-1) if columns else np.empty(size)
-
-
-def scalar_label(
-    name: str, variable: xr.DataArray, dims: Sequence[Hashable], place: Sequence[int]
-) -> str:
-    """Name of one number of a variable, "rate_by_run[R07]", by the coordinates of its place."""
-    where = ", ".join(
-        str(variable[dim].to_numpy()[i]) if dim in variable.coords else str(i)
-        for dim, i in zip(dims, place, strict=True)
-    )
-    return f"{name}[{where}]" if where else name
-
-
-def agreement(labels: Sequence[str], draws: np.ndarray, gate: Gate) -> VerdictItem:
-    """R-hat: do the chains agree with each other and with their own halves."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r_hat = array_stats.rhat(draws, chain_axis=0, draw_axis=1)
+def rhat(flat: FlatDraws, statistics: Mapping[str, np.ndarray], gate: Gate) -> VerdictItem:
+    """Rank-normalised split R-hat: do the chains agree with each other and with their halves."""
     # A chain that never moves has no variance: R-hat is not a number, and that is the worst.
-    r_hat = np.where(np.isnan(r_hat), np.inf, r_hat)
+    r_hat = np.where(np.isnan(statistics["r_hat"]), np.inf, statistics["r_hat"])
     worst = int(np.argmax(r_hat))
     value, passed = float(r_hat[worst]), bool(r_hat[worst] <= gate.r_hat)
+    label = flat.labels[worst]
     return VerdictItem(
         "R-hat",
         value,
         f"<= {gate.r_hat:g}",
         passed,
-        f"The chains agree: R-hat is at most {value:.3f} ({labels[worst]})."
+        f"The chains agree: R-hat is at most {value:.3f} ({label})."
         if passed
-        else f"The chains disagree about {labels[worst]}: R-hat is {value:.3g}.",
+        else f"The chains disagree about {label}: R-hat is {value:.3g}.",
         ""
         if passed
         else "Run longer (twice the tuning and the draws); if the chains still disagree, fix or "
-        f"pool {_variable(labels[worst])}, or add a measurement that informs it.",
+        f"pool {flat.names[worst]}, or add a measurement that informs it.",
     )
 
 
-def completeness(draws: np.ndarray) -> VerdictItem:
-    """Refuse draws that were cut short, however well they look."""
+def partial_sampling(draws: np.ndarray) -> VerdictItem:
+    """Interrupted sampling: draws that were cut short never pass."""
     chains, length = draws.shape[:2]
     return VerdictItem(
         "sampling",
@@ -98,22 +46,22 @@ def completeness(draws: np.ndarray) -> VerdictItem:
     )
 
 
-def effective_draws(labels: Sequence[str], draws: np.ndarray, gate: Gate) -> list[VerdictItem]:
+def effective_draws(
+    flat: FlatDraws, statistics: Mapping[str, np.ndarray], gate: Gate
+) -> list[VerdictItem]:
     """Effective sample sizes of means (bulk) and of 90 % intervals (tail)."""
     worst = {}
-    for part, probability in (("bulk", None), ("tail", (0.05, 0.95))):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            size = array_stats.ess(draws, chain_axis=0, draw_axis=1, method=part, prob=probability)
-        size = np.where(np.isnan(size), 0.0, size)
-        worst[part] = (float(np.min(size)), labels[int(np.argmin(size))])
-    least, label = min(worst.values())
+    for part in ("bulk", "tail"):
+        size = np.nan_to_num(statistics[f"ess_{part}"], nan=0.0)
+        worst[part] = (float(np.min(size)), int(np.argmin(size)))
+    least, place = min(worst.values())
     factor = 1.2 * gate.effective_draws / max(least, 1.0)
     if factor <= 5.0:
-        more = 100 * int(np.ceil(draws.shape[1] * factor / 100))
+        more = 100 * int(np.ceil(flat.values.shape[1] * factor / 100))
         remedy = f"Ask for more draws: draws={more} per chain should do."
     else:
         remedy = (
-            f"More draws alone will not do: fix or pool {_variable(label)}, or add a measurement "
+            f"More draws alone will not do: fix or pool {flat.names[place]}, or add a measurement "
             "that informs it."
         )
     return [
@@ -122,16 +70,14 @@ def effective_draws(labels: Sequence[str], draws: np.ndarray, gate: Gate) -> lis
             value,
             f">= {gate.effective_draws:g}",
             value >= gate.effective_draws,
-            f"At least {value:.0f} effective draws in the {part} ({name}).",
+            f"At least {value:.0f} effective draws in the {part} ({flat.labels[i]}).",
             "" if value >= gate.effective_draws else remedy,
         )
-        for part, (value, name) in worst.items()
+        for part, (value, i) in worst.items()
     ]
 
 
-def divergences(
-    labels: Sequence[str], draws: np.ndarray, stats: xr.Dataset, gate: Gate
-) -> list[VerdictItem]:
+def divergences(flat: FlatDraws, stats: xr.Dataset, gate: Gate) -> list[VerdictItem]:
     """Divergences from the shape of the posterior, and densities that are not finite, apart."""
     diverging = stats["diverging"].transpose("chain", "draw").to_numpy().astype(bool)
     if "non_finite" in stats:
@@ -147,26 +93,60 @@ def divergences(
             count,
             f"<= {gate.divergences}",
             few,
-            f"{count} of {total} draws diverged" + (_around(labels, draws, bent) + "."),
+            f"{count} of {total} draws diverged" + (_around(flat, bent) + "."),
             ""
             if few
             else "Sample with smaller steps (target_accept=0.99), or change between centred and "
-            f"standardised effects{_advice_on(labels, draws, bent)}.",
+            f"non-centred effects{_advice_on(flat, bent)}.",
         ),
         VerdictItem(
-            "solver failures",
+            "failed evaluations",
             lost,
             f"<= {gate.non_finite:.1%} of the draws",
             rare,
             f"{lost} of {total} draws met values where the model cannot be computed"
-            + (_around(labels, draws, failed) + ".")
+            + (_around(flat, failed) + ".")
             + "".join(f" {stats.attrs[n]}." for n in ("failures", "stiff") if stats.attrs.get(n)),
             ""
             if rare
             else "Narrow the priors that reach where the model fails"
-            f"{_advice_on(labels, draws, failed)}, or loosen the solver's tolerance.",
+            f"{_advice_on(flat, failed)}, or loosen the solver's tolerance.",
         ),
     ]
+
+
+def repeated_attempts(attributes: Mapping[Any, Any]) -> VerdictItem | None:
+    """Report sampling that was repeated because chains diverged; advisory."""
+    attempts = int(attributes.get("attempts", 1))
+    if attempts < 2:
+        return None
+    return VerdictItem(
+        "attempts",
+        float(attempts),
+        "1",
+        False,
+        f"Chains diverged, so all were sampled again: these draws are of attempt {attempts}, with "
+        f"smaller steps (target_accept = {attributes.get('target_accept', float('nan')):g}).",
+        "Draws of a repeated attempt can be sound; where they are not, reparameterise the "
+        "parameters that diverged or give them narrower priors.",
+        advisory=True,
+    )
+
+
+def fallbacks(attributes: Mapping[Any, Any]) -> VerdictItem | None:
+    """Report fallbacks that `record_fallback` recorded while the posterior was made; advisory."""
+    sentences = [str(each) for each in attributes.get("fallbacks", ())]
+    if not sentences:
+        return None
+    return VerdictItem(
+        "fallbacks",
+        float(len(sentences)),
+        "0",
+        False,
+        " ".join(sentences),
+        "The result stands; the log of 'bayesbio' has the reason of each fallback.",
+        advisory=True,
+    )
 
 
 def energy(stats: xr.Dataset, gate: Gate) -> VerdictItem:
@@ -188,30 +168,25 @@ def energy(stats: xr.Dataset, gate: Gate) -> VerdictItem:
     )
 
 
-def _outlier(labels: Sequence[str], draws: np.ndarray, chosen: np.ndarray) -> str | None:
-    """Scalar whose values at the chosen draws lie furthest from the rest."""
-    if not chosen.any() or not labels:
+def _outlier(flat: FlatDraws, chosen: np.ndarray) -> int | None:
+    """Find the scalar whose values at the chosen draws lie furthest from the rest."""
+    if not chosen.any() or not flat.labels:
         return None
-    spread = draws.std(axis=(0, 1))
-    shift = np.abs(draws[chosen].mean(axis=0) - draws.mean(axis=(0, 1))) / spread
-    return labels[int(np.argmax(shift))] if np.max(shift) > 0.5 else None
+    spread = flat.values.std(axis=(0, 1))
+    shift = np.abs(flat.values[chosen].mean(axis=0) - flat.values.mean(axis=(0, 1))) / spread
+    return int(np.argmax(shift)) if np.max(shift) > 0.5 else None
 
 
-def _around(labels: Sequence[str], draws: np.ndarray, chosen: np.ndarray) -> str:
+def _around(flat: FlatDraws, chosen: np.ndarray) -> str:
     """Where the chosen draws lie, in words."""
-    name = _outlier(labels, draws, chosen)
-    if name is None:
+    scalar = _outlier(flat, chosen)
+    if scalar is None:
         return ""
-    values = draws[chosen][:, labels.index(name)]
-    return f", around {name} = {np.median(values):.3g}"
+    median = np.median(flat.values[chosen][:, scalar])
+    return f", around {flat.labels[scalar]} = {median:.3g}"
 
 
-def _advice_on(labels: Sequence[str], draws: np.ndarray, chosen: np.ndarray) -> str:
+def _advice_on(flat: FlatDraws, chosen: np.ndarray) -> str:
     """Which parameter to look at, in words."""
-    name = _outlier(labels, draws, chosen)
-    return f"; look at {_variable(name)} first" if name else ""
-
-
-def _variable(label: str) -> str:
-    """Name of the variable a scalar belongs to."""
-    return label.partition("[")[0]
+    scalar = _outlier(flat, chosen)
+    return "" if scalar is None else f"; look at {flat.names[scalar]} first"

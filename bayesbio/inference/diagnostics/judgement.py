@@ -1,4 +1,4 @@
-"""All checks of a posterior, put together."""
+"""Posterior checks: convergence, predictive and prior checks put together in one verdict."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,13 +8,15 @@ import xarray as xr
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.diagnostics.convergence import (
-    agreement,
-    completeness,
     divergences,
     effective_draws,
     energy,
-    flat_draws,
+    fallbacks,
+    partial_sampling,
+    repeated_attempts,
+    rhat,
 )
+from bayesbio.inference.diagnostics.draws import convergence_statistics, flat_draws
 from bayesbio.inference.diagnostics.predictive_checks import (
     interval_coverage,
     leave_one_out,
@@ -29,12 +31,12 @@ def verdict_of(
     tree: xr.DataTree, *, gate: Gate | None = None, variables: Sequence[str] | None = None
 ) -> Verdict:
     """
-    Judge a posterior: did the chains converge, and does the model predict the data.
+    Check a posterior: did the chains converge, and does the model predict the data.
 
     Checks for which the tree has no group are left out. Draws of an `Approximation` never pass.
-    R-hat, effective draws, divergences, solver
-    failures and predictive coverage decide; energy, Pareto k, LOO-PIT, predictive p-values and
-    prior-data conflict are advisory.
+    R-hat, effective draws, divergences, failed evaluations and predictive coverage decide; energy,
+    Pareto k, LOO-PIT, predictive p-values, prior-data conflict, repeated attempts and fallbacks are
+    advisory.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def verdict_of(
     Raises
     ------
     CalibrationError
-        When there is no posterior to judge.
+        When there is no posterior to check.
 
     Examples
     --------
@@ -69,30 +71,31 @@ def verdict_of(
     gate = gate or Gate()
     if "posterior" not in tree.children:
         raise CalibrationError(
-            "There is no posterior to judge: the tree has the groups "
+            "There is no posterior to check: the tree has the groups "
             f"{', '.join(tree.children) or '(none)'}."
         )
-    labels, draws = flat_draws(tree["posterior"].to_dataset(), variables)
-    if not labels:
+    flat = flat_draws(tree["posterior"].to_dataset(), variables).varying
+    if not flat.labels:
         raise CalibrationError(
             "Nothing in the posterior varies between draws: every variable is constant."
         )
     attributes = tree["posterior"].attrs
+    statistics = convergence_statistics(flat.values)
     efficiency = 1.0
     if "approximation" in attributes:
         items = [_approximation(attributes)]
-        if draws.shape[0] > 1:  # populations that know nothing of each other
-            items.append(agreement(labels, draws, gate))
+        if flat.values.shape[0] > 1:  # independent populations
+            items.append(rhat(flat, statistics, gate))
     else:
-        sizes = effective_draws(labels, draws, gate)
-        items = [agreement(labels, draws, gate), *sizes]
-        efficiency = sizes[0].value / (draws.shape[0] * draws.shape[1])
+        sizes = effective_draws(flat, statistics, gate)
+        items = [rhat(flat, statistics, gate), *sizes]
+        efficiency = sizes[0].value / (flat.values.shape[0] * flat.values.shape[1])
     if attributes.get("partial", False):
-        items.insert(0, completeness(draws))
+        items.insert(0, partial_sampling(flat.values))
     if "sample_stats" in tree.children:
         stats = tree["sample_stats"].to_dataset()
         if "diverging" in stats:
-            items += divergences(labels, draws, stats, gate)
+            items += divergences(flat, stats, gate)
         if "energy" in stats:
             items.append(energy(stats, gate))
     cases = predicted_quantities(tree)
@@ -103,6 +106,8 @@ def verdict_of(
             *leave_one_out(cases, gate, efficiency=float(np.clip(efficiency, 0.01, 1.0))),
             predictive_p_values(cases, gate),
             prior_data_conflict(tree, gate),
+            repeated_attempts(attributes),
+            fallbacks(attributes),
         )
         if item is not None
     ]

@@ -12,6 +12,7 @@ from scipy.stats import binom
 from bayesbio.inference.diagnostics.verdict import Gate, VerdictItem
 
 _INTERVAL = (0.05, 0.95)
+_REPLICATES = 1000  # replicated data sets that say how dependent measurements are
 _STATISTICS: dict[str, Callable[..., Any]] = {
     "mean": np.mean,
     "standard deviation": np.std,
@@ -100,6 +101,7 @@ def interval_coverage(cases: Sequence[Predicted], gate: Gate) -> VerdictItem | N
     return _share(
         "coverage",
         inside,
+        _independent_share(cases),
         gate,
         "{share:.0%} of {count} measurements lie in their 90 % predictive intervals",
         advisory=False,
@@ -145,6 +147,7 @@ def leave_one_out(
             _share(
                 "LOO-PIT",
                 inside,
+                _independent_share(cases),
                 gate,
                 "{share:.0%} of {count} measurements lie in the 90 % intervals predicted without "
                 "them",
@@ -201,17 +204,43 @@ def predictive_p_values(cases: Sequence[Predicted], gate: Gate) -> VerdictItem |
     )
 
 
+def _independent_share(cases: Sequence[Predicted]) -> float:
+    """
+    Effective number of independent measurements, as a share of their number (1 / design effect).
+
+    Measurements of one run share its effects and errors, so that they lie inside their intervals
+    together: replicated data say how much the share inside scatters between data sets, and the
+    binomial variance over that variance is the share of measurements that count as independent.
+    """
+    inside = []
+    for case in cases:
+        draws = case.draws[:: max(1, len(case.draws) // _REPLICATES), case.exact]
+        low, high = np.quantile(draws, _INTERVAL, axis=0)
+        inside.append((low <= draws) & (draws <= high))
+    pooled = np.concatenate([each[: min(map(len, inside))] for each in inside], axis=1)
+    shares = pooled.mean(axis=1)
+    binomial = shares.mean() * (1.0 - shares.mean()) / pooled.shape[1]
+    return float(np.clip(binomial / max(shares.var(), 1e-12), 1.0 / pooled.shape[1], 1.0))
+
+
 def _share(
-    name: str, inside: dict[str, np.ndarray], gate: Gate, sentence: str, *, advisory: bool
+    name: str,
+    inside: dict[str, np.ndarray],
+    independent: float,
+    gate: Gate,
+    sentence: str,
+    *,
+    advisory: bool,
 ) -> VerdictItem:
-    """Judge the share of measurements inside intervals, allowing for their number."""
+    """Check the share of measurements inside intervals, allowing for their effective number."""
     pooled = np.concatenate(list(inside.values()))
-    count, hits = pooled.size, int(pooled.sum())
-    share, (low, high) = hits / count, gate.coverage
+    count = pooled.size
+    share, (low, high) = float(pooled.mean()), gate.coverage
     # With few measurements honest intervals give shares outside the range, too: fail only what
     # intervals that hold 90 % would give less than once in a hundred.
-    too_low = share < low and binom.cdf(hits, count, 0.9) < 0.01
-    too_high = share > high and binom.sf(hits - 1, count, 0.9) < 0.01
+    number = max(1, round(count * independent))
+    too_low = share < low and binom.cdf(round(share * number), number, 0.9) < 0.01
+    too_high = share > high and binom.sf(round(share * number) - 1, number, 0.9) < 0.01
     shares = {quantity: float(np.mean(values)) for quantity, values in inside.items()}
     furthest = max(shares, key=lambda quantity: abs(shares[quantity] - 0.9))
     text = sentence.format(share=share, count=count)

@@ -4,7 +4,7 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
-from bayesbio.inference.diagnostics.convergence import flat_draws, scalar_label
+from bayesbio.inference.diagnostics.draws import flat_draws, scalar_label
 from bayesbio.inference.diagnostics.verdict import Gate, VerdictItem
 
 
@@ -67,13 +67,12 @@ def _by_place_in_prior(tree: xr.DataTree, gate: Gate) -> VerdictItem | None:
     """Probability, under the prior, of lying beyond the posterior median."""
     posterior, prior = tree["posterior"].to_dataset(), tree["prior"].to_dataset()
     names = [str(name) for name in posterior.data_vars if name in prior.data_vars]
-    labels, draws = flat_draws(posterior, names)
-    prior_labels, prior_draws = flat_draws(prior, names)
-    before = {label: prior_draws[..., i].ravel() for i, label in enumerate(prior_labels)}
+    after, before = flat_draws(posterior, names).varying, flat_draws(prior, names).varying
+    known = {label: before.values[..., i].ravel() for i, label in enumerate(before.labels)}
     tails = {}
-    for i, label in enumerate(labels):
-        if label in before:
-            below = float(np.mean(before[label] < np.median(draws[..., i])))
+    for i, label in enumerate(after.labels):
+        if label in known:
+            below = float(np.mean(known[label] < np.median(after.values[..., i])))
             tails[label] = min(below, 1.0 - below)
     if not tails:
         return None

@@ -16,8 +16,8 @@ from bayesbio.inference.mcmc.checkpoint import Checkpoint
 from bayesbio.inference.mcmc.density import LogDensity
 from bayesbio.inference.mcmc.mode import Mode, dispersed_starts, find_mode, name_culprits
 from bayesbio.inference.mcmc.ridge_whitening import Straightening, straighten
-from bayesbio.inference.parallel.jobs import usable_cores
 from bayesbio.inference.parallel.progress import Progress, audience
+from bayesbio.inference.parallel.threads import thread_policy, usable_cores
 
 # Seconds between two looks at the chains, and between two reports of progress.
 _GLANCE, _REPORT = 0.02, 0.25
@@ -26,6 +26,7 @@ _STAGES = ("sampling", "sampling again with smaller steps")
 _NOT_FINITE = ("error code", "NaN energy")
 
 
+@thread_policy()
 def sample(
     model: pm.Model | LogDensity,
     *,

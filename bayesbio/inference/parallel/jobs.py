@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextvars
 import dataclasses
-import os
 import signal
 import threading
 import time
@@ -17,13 +15,10 @@ import cloudpickle  # type: ignore[import-untyped]  # comes with PyMC
 
 from bayesbio.errors import BayesbioError, CalibrationError
 from bayesbio.inference.parallel.progress import Progress, audience
+from bayesbio.inference.parallel.threads import single_job, usable_cores, worker_environment
 
 _REPORT = 0.25  # seconds between two reports of progress
 _RESTARTS = 3  # times in a row that workers may die before any job is done
-_SINGLE = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
-_in_worker = contextvars.ContextVar("in_worker", default=False)
 _one_at_a_time = threading.Lock()  # models are built and compiled by one thread of a process
 
 
@@ -50,22 +45,6 @@ class Repeated:
     def partial(self) -> bool:
         """Whether jobs are left undone."""
         return bool(self.left_undone)
-
-
-def usable_cores() -> int:
-    """
-    Cores that this process may use: one within a job of `run_each`, whose neighbours use the rest.
-
-    Examples
-    --------
-    >>> usable_cores() >= 1
-    True
-    """
-    if _in_worker.get():
-        return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_each(
@@ -162,7 +141,9 @@ def _on_processes(
     while len(done) < len(jobs):
         before = len(done)
         pool = ProcessPoolExecutor(
-            min(len(jobs) - before, usable_cores()), initializer=_leave_interrupts, env=_SINGLE
+            min(len(jobs) - before, usable_cores()),
+            initializer=_leave_interrupts,
+            env=worker_environment(),
         )
         try:
             _on(pool, work, jobs, done, report)
@@ -211,20 +192,9 @@ def _on(
 
 def _do(described: bytes) -> Any:
     """Do one job in a worker, on one core."""
-    import numba
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with _one_at_a_time:
+    with _one_at_a_time, single_job():
         work, job = cloudpickle.loads(described)
-        token = _in_worker.set(True)
-        threads = numba.get_num_threads()
-        numba.set_num_threads(1)
-        try:
-            with threadpool_limits(1):
-                return work(job)
-        finally:
-            numba.set_num_threads(threads)
-            _in_worker.reset(token)
+        return work(job)
 
 
 def _leave_interrupts() -> None:

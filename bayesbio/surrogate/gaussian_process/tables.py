@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from arviz_stats.base import array_stats
 
-from bayesbio.inference.diagnostics.convergence import flat_draws
+from bayesbio.inference.diagnostics.draws import summary_table
 from bayesbio.inference.diagnostics.judgement import verdict_of
 from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
 from bayesbio.surrogate.gaussian_process.covariance import Linear
@@ -85,23 +84,7 @@ def posterior_tree(
 def summary_of(tree: xr.DataTree) -> pd.DataFrame:
     """One row a number: unit, mean, sd, eti_5, eti_50, eti_95, r_hat, ess_bulk, ess_tail."""
     posterior = tree["posterior"].to_dataset()
-    labels, draws = flat_draws(posterior)
-    low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95], axis=(0, 1))
-    along = {"chain_axis": 0, "draw_axis": 1}
-    return pd.DataFrame(
-        {
-            "unit": [posterior[label.split("[")[0]].attrs.get("unit", "") for label in labels],
-            "mean": draws.mean(axis=(0, 1)),
-            "sd": draws.std(axis=(0, 1)),
-            "eti_5": low,
-            "eti_50": middle,
-            "eti_95": high,
-            "r_hat": array_stats.rhat(draws, **along),
-            "ess_bulk": array_stats.ess(draws, method="bulk", **along),
-            "ess_tail": array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **along),
-        },
-        index=pd.Index(labels, name="parameter"),
-    )
+    return summary_table(posterior, lambda name, _: posterior[name].attrs.get("unit", ""))
 
 
 def left_out_draws(process: ProcessDraws, *, random_seed: int, most: int = 400) -> np.ndarray:

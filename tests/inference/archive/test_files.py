@@ -9,7 +9,7 @@ import xarray as xr
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import archive_card, read_archive, write_archive
 from bayesbio.inference.archive.environment import changed_since, lock_hash_of, versions
-from bayesbio.inference.archive.files import _hash, _restored
+from bayesbio.inference.archive.files import _restored, content_hash
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_file_saved_before_versions_were_kept_still_loads(saved, tree):
             {name: described[name] for name in ("kind", "content", "attributes")}
         )
         bare = {node.path: _restored(node.to_dataset(inherit=False)) for node in found.subtree}
-        made = {"format": 1, "described": described, "hash": _hash(bare, described)}
+        made = {"format": 1, "described": described, "hash": content_hash(bare, described)}
         found.attrs["bayesbio"] = json.dumps(made)
 
     edit(saved, change)

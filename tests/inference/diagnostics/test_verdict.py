@@ -58,7 +58,7 @@ def test_sound_draws_pass_every_check():
     verdict = verdict_of(build(prior=np.random.default_rng(1).normal(0.05, 0.02, 500)))
     assert verdict.passed
     assert verdict.names == (
-        *("R-hat", "bulk ESS", "tail ESS", "divergences", "solver failures", "energy"),
+        *("R-hat", "bulk ESS", "tail ESS", "divergences", "failed evaluations", "energy"),
         *("coverage", "Pareto k", "LOO-PIT", "predictive p-values", "prior-data conflict"),
     )
     assert verdict.remedies() == ()
@@ -107,10 +107,10 @@ def test_divergences_are_counted_apart_from_failed_densities_and_placed():
     rate = 0.04 + 0.002 * np.random.default_rng(1).standard_normal((4, 1000))
     bent, failed = rate < np.quantile(rate, 0.002), rate > np.quantile(rate, 0.99)
     verdict = verdict_of(build(rate=rate, stats={"diverging": bent | failed, "non_finite": failed}))
-    assert (verdict["divergences"].value, verdict["solver failures"].value) == (8, 40)
+    assert (verdict["divergences"].value, verdict["failed evaluations"].value) == (8, 40)
     assert "around growth_rate = 0.03" in verdict["divergences"].sentence
-    assert "where the model cannot be computed" in verdict["solver failures"].sentence
-    assert [item.name for item in verdict.failures] == ["divergences", "solver failures"]
+    assert "where the model cannot be computed" in verdict["failed evaluations"].sentence
+    assert [item.name for item in verdict.failures] == ["divergences", "failed evaluations"]
     lenient = verdict_of(build(rate=rate, stats={"diverging": bent}), gate=Gate(divergences=10))
     assert lenient.passed
 
@@ -118,13 +118,13 @@ def test_divergences_are_counted_apart_from_failed_densities_and_placed():
 def test_why_solutions_were_given_up_is_said_where_it_is_known():
     rate = 0.04 + 0.002 * np.random.default_rng(1).standard_normal((4, 1000))
     tree = build(rate=rate, stats={"diverging": np.zeros(rate.shape, dtype=bool)})
-    assert "given up" not in verdict_of(tree)["solver failures"].sentence
+    assert "given up" not in verdict_of(tree)["failed evaluations"].sentence
     tree["sample_stats"].attrs["failures"] = "3 solutions of a run were given up: too small a step"
-    said = verdict_of(tree)["solver failures"]
+    said = verdict_of(tree)["failed evaluations"]
     assert said.passed
     assert said.sentence.endswith("3 solutions of a run were given up: too small a step.")
     tree["sample_stats"].attrs["stiff"] = "Stiff, hence solved implicitly in part: R2"
-    assert verdict_of(tree)["solver failures"].sentence.endswith("in part: R2.")
+    assert verdict_of(tree)["failed evaluations"].sentence.endswith("in part: R2.")
 
 
 def test_low_energy_is_said_but_does_not_fail():
@@ -215,7 +215,7 @@ def test_a_verdict_survives_plain_data():
 
 
 def test_nothing_to_judge_is_an_error():
-    with pytest.raises(CalibrationError, match="no posterior to judge"):
+    with pytest.raises(CalibrationError, match="no posterior to check"):
         verdict_of(xr.DataTree())
     still = xr.DataTree.from_dict(
         {"posterior": xr.Dataset({"rate": (("chain", "draw"), np.ones((2, 5)))})}
@@ -262,3 +262,25 @@ def test_pareto_k_is_that_of_arviz():
     found = verdict_of(tree)["Pareto k"].value
     assert abs(found - float(expected)) < 0.05
     assert found > 0.2
+
+
+def test_readings_of_one_run_that_lie_together_do_not_count_as_independent():
+    """Forty readings of four runs, one run outside: possible with run effects, not without."""
+    rng = np.random.default_rng(4)
+    rows, dims = ("glucose_row",), ("chain", "draw", "glucose_row")
+    runs = np.repeat(np.arange(4), 10)
+    observed = np.where(runs == 0, 2.3, 0.0)
+
+    def verdict(effect, noise):
+        shared = effect * rng.normal(size=(4, 1000, 4))[..., runs]
+        draws = shared + noise * rng.normal(size=(4, 1000, 40))
+        groups = {
+            "posterior": xr.Dataset({"rate": (dims[:2], rng.normal(size=(4, 1000)))}),
+            "posterior_predictive": xr.Dataset({"glucose": (dims, draws)}),
+            "observed_data": xr.Dataset({"glucose": (rows, observed)}),
+        }
+        return verdict_of(xr.DataTree.from_dict(groups))["coverage"]
+
+    together, apart = verdict(1.0, 0.1), verdict(0.0, 1.0)
+    assert together.value == apart.value == 0.75
+    assert together.passed and not apart.passed
