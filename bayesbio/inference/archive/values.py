@@ -409,9 +409,7 @@ _BUILDERS: dict[str, typing.Callable[[_Reader, Mapping[str, Any]], Any]] = {
 def _saved_fields(cls: type) -> list[dataclasses.Field[Any]]:
     """Fields that the constructor takes, but for those marked ``metadata={"saved": False}``."""
     return [
-        each
-        for each in dataclasses.fields(cls)
-        if each.init and each.metadata.get("saved", True)
+        each for each in dataclasses.fields(cls) if each.init and each.metadata.get("saved", True)
     ]
 
 
