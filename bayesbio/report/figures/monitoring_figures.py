@@ -75,7 +75,7 @@ def draw_scores(
         ]
         panel.set_yticks(ticks, [str(tick) for tick in ticks])
         panel.annotate(
-            f"limit: {rate:g} % of good runs pass it",
+            f"limit, exceeded by {rate:g} % of good runs",
             (0.0, limit),
             xycoords=("axes fraction", "data"),
             xytext=(3, 3),
@@ -83,7 +83,7 @@ def draw_scores(
             fontsize=8,
         )
         panel.set_xlabel(f"Time [{clock.unit}]")
-        panel.set_ylabel("log₁₀ Bayes factor of a change")
+        panel.set_ylabel("Alarm statistic [log₁₀]")
         panel.set_title(title)
         if coloured:
             figure.legend(loc="outside lower center", ncols=2)
