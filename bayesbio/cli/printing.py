@@ -48,7 +48,7 @@ def warn(sentences: Iterable[str]) -> None:
 
 def print_summary(summary: pd.DataFrame, heading: str) -> None:
     """Print the rows of a summary, those of single runs left out."""
-    from bayesbio.report.figures.labels import number, unit_text
+    from bayesbio.report.labels import number, unit_text
 
     shown = [column for column in COLUMNS if column in summary]
     shown = shown or [str(column) for column in summary.columns[:6]]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from bayesbio.errors import CalibrationError, did_you_mean
-from bayesbio.report.figures.labels import number, unit_text
-from bayesbio.report.figures.labels import title as words
+from bayesbio.report.labels import number, unit_text
+from bayesbio.report.labels import title as words
 
 __all__ = ["sentence"]
 

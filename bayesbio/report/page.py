@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from PIL import Image
 
-from bayesbio.report.figures.labels import number, title, unit_text
+from bayesbio.report.labels import number, title, unit_text
 
 __all__ = ["Picture", "render_page", "table_html"]
 

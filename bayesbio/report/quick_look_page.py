@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bayesbio.report.figures.course_figures import draw_predictive
-from bayesbio.report.figures.labels import unit_text
+from bayesbio.report.labels import unit_text
 from bayesbio.report.page import Picture, render_page, table_html
 from bayesbio.report.subject import Subject
 

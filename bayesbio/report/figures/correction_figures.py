@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from bayesbio.hybrid import confounding, contribution, correction_factors
 from bayesbio.mechanistic import CorrectedModel
 from bayesbio.report.figures.house_style import INK, PALETTE, figure_style
-from bayesbio.report.figures.labels import axis_label, reader_unit, title
+from bayesbio.report.labels import axis_label, reader_unit, title
 
 __all__ = ["correction_evidence", "draw_correction"]
 

@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from bayesbio.data import Specification
 from bayesbio.decide import StoppingDecision
 from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
-from bayesbio.report.figures.labels import (
+from bayesbio.report.labels import (
     ReaderUnit,
     axis_label,
     number,

@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayesbio.report.figures.house_style import PALETTE, figure_style
-from bayesbio.report.figures.labels import title
+from bayesbio.report.labels import title
 
 __all__ = ["draw_energy", "draw_loo_pit", "draw_ranks", "draw_traces"]
 

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
-from bayesbio.report.figures.labels import axis_label, title, unit_text
+from bayesbio.report.labels import axis_label, title, unit_text
 
 __all__ = ["draw_held_out", "draw_key_factors", "draw_partial_effects", "draw_surface"]
 

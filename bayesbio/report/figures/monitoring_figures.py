@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
-from bayesbio.report.figures.labels import axis_label, quantity_unit, reader_unit, time_unit
+from bayesbio.report.labels import axis_label, quantity_unit, reader_unit, time_unit
 
 __all__ = ["draw_control_results", "draw_roc", "draw_run_score", "draw_scores"]
 

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 
 from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
-from bayesbio.report.figures.labels import axis_label, title
+from bayesbio.report.labels import axis_label, title
 
 __all__ = ["draw_criticality", "draw_forecasts", "draw_network", "draw_risk"]
 

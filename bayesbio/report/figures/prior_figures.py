@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from bayesbio.report.figures.course_figures import draw_predictive
-from bayesbio.report.figures.labels import reader_unit
+from bayesbio.report.labels import reader_unit
 
 __all__ = ["draw_prior_check"]
 

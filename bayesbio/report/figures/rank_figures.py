@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binom
 
 from bayesbio.report.figures.house_style import GRID, INK, PALETTE, QUIET, figure_style
-from bayesbio.report.figures.labels import title
+from bayesbio.report.labels import title
 
 __all__ = ["draw_rank_counts", "draw_rank_differences"]
 

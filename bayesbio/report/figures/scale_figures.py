@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator
 
 from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
-from bayesbio.report.figures.labels import axis_label, title, unit_text
+from bayesbio.report.labels import axis_label, title, unit_text
 
 __all__ = [
     "draw_scale_errors",

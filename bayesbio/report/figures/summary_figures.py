@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bayesbio.report.figures.house_style import INK, PALETTE, figure_style
-from bayesbio.report.figures.labels import axis_label, title, unit_text
+from bayesbio.report.labels import axis_label, title, unit_text
 
 __all__ = ["draw_summary"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-from bayesbio.report.figures.labels import number, title
+from bayesbio.report.labels import number, title
 from bayesbio.report.section import Section
 from bayesbio.report.subject import Subject
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup, escape
 
-from bayesbio.report.figures.labels import title, unit_text
+from bayesbio.report.labels import title, unit_text
 from bayesbio.report.section import Section
 from bayesbio.report.subject import Subject
 

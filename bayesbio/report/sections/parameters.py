@@ -17,8 +17,8 @@ from bayesbio.data import quantity
 from bayesbio.errors import DataError
 from bayesbio.report.figures.course_figures import draw_effects
 from bayesbio.report.figures.house_style import PALETTE
-from bayesbio.report.figures.labels import number, title, unit_text
 from bayesbio.report.formulas import equation_svg
+from bayesbio.report.labels import number, title, unit_text
 from bayesbio.report.section import Section
 from bayesbio.report.subject import Subject
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bayesbio.report.figures.labels import (
+from bayesbio.report.labels import (
     axis_label,
     number,
     reader_unit,
