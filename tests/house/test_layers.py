@@ -40,5 +40,12 @@ def test_the_readme_lists_the_rooms_that_exist_lowest_first():
     assert listed == sorted(listed, key=FLOOR.__getitem__)
 
 
+def test_the_readme_maps_the_rooms_within_rooms():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for room, within in re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", readme, flags=re.MULTILINE):
+        folders = {path.parent.name for path in (HOUSE / room).glob("*/__init__.py")}
+        assert set(re.findall(r"`(\w+)`", within)) == folders, room
+
+
 def test_no_room_stands_on_two_floors():
     assert len(FLOOR) == sum(len(rooms) for rooms in FLOORS)
