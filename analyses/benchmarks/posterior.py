@@ -32,11 +32,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from measuring import write_case
 from problems import DATA, INOCULA, Problem, batch_reactor, eight_runs, lynx_hare, toy
 
-from bayesbio.calibrate.coordinates.starts import density_and_mode
+from bayesbio.calibrate.coordinates.starts import CompiledProblem
 from bayesbio.calibrate.fitting import fit, usual_acceptance
-from bayesbio.calibrate.model import is_coordinate, model_of
-from bayesbio.calibrate.problem.formulation import formulate
-from bayesbio.inference import EffectInformation, LogDensity, sample
+from bayesbio.calibrate.model import statistical_model
+from bayesbio.calibrate.problem.formulation import Formulation, formulate
+from bayesbio.calibrate.requests import FitRequest, Tolerances
+from bayesbio.inference import LogDensity, sample
 
 TOLERANCES = {"rtol": 1e-6, "atol": 1e-9}
 Found = dict[str, Any]
@@ -46,7 +47,7 @@ def judged(
     posterior: xr.Dataset, stats: xr.Dataset, seconds: float, seconds_a_gradient: float
 ) -> Found:
     """Effective draws of the worst textbook parameter, and what they cost."""
-    kept = [str(name) for name in posterior.data_vars if not is_coordinate(str(name))]
+    kept = [str(name) for name in posterior.data_vars]
     sizes = az.ess(posterior[kept])
     worst = {name: float(sizes[name].min()) for name in kept}
     name = min(worst, key=worst.__getitem__)
@@ -88,8 +89,9 @@ def gradient_seconds(density: LogDensity, point: np.ndarray) -> float:
 def ours(problem: Problem, *, draws: int, chains: int, seed: int) -> Found:
     """Sample as `fit` does, with as many tuning draws as it takes by default."""
     tune = inspect.signature(fit).parameters["tune"].default
-    formulation = formulate(problem.campaign, problem.model, **problem.arguments())
-    density, mode = density_and_mode(formulation, random_seed=seed, **TOLERANCES)
+    formulation = formulation_of(problem)
+    compiled = CompiledProblem.of(formulation, Tolerances(**TOLERANCES))
+    density, mode = compiled.density, compiled.start(random_seed=seed).mode
     began = time.process_time()
     tree = sample(
         density, start=mode, draws=draws, tune=tune, chains=chains, random_seed=seed,
@@ -99,21 +101,22 @@ def ours(problem: Problem, *, draws: int, chains: int, seed: int) -> Found:
     gradient = gradient_seconds(density, mode.point)
     seconds += mode.evaluations * gradient  # the search for the mode
     stats = tree["sample_stats"].to_dataset()
-    return judged(tree["posterior"].to_dataset(), stats, seconds, gradient)
+    posterior = tree["posterior"].to_dataset()
+    posterior = posterior[compiled.parameter_names(map(str, posterior.data_vars))]
+    return judged(posterior, stats, seconds, gradient)
+
+
+def formulation_of(problem: Problem) -> Formulation:
+    """Resolve a problem as `fit` does."""
+    return formulate(FitRequest(problem.campaign, problem.model, **problem.arguments()))
 
 
 class Plain:
     """The same model non-centred in its textbook parameters, for peers with a diagonal metric."""
 
     def __init__(self, problem: Problem) -> None:
-        formulation = formulate(problem.campaign, problem.model, **problem.arguments())
-        nothing = np.zeros(len(problem.campaign))  # as if no run said anything: standardised
-        said = {
-            unknown.name: EffectInformation(nothing, nothing)
-            for unknown in formulation.unknowns
-            if unknown.levels
-        }
-        self.model = model_of(formulation, said=said, reference=False, **TOLERANCES)
+        formulation = formulation_of(problem)
+        self.model = statistical_model(formulation, Tolerances(**TOLERANCES))
         self.names = {f"noise_{quantity}" for quantity in formulation.noise}
         for unknown in formulation.unknowns:
             self.names |= {unknown.name, *(f"{unknown.name}_sd_{of}" for of in unknown.levels)}

@@ -1,4 +1,4 @@
-"""A quick posterior of a process model that says what it is."""
+"""Approximate posteriors: Laplace, Pathfinder and sequential Monte Carlo, labelled as such."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bayesbio.calibrate.calibration import Calibration
-from bayesbio.calibrate.coordinates.starts import density_and_mode, spreads
-from bayesbio.calibrate.fitting import complete
-from bayesbio.calibrate.model import model_of
-from bayesbio.calibrate.problem.formulation import Priors, Vary, formulate
+from bayesbio.calibrate.completion import Completion
+from bayesbio.calibrate.coordinates.starts import CompiledProblem
+from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
 from bayesbio.data import Campaign
-from bayesbio.errors import CalibrationError
+from bayesbio.errors import CalibrationError, did_you_mean
 from bayesbio.inference import (
     Approximation,
-    LogDensity,
-    Noise,
     laplace_approximation,
     pathfinder_approximation,
     sequential_monte_carlo,
@@ -33,7 +31,7 @@ def approximate(
     method: str = "laplace",
     priors: Priors | None = None,
     vary: Vary | None = None,
-    noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    noise: Noises = None,
     covariates: Mapping[str, str] | None = None,
     draws: int = 1000,
     random_seed: int,
@@ -50,7 +48,7 @@ def approximate(
     method : {"laplace", "pathfinder", "smc"}
         - ``"laplace"``: the normal distribution that fits the highest of several modes; seconds.
         - ``"pathfinder"``: the best normal distributions along several climbs; seconds.
-        - ``"smc"``: two populations led from the prior to the posterior; slower, but it finds
+        - ``"smc"``: two populations tempered from the prior to the posterior; slower, but it finds
           several modes and their weights, where the chains of `fit` stay in the one they began in.
     draws : int
         Draws; members of each population for ``"smc"``.
@@ -82,33 +80,32 @@ def approximate(
     """
     if method not in METHODS:
         raise CalibrationError(
-            f"method={method!r} is unknown; use one of {', '.join(METHODS)}, or fit for a sampled "
+            f"method={method!r} is unknown.{did_you_mean(method, METHODS)} Use one of "
+            f"{', '.join(METHODS)}, or fit for a sampled "
             "posterior."
         )
-    formulation = formulate(
-        campaign, model, priors=priors, vary=vary, noise=noise, covariates=covariates
-    )
+    tolerances = Tolerances(rtol, atol)
+    formulation = formulate(FitRequest(campaign, model, priors, vary, noise, covariates))
+    problem = CompiledProblem.of(formulation, tolerances)
+    start = problem.start(random_seed=random_seed)
+    completion = Completion(problem, tolerances, random_seed=random_seed, point=start.mode.values)
     common: dict[str, Any] = {"draws": draws, "random_seed": random_seed}
     if method == "laplace":
-        density, mode = density_and_mode(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
-        found = laplace_approximation(density, start=mode, **common)
-        if mode.held:
-            held = ", ".join(spreads(formulation))
-            remark = f"Its centre holds {held} at the prior median."
+        found = laplace_approximation(problem.density, start=start.mode, **common)
+        if start.mode.held:
+            remark = f"Its centre holds {', '.join(start.mode.held)} at the prior median."
             found = dataclasses.replace(found, remarks=(*found.remarks, remark))
     else:
-        density = LogDensity(model_of(formulation, rtol=rtol, atol=atol))
         approximation: Callable[..., Approximation] = (
             pathfinder_approximation if method == "pathfinder" else sequential_monte_carlo
         )
-        found = approximation(density, **common)
-    for board in density.boards:
-        board[:] = 0.0  # searches may go anywhere
-    tree = found.tree(density)
-    options = complete(tree, density, formulation, random_seed=random_seed, rtol=rtol, atol=atol)
+        found = approximation(problem.density, **common)
+    problem.reset_failures()
+    tree = found.tree(problem.density)
+    options = completion.complete(tree, warnings=start.warnings)
     return Calibration(
-        model=formulation.kernels.trace.model,
-        campaign=campaign,
+        model=formulation.model,
+        campaign=formulation.campaign,
         posterior=tree,
         noise=formulation.noise,
         options={**options, "approximation": found.method},

@@ -1,4 +1,4 @@
-"""A calibrated process model: its posterior, whether to believe it, and what it predicts."""
+"""A calibrated process model: posterior, verdict, summary, predictions, archive."""
 
 from __future__ import annotations
 
@@ -14,22 +14,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.prediction import group_effects, noise_parameters, predict_runs
+from bayesbio.calibrate.prediction import Predictor
+from bayesbio.calibrate.problem.structure import ParameterStructure
+from bayesbio.calibrate.requests import PredictionRequest, Tolerances
+from bayesbio.calibrate.run_parameters import group_effects
 from bayesbio.data import Campaign, Event
-from bayesbio.data import quantity as known_quantity
-from bayesbio.errors import BayesbioError, CalibrationError, DataError
-from bayesbio.inference import (
-    Noise,
-    Verdict,
-    draw_shared,
-    pooling_factor,
-    verdict_of,
-    write_archive,
-)
+from bayesbio.errors import BayesbioError, CalibrationError
+from bayesbio.inference import Noise, Verdict, pooling_factor, verdict_of, write_archive
 from bayesbio.mechanistic import ProcessModel, describe_model, rebuild_model
-from bayesbio.ode import simulate
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.schedule.parameter_dependent_events import names_in
 
 KIND = "calibration"
 
@@ -54,9 +47,11 @@ class Calibration:
     options : mapping
         What the fit was asked for, as plain text and numbers: priors and their sources, given
         values, levels, findings, tolerances, seed.
-    asked : mapping, optional
+    fit_arguments : mapping, optional
         The same as it was given to `fit`, distributions and all, to fit again without a run. A
         calibration that was loaded has none.
+    start_priors : mapping, optional
+        Priors of unknown starts as the first readings of this campaign suggested them.
     """
 
     model: ProcessModel
@@ -64,7 +59,8 @@ class Calibration:
     posterior: xr.DataTree
     noise: Mapping[str, Noise]
     options: Mapping[str, Any]
-    asked: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False)
+    fit_arguments: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False)
+    start_priors: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False)
 
     @property
     def draws(self) -> xr.Dataset:
@@ -77,9 +73,19 @@ class Calibration:
         return int(self.options["random_seed"])
 
     @property
+    def data(self) -> Campaign:
+        """What it was calibrated on."""
+        return self.campaign
+
+    @property
     def groups(self) -> dict[str, tuple[str, ...]]:
         """What each varying parameter varies over."""
-        return {name: tuple(levels) for name, levels in self.options["vary"].items()}
+        return dict(ParameterStructure.from_options(self.options).vary)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Findings in the data, and what could not be done as usual, one sentence each."""
+        return (*self.options["findings"], *self.options.get("warnings", ()))
 
     @functools.cached_property
     def hash(self) -> str:
@@ -130,7 +136,7 @@ class Calibration:
             Index: name, with its group in brackets. Columns unit, mean, sd, eti_5, eti_50, eti_95,
             r_hat, ess_bulk, ess_tail, prior_5, prior_95, and where something varies shrinkage on
             the rows of spreads (see `shrinkage`). ``attrs["verdict"]`` says whether to
-            believe it, ``attrs["findings"]`` what was noticed in the data.
+            believe it, ``attrs["findings"]`` and ``attrs["warnings"]`` what to know of both.
         """
         import arviz as az
 
@@ -143,10 +149,7 @@ class Calibration:
         high = next(column for column in table.columns if column.endswith("_ub"))
         found = pd.DataFrame(
             {
-                "unit": [
-                    self.unit(str(name) if "_slope[" in str(name) else str(name).split("[")[0])
-                    for name in table.index
-                ],
+                "unit": [self.unit(str(name)) for name in table.index],
                 "mean": table["mean"],
                 "sd": table["sd"],
                 "eti_5": table[low],
@@ -171,12 +174,11 @@ class Calibration:
                 )
         if self.groups:
             found["shrinkage"] = self.shrinkage()["shrinkage"].reindex(found.index)
-        if (
-            "approximation" in self.options
-        ):  # independent draws: no chains whose mixing could be told
+        if "approximation" in self.options:  # independent draws: no chains that could mix
             found[["r_hat", "ess_bulk", "ess_tail"]] = np.nan
             found.attrs["approximation"] = self.options["approximation"]
         found.attrs["findings"] = list(self.options["findings"])
+        found.attrs["warnings"] = list(self.options.get("warnings", ()))
         found.attrs["verdict"] = "passed" if self.check().passed else str(self.check())
         return found
 
@@ -192,15 +194,9 @@ class Calibration:
             0 where each group's own data decide, 1 where they say nothing about differences).
         """
         rows = {}
-        for name, levels in self.groups.items():
-            effects = group_effects(
-                name,
-                self.draws,
-                self.campaign,
-                levels,
-                self.options["positive"][name],
-                self.options.get("covariates", {}).get(name),
-            )
+        for name in self.groups:
+            structure = self.predictor.structure
+            effects = group_effects(name, self.draws, self.campaign, structure)
             for level, values in effects.items():
                 flat = values.to_numpy().reshape(-1, values.sizes[level])
                 spread = f"{name}_sd_{level}"
@@ -214,50 +210,28 @@ class Calibration:
         columns = ["parameter", "level", "groups", "sd", "shrinkage"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
-    @functools.cached_property
-    def _units(self) -> dict[str, str]:
-        """Units of what the model names, and of what moments and sizes of events depend on."""
-        units = dict(self.model.units)
-        by_events = names_in(event for run in self.campaign for event in run.events)
-        known = {"time": "h", **units}
-        return {name: known.get(of, "1") for name, of in by_events.items()} | units
-
     def unit(self, name: str) -> str:
         """
-        Look the unit of a posterior variable up.
+        Look the unit of a posterior variable up; that of a slope with its term, ``x_slope[term]``.
 
         Effects carry the unit of their parameter, spreads of positive parameters none (they are
         relative), noise that of its quantity or none where it is relative.
         """
-        units = self._units
-        for measured, noise in self.noise.items():
-            unit = units.get(measured, self.campaign.units.get(measured, "1"))
-            found = noise.units(measured, unit)
-            if name in found:
-                source = noise.source or measured
-                return found[name].replace(f"unit of {source}", units.get(source, "1"))
-        base, _, term = name.partition("_slope")
-        if base in self.options.get("covariates", {}):
-            own = "1" if self.options["positive"][base] else units.get(base, "1")
-            per = self._unit_of_term(term.strip("[]"))
-            return own if per == "1" else f"{own}/({per})" if "/" in per else f"{own}/{per}"
-        if name.startswith("correlation_"):
-            return "1"
-        if "_sd_" in name:
-            base = name.split("_sd_")[0]
-            return "1" if self.options["positive"].get(base, True) else units.get(base, "1")
-        base = name.split("_by_")[0]
-        return units.get(base, units.get(base.removeprefix("initial_"), "1"))
+        return self.predictor.unit(name)
 
-    def _unit_of_term(self, term: str) -> str:
-        """Find the unit of a column of covariates: none unless a setting stands there as it is."""
-        known = {**self.campaign.units, **self.model.units}
-        if term in known:
-            return known[term]
-        try:
-            return known_quantity(term).unit
-        except DataError:
-            return "1"
+    @functools.cached_property
+    def predictor(self) -> Predictor:
+        """What predicts from the draws."""
+        return Predictor(
+            self.model,
+            self.campaign,
+            self.draws,
+            self.noise,
+            ParameterStructure.from_options(self.options),
+            Tolerances(
+                self.options["rtol"], self.options["atol"], self.options.get("method", "auto")
+            ),
+        )
 
     def predict(
         self,
@@ -270,6 +244,7 @@ class Calibration:
         events: Sequence[Event] | None = None,
         noise: bool = True,
         random_seed: int = 0,
+        outside: str = "flag",
     ) -> xr.Dataset:
         """
         Predict runs of the campaign, changed runs, or new ones.
@@ -282,45 +257,32 @@ class Calibration:
         times : array [h], optional
             By default the times of the readings.
         until : float [h], optional
-            Instead of times: an even grid from the start until then.
+            Instead of times: an even grid from the start of the runs until then.
         settings, profiles, events : optional
             Of the new run, or replacing those of the runs named.
         noise : bool
             Whether measured quantities scatter as readings do.
         random_seed : int
             Same input, same bytes.
+        outside : {"flag", "refuse"}
+            What to do with runs that leave the settings, groups, inputs or hours studied.
 
         Returns
         -------
         Dataset
-            One variable per state and output, dims (chain, draw, run, time), units in attrs.
+            One variable per state and output, dims (chain, draw, run, time), units in attrs, and
+            ``outside``, dims (run,): whether a run leaves what was studied; ``attrs["reasons"]``
+            says in what.
 
         Raises
         ------
         ModelError, DataError
             Something that the prediction needs is missing.
         """
-        return predict_runs(
-            self.model,
-            self.campaign,
-            self.draws,
-            given=self.options["given"],
-            levels=self.groups,
-            positive=self.options["positive"],
-            noise=self.noise,
-            covariates=self.options.get("covariates", {}),
-            together=self.options.get("together", {}),
-            runs=runs,
-            times=times,
-            until=until,
-            settings=settings,
-            profiles=profiles,
-            events=events,
-            with_noise=noise,
-            random_seed=random_seed,
-            rtol=self.options["rtol"],
-            atol=self.options["atol"],
+        request = PredictionRequest(
+            runs, times, until, settings, profiles, events, noise, random_seed, outside
         )
+        return self.predictor.predict(request)
 
     def archive_content(self) -> dict[str, Any]:
         """Give what `calibration_from_archive` needs beside the posterior: plain data."""
@@ -403,51 +365,3 @@ def calibration_from_archive(
         noise={name: Noise.from_dict(noise) for name, noise in content["noise"].items()},
         options=content["options"],
     )
-
-
-def predictive_groups(
-    model: ProcessModel,
-    campaign: Campaign,
-    draws: xr.Dataset,
-    noise: Mapping[str, Noise],
-    rows: Mapping[str, pd.DataFrame],
-    values: Mapping[str, Any],
-    *,
-    random_seed: int,
-    rtol: float,
-    atol: float,
-) -> dict[str, xr.Dataset]:
-    """
-    Posterior predictive readings, log likelihood and readings, by quantity and row.
-
-    Computed from the draws with the same kernels and formulas as the posterior itself.
-    """
-    course = simulate(model, parameters=values, campaign=campaign, rtol=rtol, atol=atol)
-    rng = np.random.default_rng(random_seed)
-    predictive, likelihood, observed = {}, {}, {}
-    samples = draw_shared(noise, draws, pd.concat(list(rows.values()), ignore_index=True), rng)
-    coords: dict[str, Any] = {"chain": draws["chain"], "draw": draws["draw"]}
-    for quantity, part in rows.items():
-        run = course["run"].to_index().get_indexer(part["run"].astype(str))
-        time = course["time"].to_index().get_indexer(part["time_h"])
-        scatter = noise[quantity]
-        mean = course[scatter.source or quantity].to_numpy()[:, :, run, time]
-        row = f"{quantity}_row"
-        flat = noise_parameters(draws, quantity, scatter, wide=False)
-        wide = noise_parameters(draws, quantity, scatter, wide=True, samples=samples)
-        own = part.assign(known=True)
-        dims = ("chain", "draw", row)
-        predictive[quantity] = (dims, scatter.draw(mean, wide, rng, rows=own))
-        likelihood[quantity] = (dims, scatter.log_likelihood(mean, part, flat))
-        observed[quantity] = ((row,), part["value"].to_numpy(float, copy=True))
-        coords[f"{quantity}_run"] = ((row,), part["run"].to_numpy().astype(str))
-        coords[f"{quantity}_time"] = ((row,), part["time_h"].to_numpy(float, copy=True))
-        coords[f"{quantity}_flag"] = ((row,), part["flag"].to_numpy().astype(str))
-    plain = {name: value for name, value in coords.items() if name not in ("chain", "draw")}
-    return {
-        "posterior_predictive": xr.Dataset(
-            predictive, coords, {"stiff_runs": course.attrs["stiff_runs"]}
-        ),
-        "log_likelihood": xr.Dataset(likelihood, coords),
-        "observed_data": xr.Dataset(observed, plain),
-    }

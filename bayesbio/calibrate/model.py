@@ -1,4 +1,4 @@
-"""A formulation as a PyMC model: priors, effects, trajectories, likelihood."""
+"""The statistical model of a calibration: priors, group effects, trajectories, likelihood."""
 
 from __future__ import annotations
 
@@ -9,32 +9,31 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesbio.calibrate.coordinates.correction_weights import curvatures, register_weights
-from bayesbio.calibrate.coordinates.reference_rates import (
-    RateForm,
-    TotalAndSplit,
-    lognormal_parameters,
-    rate_forms,
-)
-from bayesbio.calibrate.coordinates.run_information import Said, data_of, said_by_runs
-from bayesbio.calibrate.problem.formulation import Formulation, Priors, Vary, formulate
+from bayesbio.calibrate.problem.formulation import Formulation, formulate
 from bayesbio.calibrate.problem.grouping import groups_of
 from bayesbio.calibrate.problem.unknowns import Unknown
+from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
 from bayesbio.data import Campaign
-from bayesbio.inference import (
-    EffectInformation,
-    Noise,
-    correlate,
-    prior_quantiles,
-    register,
-    register_shared,
-    varying,
-)
+from bayesbio.inference import correlate, prior_quantiles, register, register_shared, varying
 from bayesbio.inference.hierarchy.levels import USUAL_SPREAD
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.trajectory import trajectories
 
 USUAL_SLOPE = 0.5  # sd of the change that one sd of a covariate makes, of the logarithm or in sd
+
+
+class TextbookCoordinates:
+    """No change of coordinates: every unknown is sampled as it stands in the textbook."""
+
+    parameters: tuple[str, ...] = ()
+
+    def register(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Register the unknowns named in `parameters`; their values by name."""
+        return {}
+
+    def effect_arguments(self, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Further arguments of `varying` for the group effects of an unknown."""
+        return {"centred": False}
 
 
 def build_model(
@@ -43,31 +42,21 @@ def build_model(
     *,
     priors: Priors | None = None,
     vary: Vary | None = None,
-    noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    noise: Noises = None,
     covariates: Mapping[str, str] | None = None,
     rtol: float = 1e-6,
     atol: float = 1e-9,
 ) -> pm.Model:
     """
-    Build the PyMC model that `fit` samples, for those who go on by hand.
+    Build the PyMC model whose posterior `fit` samples, for those who go on by hand.
+
+    Textbook parameters, group effects non-centred; `fit` samples the same posterior in coordinates
+    of its own (`bayesbio.calibrate.coordinates`).
 
     Parameters
     ----------
-    campaign : Campaign
-        Runs with measurements, settings, profiles and events.
-    model : ProcessModel
-        The mechanism.
-    priors : mapping of name to distribution or number
-        For parameters, settings and ``initial_<state>``; a number fixes the value. Parameters that
-        are left out take the model's default interval.
-    vary : mapping of parameter to level
-        Partial pooling over ``"run"`` or a column of the table of runs; see `fit`.
-    noise : mapping of quantity to Noise or its name
-        By default chosen from the data (`default_noise`).
-    covariates : mapping of parameter to formula
+    campaign, model, priors, vary, noise, covariates, rtol, atol
         See `fit`.
-    rtol, atol : float
-        Tolerances of the solver.
 
     Returns
     -------
@@ -88,148 +77,113 @@ def build_model(
     >>> "maximum_growth_rate" in made.named_vars
     True
     """
-    formulation = formulate(
-        campaign, model, priors=priors, vary=vary, noise=noise, covariates=covariates
-    )
-    return model_of(formulation, rtol=rtol, atol=atol)
+    request = FitRequest(campaign, model, priors, vary, noise, covariates)
+    return statistical_model(formulate(request), Tolerances(rtol, atol))
 
 
-def model_of(
+def statistical_model(
     formulation: Formulation,
+    tolerances: Tolerances,
     *,
-    rtol: float,
-    atol: float,
-    said: Said | None = None,
-    reference: bool = True,
+    coordinates: TextbookCoordinates | None = None,
     side_by_side: bool = False,
 ) -> pm.Model:
     """
-    Build the PyMC model of a formulation.
+    Priors, group effects, trajectories and likelihood of a formulation.
 
-    With ``reference`` the sampler moves in rates at a reference state (`reference`); the posterior
-    of the textbook parameters is the same. ``said`` is what runs say about varying parameters,
-    by default at the prior medians; the model holds it as data, to be exchanged once more is known.
-    With ``side_by_side`` the runs are solved on all cores.
+    With ``coordinates`` the same posterior is sampled in others than the textbook's; with
+    ``side_by_side`` the runs are solved on all cores.
     """
-    campaign = formulation.campaign
-    coords: dict[str, tuple[str, ...]] = {"run": tuple(campaign.names)}
-    for unknown in formulation.unknowns:
-        for level in unknown.levels:
-            coords[level] = groups_of(campaign, level, unknown.name)[1]
-        if unknown.design is not None:
-            coords[f"{unknown.name}_term"] = unknown.design.terms
-    said = said_by_runs(formulation) if said is None else said
-    forms = {form.leading: form for form in rate_forms(formulation)} if reference else {}
-    led = [unknown for unknown in formulation.unknowns if unknown.name in forms]
-    plain = [unknown for unknown in formulation.unknowns if unknown.name not in forms]
-    order = [unknown.name for unknown in (*plain, *led)]
-    with pm.Model(coords=coords) as made:
-        partners = {
-            level: correlate(level, [sorted(block, key=order.index) for block in blocks])
-            for level, blocks in formulation.together.items()
-        }
-        data = data_of(said) | curvatures(formulation)
-        held = {name: pm.Data(name, value) for name, value in data.items()}
-        values: dict[str, Any] = dict(formulation.given)
-        if formulation.carried is not None:
-            values |= formulation.carried.register()
-        values |= register_weights(formulation, held)
-        for form in forms.values():
-            values |= _split_inhibitions(form, plain)
-        for unknown in [*plain, *led]:
-            offset = None
-            if unknown.name in forms:
-                offset = forms[unknown.name].log_factor(values)
-                values[unknown.name] = _at_reference(unknown, offset)
-            elif unknown.name not in values:
-                dims = "run" if unknown.each_run else None
-                values[unknown.name] = register(unknown.name, unknown.prior, dims=dims)
-            population = values[unknown.name]
-            moved = _covariates(unknown, formulation)
-            if unknown.levels:
-                found = {
-                    level: groups_of(campaign, level, unknown.name) for level in unknown.levels
-                }
-                values[unknown.name] = varying(
-                    unknown.name,
-                    population,
-                    level=unknown.levels,
-                    index={level: index.tolist() for level, (index, _) in found.items()},
-                    groups={level: groups for level, (_, groups) in found.items()},
-                    positive=unknown.positive,
-                    evidence=EffectInformation(
-                        held[f"{unknown.name}_information"], held[f"{unknown.name}_expected"]
-                    ),
-                    scale_prior={
-                        level: spread_prior(unknown, level, formulation) for level in unknown.levels
-                    },
-                    offset=offset,
-                    covariates=moved,
-                    together={
-                        level: blocks[unknown.name]
-                        for level, blocks in partners.items()
-                        if unknown.name in blocks and level in unknown.levels
-                    },
-                )
-            elif moved is not None:
-                shift = moved[0] @ moved[1]
-                values[unknown.name] = (
-                    population * pt.exp(shift) if unknown.positive else population + shift
-                )
-        asked = [*formulation.given, *(unknown.name for unknown in formulation.unknowns)]
+    coordinates = coordinates or TextbookCoordinates()
+    with pm.Model(coords=_dimensions(formulation)) as model:
+        values = _priors(formulation, coordinates)
+        values |= _group_effects(formulation, coordinates, values)
         course = trajectories(
-            formulation.kernels.trace.model,
-            campaign,
-            {name: values[name] for name in asked},  # a carried posterior holds spreads as well
+            formulation.model,
+            formulation.campaign,
+            {name: values[name] for name in (*formulation.given, *formulation.medians)},
             aliases=formulation.aliases,
-            rtol=rtol,
-            atol=atol,
             side_by_side=side_by_side,
+            **tolerances.arguments,
         )
-        register_shared(formulation.noise, formulation.rows)
-        for quantity, noise in formulation.noise.items():
-            rows = formulation.rows[quantity]
-            mean = course[quantity]
-            if not formulation.kept[quantity].all():
-                mean = mean[np.flatnonzero(formulation.kept[quantity])]
-            scatter = noise.parameters(quantity, rows)
-            noise.likelihood(quantity, mean, rows, scatter)
-    return made
+        _likelihood(formulation, course)
+    return model
 
 
-def is_coordinate(name: str) -> bool:
-    """Whether a variable only serves the sampler: a coordinate, not a parameter."""
-    return (
-        "_at_reference" in name
-        or "_effect_" in name
-        or name.endswith("_split")
-        or (name.startswith("correlation_") and name.endswith("_partial"))
-    )
+def _dimensions(formulation: Formulation) -> dict[str, tuple[str, ...]]:
+    """Names of runs, of the groups of each level, and of the terms of covariates."""
+    campaign = formulation.campaign
+    found: dict[str, tuple[str, ...]] = {"run": tuple(campaign.names)}
+    for unknown in formulation.unknowns:
+        found |= {level: groups_of(campaign, level, unknown.name)[1] for level in unknown.levels}
+        if unknown.design is not None:
+            found[f"{unknown.name}_term"] = unknown.design.terms
+    return found
 
 
-def _split_inhibitions(form: RateForm, unknowns: list[Unknown]) -> dict[str, Any]:
-    """Register competing inhibition constants through their total and its split."""
-    if not form.inhibitions:
-        return {}
-    names = list(form.inhibitions)
-    priors = {unknown.name: unknown.prior for unknown in unknowns}
-    moments = np.array([lognormal_parameters(priors[name]) for name in names])
-    levels = np.array([form.inhibitions[name] for name in names])
-    logs = pm.Normal(
-        f"{form.rate}_split",
-        moments[:, 0],
-        moments[:, 1],
-        shape=len(names),
-        transform=TotalAndSplit(levels),
-    )
-    return {name: pm.Deterministic(name, pt.exp(logs[i])) for i, name in enumerate(names)}
+def _priors(formulation: Formulation, coordinates: TextbookCoordinates) -> dict[str, Any]:
+    """Register the prior of every unknown's population value; fixed values beside them."""
+    values: dict[str, Any] = dict(formulation.given)
+    if formulation.posterior_prior is not None:
+        values |= formulation.posterior_prior.register()
+    for unknown in formulation.unknowns:
+        if unknown.name not in values and unknown.name not in coordinates.parameters:
+            dims = "run" if unknown.each_run else None
+            values[unknown.name] = register(unknown.name, unknown.prior, dims=dims)
+    return values | coordinates.register(values)
 
 
-def _at_reference(unknown: Unknown, offset: Any) -> Any:
-    """Register a maximum rate through the rate at the reference state."""
-    mean, sd = lognormal_parameters(unknown.prior)
-    reference = pm.Normal(f"{unknown.name}_at_reference", mean + offset, sd)
-    return pm.Deterministic(unknown.name, pt.exp(reference - offset))
+def _group_effects(
+    formulation: Formulation, coordinates: TextbookCoordinates, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Value of every run: population, covariates and random effects of groups."""
+    order = [unknown.name for unknown in formulation.unknowns]
+    correlated = {
+        level: correlate(level, [sorted(block, key=order.index) for block in blocks])
+        for level, blocks in formulation.correlated_blocks.items()
+    }
+    by_run: dict[str, Any] = {}
+    for unknown in formulation.unknowns:
+        population, shift = values[unknown.name], _covariates(unknown, formulation)
+        if unknown.levels:
+            groups = {
+                level: groups_of(formulation.campaign, level, unknown.name)
+                for level in unknown.levels
+            }
+            by_run[unknown.name] = varying(
+                unknown.name,
+                population,
+                level=unknown.levels,
+                index={level: index.tolist() for level, (index, _) in groups.items()},
+                groups={level: names for level, (_, names) in groups.items()},
+                positive=unknown.positive,
+                scale_prior={
+                    level: spread_prior(unknown, level, formulation) for level in unknown.levels
+                },
+                covariates=shift,
+                together={
+                    level: blocks[unknown.name]
+                    for level, blocks in correlated.items()
+                    if unknown.name in blocks and level in unknown.levels
+                },
+                **coordinates.effect_arguments(unknown.name, values),
+            )
+        elif shift is not None:
+            moved = shift[0] @ shift[1]
+            by_run[unknown.name] = (
+                population * pt.exp(moved) if unknown.positive else population + moved
+            )
+    return by_run
+
+
+def _likelihood(formulation: Formulation, course: Mapping[str, Any]) -> None:
+    """Register how the readings of every quantity scatter around its trajectory."""
+    register_shared(formulation.noise, formulation.rows)
+    for quantity, noise in formulation.noise.items():
+        rows, mean = formulation.rows[quantity], course[quantity]
+        if not formulation.kept[quantity].all():
+            mean = mean[np.flatnonzero(formulation.kept[quantity])]
+        noise.likelihood(quantity, mean, rows, noise.parameters(quantity, rows))
 
 
 def spread_prior(unknown: Unknown, level: str, formulation: Formulation) -> Any:
@@ -239,10 +193,19 @@ def spread_prior(unknown: Unknown, level: str, formulation: Formulation) -> Any:
     Groups of a positive parameter differ by at most 60 % or so, those of one that may be negative
     by up to half its own uncertainty.
     """
-    given = formulation.beside.get(f"{unknown.name}_sd_{level}")
+    given = formulation.hyperpriors.get(f"{unknown.name}_sd_{level}")
     if given is not None:
         return given
     return pm.HalfNormal.dist(USUAL_SPREAD if unknown.positive else 0.5 * _sd(unknown))
+
+
+def spread_priors(formulation: Formulation) -> dict[str, Any]:
+    """Priors of the spreads between groups, by name."""
+    return {
+        f"{unknown.name}_sd_{level}": spread_prior(unknown, level, formulation)
+        for unknown in formulation.unknowns
+        for level in unknown.levels
+    }
 
 
 def _covariates(unknown: Unknown, formulation: Formulation) -> tuple[np.ndarray, Any] | None:
@@ -250,7 +213,7 @@ def _covariates(unknown: Unknown, formulation: Formulation) -> tuple[np.ndarray,
     if unknown.design is None:
         return None
     name, dims = f"{unknown.name}_slope", f"{unknown.name}_term"
-    given = formulation.beside.get(name)
+    given = formulation.hyperpriors.get(name)
     if given is not None:
         return unknown.design.columns, register(name, given, dims=dims)
     size = USUAL_SLOPE if unknown.positive else USUAL_SLOPE * _sd(unknown)

@@ -1,8 +1,9 @@
-"""A quick look: the most probable parameters with the data overlaid, and no uncertainty."""
+"""Maximum a posteriori estimates: a quick look with the data overlaid, and no uncertainty."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,13 +11,21 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.coordinates.starts import density_and_mode
-from bayesbio.calibrate.fitting import options_of
-from bayesbio.calibrate.model import is_coordinate
-from bayesbio.calibrate.prediction import predict_runs
-from bayesbio.calibrate.problem.formulation import Priors, Vary, formulate
+from bayesbio.calibrate.completion import one_draw, options_of
+from bayesbio.calibrate.coordinates.starts import CompiledProblem
+from bayesbio.calibrate.prediction import Predictor
+from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.problem.structure import ParameterStructure
+from bayesbio.calibrate.requests import (
+    FitRequest,
+    Noises,
+    PredictionRequest,
+    Priors,
+    Tolerances,
+    Vary,
+)
 from bayesbio.data import Campaign, Event
-from bayesbio.inference import LogDensity, Mode, Noise
+from bayesbio.inference import Mode, Noise
 from bayesbio.mechanistic import ProcessModel
 
 LABEL = "quick look: most probable parameters, without uncertainty"
@@ -52,6 +61,24 @@ class QuickLook:
     other_modes: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     label: str = LABEL
 
+    @functools.cached_property
+    def predictor(self) -> Predictor:
+        """What predicts from the mode."""
+        options = self.options
+        return Predictor(
+            self.model,
+            self.campaign,
+            self.draws,
+            self.noise,
+            ParameterStructure.from_options(options),
+            Tolerances(options["rtol"], options["atol"], options["method"]),
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Findings in the data, and what could not be done as usual, one sentence each."""
+        return (*self.options["findings"], *self.options["warnings"])
+
     def summary(self) -> pd.DataFrame:
         """
         Estimates by name.
@@ -65,21 +92,22 @@ class QuickLook:
         """
         rows = {}
         for name, values in self.draws.data_vars.items():
-            text = str(name)
-            base = text.split("_by_")[0].split("_sd_")[0]
-            units = self.model.units
-            unit = units.get(base, units.get(base.removeprefix("initial_"), "1"))
-            flat = values.isel(chain=0, draw=0)
-            if flat.ndim == 0:
-                rows[text] = ("1" if "_sd_" in text else unit, float(flat))
+            mode = values.isel(chain=0, draw=0)
+            if mode.ndim == 0:
+                rows[str(name)] = (self.unit(str(name)), float(mode))
             else:
-                labels = flat[flat.dims[0]].to_numpy()
-                for label, value in zip(labels, flat.to_numpy(), strict=True):
-                    rows[f"{text}[{label}]"] = (unit, float(value))
+                labels = mode[mode.dims[0]].to_numpy()
+                for label, value in zip(labels, mode.to_numpy(), strict=True):
+                    entry = f"{name}[{label}]"
+                    rows[entry] = (self.unit(entry), float(value))
         table = pd.DataFrame.from_dict(rows, orient="index", columns=["unit", "estimate"])
         for _, mode in self.other_modes.iterrows():
             table[f"other, {mode['below']:.1f} nat below"] = mode.reindex(table.index)
         return table
+
+    def unit(self, name: str) -> str:
+        """Look the unit of a variable up, as `Calibration.unit` does."""
+        return self.predictor.unit(name)
 
     def predict(
         self,
@@ -92,29 +120,13 @@ class QuickLook:
         events: Sequence[Event] | None = None,
         noise: bool = False,
         random_seed: int = 0,
+        outside: str = "flag",
     ) -> xr.Dataset:
         """Predict as `Calibration.predict` does, with one chain and one draw."""
-        return predict_runs(
-            self.model,
-            self.campaign,
-            self.draws,
-            given=self.options["given"],
-            levels={name: tuple(levels) for name, levels in self.options["vary"].items()},
-            positive=self.options["positive"],
-            noise=self.noise,
-            covariates=self.options.get("covariates", {}),
-            together=self.options.get("together", {}),
-            runs=runs,
-            times=times,
-            until=until,
-            settings=settings,
-            profiles=profiles,
-            events=events,
-            with_noise=noise,
-            random_seed=random_seed,
-            rtol=self.options["rtol"],
-            atol=self.options["atol"],
+        request = PredictionRequest(
+            runs, times, until, settings, profiles, events, noise, random_seed, outside
         )
+        return self.predictor.predict(request)
 
 
 def quick_look(
@@ -123,7 +135,7 @@ def quick_look(
     *,
     priors: Priors | None = None,
     vary: Vary | None = None,
-    noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    noise: Noises = None,
     covariates: Mapping[str, str] | None = None,
     random_seed: int,
     rtol: float = 1e-6,
@@ -154,37 +166,29 @@ def quick_look(
     >>> campaign = read_campaign("runs.csv")  # doctest: +SKIP
     >>> quick_look(campaign, BatchCulture(), random_seed=1).summary()  # doctest: +SKIP
     """
-    formulation = formulate(
-        campaign, model, priors=priors, vary=vary, noise=noise, covariates=covariates
-    )
-    density, mode = density_and_mode(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
-    coords: dict[str, Any] = {"chain": [0], "draw": [0]}
-    variables = {}
-    for name, value in mode.values.items():
-        if is_coordinate(name):
-            continue
-        dims = density.model.named_vars_to_dims.get(name, ())
-        variables[name] = (("chain", "draw", *dims), np.asarray(value, float)[None, None])
-        coords |= {dim: list(density.model.coords[dim]) for dim in dims}
+    tolerances = Tolerances(rtol, atol)
+    formulation = formulate(FitRequest(campaign, model, priors, vary, noise, covariates))
+    problem = CompiledProblem.of(formulation, tolerances)
+    start = problem.start(random_seed=random_seed)
     return QuickLook(
-        model=formulation.kernels.trace.model,
-        campaign=campaign,
-        draws=xr.Dataset(variables, coords),
+        model=formulation.model,
+        campaign=formulation.campaign,
+        draws=one_draw(problem, start.mode.values),
         noise=formulation.noise,
-        options=options_of(formulation, random_seed=random_seed, rtol=rtol, atol=atol),
-        converged=mode.converged,
-        other_modes=_other_modes(density, mode),
+        options=options_of(
+            formulation, tolerances, random_seed=random_seed, warnings=start.warnings
+        ),
+        converged=start.mode.converged,
+        other_modes=_other_modes(problem, start.mode),
     )
 
 
-def _other_modes(density: LogDensity, mode: Mode) -> pd.DataFrame:
-    """Single parameters where other ascents ended, best first."""
+def _other_modes(problem: CompiledProblem, mode: Mode) -> pd.DataFrame:
+    """Scalar parameters where other ascents ended, best first."""
     rows = []
     for below, point in mode.elsewhere:
-        values = {
-            name: float(value)
-            for name, value in density.values(point).items()
-            if np.ndim(value) == 0 and not is_coordinate(name)
-        }
-        rows.append({"below": below, **values})
+        values = problem.density.values(point)
+        names = [name for name in problem.parameter_names(values) if np.ndim(values[name]) == 0]
+        scalars = {name: float(values[name]) for name in names}
+        rows.append({"below": below, **scalars})
     return pd.DataFrame(rows)

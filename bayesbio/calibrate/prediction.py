@@ -1,390 +1,239 @@
-"""Predictions from draws of the parameters: the runs of a campaign, or runs yet to come."""
+"""Posterior prediction: the runs of a campaign, changed runs, or runs yet to come."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.problem.grouping import groups_of, label_of
-from bayesbio.data import Campaign, Event, Profile, Run
+from bayesbio.calibrate.extrapolation import outside_studied
+from bayesbio.calibrate.noise_draws import add_noise, noise_parameters
+from bayesbio.calibrate.problem.formulation import Formulation
+from bayesbio.calibrate.problem.structure import ParameterStructure
+from bayesbio.calibrate.requests import PredictionRequest, Tolerances
+from bayesbio.calibrate.run_parameters import is_known, run_parameters
+from bayesbio.calibrate.units import posterior_units, slope_unit
+from bayesbio.data import Campaign, Run
 from bayesbio.errors import ModelError
-from bayesbio.inference import (
-    Noise,
-    correlation_matrix,
-    covariate_levels,
-    design,
-    draw_shared,
-    nesting,
-    pairs,
-)
+from bayesbio.inference import Noise, draw_shared
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode import simulate
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.ode.simulation import value_names
 
-NEW_RUN = "new"
 POINTS = 101  # times of a prediction until some hour
 
 
-def predict_runs(
-    model: ProcessModel,
-    campaign: Campaign,
-    draws: xr.Dataset,
-    *,
-    given: Mapping[str, Any],
-    levels: Mapping[str, tuple[str, ...]],
-    positive: Mapping[str, bool],
-    noise: Mapping[str, Noise],
-    covariates: Mapping[str, str],
-    together: Mapping[str, Sequence[Sequence[str]]],
-    runs: Any = None,
-    times: Any = None,
-    until: float | None = None,
-    settings: Mapping[str, Any] | None = None,
-    profiles: Mapping[str, Any] | None = None,
-    events: Sequence[Event] | None = None,
-    with_noise: bool = True,
-    random_seed: int = 0,
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
-) -> xr.Dataset:
-    """Predict runs from draws (chain, draw) of the unknowns; see `Calibration.predict`."""
-    chosen = chosen_runs(campaign, runs, settings, profiles, events)
-    rng = np.random.default_rng(random_seed)
-    values = run_parameters(
-        value_names(kernels(model), chosen),
-        draws,
-        chosen,
-        campaign,
-        given,
-        levels,
-        positive,
-        rng,
-        noise,
-        covariates=covariates,
-        together=together,
-    )
-    if times is None and until is not None:
-        times = np.linspace(0.0, float(until), POINTS)
-    if times is None and not any(len(run.times()) for run in chosen):
-        raise ModelError(
-            "A run without measurements has no times of its own: say until=336.0 or times=[...], "
-            "in hours."
-        )
-    course = simulate(
-        model,
-        parameters=values,
-        campaign=Campaign(chosen, units=campaign.units),
-        times=times,
-        rtol=rtol,
-        atol=atol,
-    )
-    if with_noise:
-        known = [is_known(run, campaign) for run in chosen]
-        course = add_noise(course, draws, noise, rng, known=known)
-    course.attrs |= {"noise": "included" if with_noise else "left out"}
-    return course
-
-
-def chosen_runs(
-    campaign: Campaign, runs: Any, settings: Any, profiles: Any, events: Any
-) -> list[Run]:
-    """Find the runs that are asked for, with what is changed in them."""
-    changed = settings is not None or profiles is not None or events is not None
-    if runs is None:
-        base = [Run(NEW_RUN)] if changed else list(campaign)
-    elif isinstance(runs, str):
-        base = [campaign[runs]]
-    elif isinstance(runs, Run):
-        base = [runs]
-    elif isinstance(runs, Iterable):
-        base = [run if isinstance(run, Run) else campaign[run] for run in runs]
-    else:
-        raise ModelError(
-            f"runs is {runs!r}; expected names of runs, Run objects or a Campaign. For a new run "
-            "give settings={...}."
-        )
-    made = {
-        name: value if isinstance(value, Profile) else Profile(tuple(value))
-        for name, value in (profiles or {}).items()
-    }
-    return [
-        run.replace(
-            settings={**run.settings, **(settings or {})},
-            profiles={**run.profiles, **made},
-            events=run.events if events is None else tuple(events),
-        )
-        for run in base
-    ]
-
-
-def is_known(run: Run, campaign: Campaign) -> bool:
-    """Whether a run is the campaign's own: name and measurements agree, settings may be changed."""
-    return run.name in campaign.names and campaign[run.name].measurements.equals(run.measurements)
-
-
-def run_parameters(
-    names: Iterable[str],
-    draws: xr.Dataset,
-    runs: Sequence[Run],
-    campaign: Campaign,
-    given: Mapping[str, Any],
-    levels: Mapping[str, tuple[str, ...]],
-    positive: Mapping[str, bool],
-    rng: np.random.Generator,
-    noise: Mapping[str, Noise] | None = None,
-    *,
-    covariates: Mapping[str, str] | None = None,
-    together: Mapping[str, Sequence[Sequence[str]]] | None = None,
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predictor:
     """
-    Value of each unknown for each run, dims (chain, draw[, run]).
+    Predictions from draws of the unknowns, whatever they were drawn from.
 
-    A run of the campaign keeps its own effects; a new run takes those of the groups it belongs to
-    and draws the others. What a run started from, where it was estimated run by run, is for a new
-    run what it states, else its first readings with their noise.
+    Attributes
+    ----------
+    model : ProcessModel
+    campaign : Campaign
+        What the draws were calibrated on.
+    draws : Dataset
+        Dims (chain, draw, ...).
+    noise : mapping of quantity to Noise
+    structure : ParameterStructure
+    tolerances : Tolerances
     """
-    names = tuple(names)
-    values: dict[str, Any] = {name: value for name, value in given.items() if name in names}
-    coords = {"run": [run.name for run in runs]}
-    fresh = _FreshEffects(draws, together or {}, rng)
-    for name in names:
-        if name not in draws:
-            continue
-        if "run" in draws[name].dims:
-            parts = []
-            for run in runs:
-                value = run.settings.get(name)
-                if is_known(run, campaign) and value is None:
-                    parts.append(draws[name].sel(run=run.name, drop=True))
-                elif value is not None:
-                    parts.append(xr.full_like(draws[name].isel(run=0, drop=True), float(value)))
-                else:
-                    parts.append(_start_as_read(name, run, draws, noise or {}, rng))
-            values[name] = xr.concat(
-                parts, dim="run", coords="minimal", compat="override", join="exact"
-            ).assign_coords(coords)
-        elif levels.get(name) or name in (covariates or {}):
-            values[name] = _varied(
-                name,
-                draws,
-                runs,
-                campaign,
-                levels.get(name, ()),
-                positive[name],
-                fresh,
-                None if covariates is None else covariates.get(name),
-            ).assign_coords(coords)
-        else:
-            values[name] = draws[name]
-    return values
 
+    model: ProcessModel
+    campaign: Campaign
+    draws: xr.Dataset
+    noise: Mapping[str, Noise]
+    structure: ParameterStructure
+    tolerances: Tolerances
 
-def _start_as_read(
-    name: str,
-    run: Run,
-    draws: xr.Dataset,
-    noise: Mapping[str, Noise],
-    rng: np.random.Generator,
-) -> xr.DataArray:
-    """Start of a new run from its readings at time zero: their mean, give or take its noise."""
-    state = name.removeprefix("initial_")
-    rows = run.measurements
-    first = rows[(rows["quantity"] == state) & (rows["flag"] == "") & (rows["time_h"] <= 0.0)]
-    if state not in noise or first.empty:
-        raise ModelError(
-            f"Run {run.name!r} is new, and {name} was estimated run by run: give it, "
-            f"settings={{{name!r}: ...}}, or a reading of {state} at 0 h."
+    @classmethod
+    def of(cls, formulation: Formulation, draws: xr.Dataset, tolerances: Tolerances) -> Predictor:
+        """Predict from draws of the unknowns of a formulation."""
+        return cls(
+            formulation.model,
+            formulation.campaign,
+            draws,
+            formulation.noise,
+            formulation.structure,
+            tolerances,
         )
-    like = draws[name].isel(run=0, drop=True)
-    mean = np.full(like.shape, float(first["value"].mean()))
-    own = noise_parameters(draws, state, noise[state], wide=True)
-    read = noise[state].draw(mean[..., None], own, rng)[..., 0]
-    return like.copy(data=np.maximum(mean + (read - mean) / np.sqrt(len(first)), 0.0))
 
+    @functools.cached_property
+    def units(self) -> dict[str, str]:
+        """Unit of every variable of a posterior."""
+        return posterior_units(self.model, self.campaign, self.noise, self.structure)
 
-def _varied(
-    name: str,
-    draws: xr.Dataset,
-    runs: Sequence[Run],
-    campaign: Campaign,
-    levels: tuple[str, ...],
-    positive: bool,
-    fresh: _FreshEffects,
-    formula: str | None,
-) -> xr.DataArray:
-    """Add covariates and the effect of each level to the population value, where effects add."""
-    effects = group_effects(name, draws, campaign, levels, positive, formula)
-    origin = _forward(draws[name], positive)
-    asked = None
-    if formula is not None:
-        found = design(name, formula, campaign.settings_frame())
-        asked = found.of(_settings_of(runs, campaign))
-    parts: list[xr.DataArray] = []
-    for place, run in enumerate(runs):
-        total = origin
-        if asked is not None:
-            total = total + _shift(draws, name, asked[place], range(asked.shape[1]))
-        for level in levels:
-            label = label_of(run, level) or NEW_RUN
-            known = label in effects[level][level].to_numpy()
-            if known and (level != "run" or is_known(run, campaign)):
-                total = total + effects[level].sel({level: label}, drop=True)
-            else:
-                total = total + fresh.effect(name, level, label)
-        parts.append(total.copy(data=np.exp(total.to_numpy())) if positive else total)
-    return xr.concat(parts, dim="run", coords="minimal", compat="override", join="exact")
+    def unit(self, name: str) -> str:
+        """Look the unit of a variable up; ``x_by_run[R1]`` and ``x_slope[term]`` are understood."""
+        variable, _, label = name.partition("[")
+        for parameter in self.structure.covariates:
+            if variable == f"{parameter}_slope":
+                term = label.rstrip("]")
+                return slope_unit(parameter, term, self.units, self.structure, self.campaign)
+        return self.units.get(name, self.units.get(variable, "1"))
 
-
-def group_effects(
-    name: str,
-    draws: xr.Dataset,
-    campaign: Campaign,
-    levels: tuple[str, ...],
-    positive: bool,
-    formula: str | None,
-) -> dict[str, xr.DataArray]:
-    """
-    Effects of the groups of each level, dims (chain, draw, level), on the scale where they add.
-
-    What a group differs by from the group that holds it, or from the population, and from what its
-    covariates make of it.
-    """
-    numbers = {level: groups_of(campaign, level, name)[0] for level in levels}
-    groups = {level: groups_of(campaign, level, name)[1] for level in levels}
-    holders = nesting(name, levels, numbers)
-    found = None if formula is None else design(name, formula, campaign.settings_frame())
-    moving = covariate_levels(None if found is None else (found.columns, None), levels, numbers)
-    by_level = {level: _forward(draws[f"{name}_by_{level}"], positive) for level in levels}
-    effects = {}
-    for level in levels:
-        first = np.unique(numbers[level], return_index=True)[1]
-        holder = holders[level]
-        centre = _forward(draws[name], positive)
-        if holder is not None:
-            parents = [groups[holder][number] for number in numbers[holder][first]]
-            centre = by_level[holder].sel({holder: xr.DataArray(parents, dims=level)})
-        effect = (by_level[level] - centre).transpose("chain", "draw", level)
-        if found is not None and level in moving:
-            own, chosen = found.columns[first][:, moving[level]], moving[level]
-            effect = effect - draws[f"{name}_slope"].to_numpy()[..., chosen] @ own.T
-        effects[level] = effect.drop_vars(
-            [each for each in effect.coords if each in holders and each != level]
+    def parameters(self, runs: Sequence[Run], rng: np.random.Generator) -> dict[str, Any]:
+        """Value of each unknown for each run, dims (chain, draw[, run])."""
+        return run_parameters(
+            value_names(kernels(self.model), runs),
+            self.draws,
+            runs,
+            campaign=self.campaign,
+            structure=self.structure,
+            rng=rng,
+            noise=self.noise,
         )
-    return effects
 
-
-def _forward(value: xr.DataArray, positive: bool) -> xr.DataArray:
-    """Bring values to the scale where effects add."""
-    return value.copy(data=np.log(value.to_numpy())) if positive else value
-
-
-def _settings_of(runs: Sequence[Run], campaign: Campaign) -> pd.DataFrame:
-    """Put the settings of runs in a table with the columns of the campaign."""
-    frame = pd.DataFrame([dict(run.settings) for run in runs], index=[run.name for run in runs])
-    return frame.reindex(columns=list(dict.fromkeys([*frame, *campaign.settings_frame()])))
-
-
-def _shift(draws: xr.Dataset, name: str, columns: np.ndarray, places: Iterable[int]) -> Any:
-    """Find what covariates move a run or group by, where effects add."""
-    slopes, chosen = draws[f"{name}_slope"], list(places)
-    moved = slopes.to_numpy()[..., chosen] @ columns[chosen]
-    return slopes.isel({f"{name}_term": 0}, drop=True).copy(data=moved)
-
-
-class _FreshEffects:
-    """Effects of groups that were not calibrated on, drawn once each; some go together."""
-
-    def __init__(
+    def courses(
         self,
-        draws: xr.Dataset,
-        together: Mapping[str, Sequence[Sequence[str]]],
-        rng: np.random.Generator,
-    ) -> None:
-        self.draws, self.together, self.rng = draws, together, rng
-        self.drawn: dict[tuple[str, str, tuple[str, ...]], np.ndarray] = {}
+        runs: Sequence[Run],
+        values: Mapping[str, Any],
+        *,
+        times: Any = None,
+        until: float | None = None,
+        points: int = POINTS,
+    ) -> xr.Dataset:
+        """
+        Trajectories of runs; each starts at its own start, whatever the times asked for.
 
-    def effect(self, name: str, level: str, label: str) -> xr.DataArray:
-        """Effect of a new group on a parameter, dims (chain, draw)."""
-        spread = self.draws[f"{name}_sd_{level}"]
-        blocks = self.together.get(level, ())
-        block = next((tuple(block) for block in blocks if name in block), (name,))
-        key = (level, label, block)
-        if key not in self.drawn:
-            standard = self.rng.standard_normal((*spread.shape, len(block)))
-            if len(block) > 1:
-                root = np.linalg.cholesky(self._correlation(level, block))
-                standard = np.einsum("...ij,...j->...i", root, standard)
-            self.drawn[key] = standard
-        return spread * self.drawn[key][..., block.index(name)]
+        ``until`` stands for an even grid from the first start; without both, every run has the
+        times of its readings.
+        """
+        starts = np.array([_start_of(run, times) for run in runs])
+        if times is None and until is not None:
+            if not np.isfinite(until) or until <= starts.min():
+                raise ModelError(
+                    f"until={until!r} came; give an hour after the start of the runs, which is "
+                    f"{starts.min():g} h."
+                )
+            times = np.linspace(starts.min(), float(until), points)
+        if times is None:
+            if not any(len(run.times()) for run in runs):
+                raise ModelError(
+                    "A run without measurements has no times of its own: say until=336.0 or "
+                    "times=[...], in hours."
+                )
+            return self._simulated(runs, values, None)
+        times = np.unique(np.asarray(times, dtype=float))
+        if np.all(starts == min(0.0, times.min())):
+            return self._simulated(runs, values, times)
+        parts = []
+        for start in np.unique(starts):
+            group = [run for run, own in zip(runs, starts, strict=True) if own == start]
+            after = times[times >= start]
+            if not len(after):
+                raise ModelError(f"Run {group[0].name!r} starts at {start:g} h, after all times.")
+            course = self._simulated(group, values, np.union1d(after, [start]))
+            parts.append(course.sel(time=after).reindex(time=times))
+        return _joined(parts, [run.name for run in runs])
 
-    def _correlation(self, level: str, block: tuple[str, ...]) -> np.ndarray:
-        """Correlation matrices of a set of parameters, (chain, draw, size, size)."""
-        values = self.draws[f"correlation_{level}"]
-        known = values[f"pair_{level}"].to_numpy().tolist()
-        places = [
-            known.index(pair) if pair in known else known.index(", ".join(pair.split(", ")[::-1]))
-            for pair in pairs(block)
+    def _simulated(self, runs: Sequence[Run], values: Mapping[str, Any], times: Any) -> xr.Dataset:
+        return simulate(
+            self.model,
+            parameters=values,
+            campaign=Campaign(runs, units=self.campaign.units),
+            times=times,
+            **self.tolerances.arguments,
+        )
+
+    def predict(self, request: PredictionRequest) -> xr.Dataset:
+        """Predict what is asked for; see `Calibration.predict`."""
+        runs = request.chosen(self.campaign)
+        rng = np.random.default_rng(request.random_seed)
+        values = self.parameters(runs, rng)
+        course = self.courses(runs, values, times=request.times, until=request.until)
+        if request.noise:
+            known = [is_known(run, self.campaign) for run in runs]
+            course = add_noise(course, self.draws, self.noise, rng, known=known)
+        course.attrs |= {"noise": "included" if request.noise else "left out"}
+        reasons = outside_studied(runs, self.campaign, float(course["time"].max()), self.model)
+        if request.outside == "refuse" and any(reasons):
+            where = next(i for i, reason in enumerate(reasons) if reason)
+            raise ModelError(
+                f"Run {runs[where].name!r} leaves what was studied: {'; '.join(reasons[where])}. "
+                "Ask within it, or predict with outside='flag'."
+            )
+        course["outside"] = ("run", [bool(reason) for reason in reasons], {"units": "1"})
+        course["outside"].attrs["reasons"] = [
+            f"{run.name}: {'; '.join(reason)}"
+            for run, reason in zip(runs, reasons, strict=True)
+            if reason
         ]
-        return correlation_matrix(values.to_numpy()[..., places], len(block))
+        return course
+
+    def replicate(
+        self, rows: Mapping[str, pd.DataFrame], *, random_seed: int
+    ) -> dict[str, xr.Dataset]:
+        """
+        Posterior predictive readings, log likelihood and readings, by quantity and row.
+
+        Computed from the draws with the same kernels and formulas as the posterior itself.
+        """
+        runs, draws, noise = list(self.campaign), self.draws, self.noise
+        values = self.parameters(runs, np.random.default_rng(random_seed))
+        course = self.courses(runs, values)
+        rng = np.random.default_rng(random_seed)
+        predictive, likelihood, observed = {}, {}, {}
+        samples = draw_shared(noise, draws, pd.concat(list(rows.values()), ignore_index=True), rng)
+        coords: dict[str, Any] = {"chain": draws["chain"], "draw": draws["draw"]}
+        for quantity, part in rows.items():
+            run = course["run"].to_index().get_indexer(part["run"].astype(str))
+            time = course["time"].to_index().get_indexer(part["time_h"])
+            scatter = noise[quantity]
+            mean = course[scatter.source or quantity].to_numpy()[:, :, run, time]
+            row = f"{quantity}_row"
+            flat = noise_parameters(draws, quantity, scatter, wide=False)
+            wide = noise_parameters(draws, quantity, scatter, wide=True, samples=samples)
+            dims = ("chain", "draw", row)
+            known = part.assign(known=True)
+            predictive[quantity] = (dims, scatter.draw(mean, wide, rng, rows=known))
+            likelihood[quantity] = (dims, scatter.log_likelihood(mean, part, flat))
+            observed[quantity] = ((row,), part["value"].to_numpy(float, copy=True))
+            coords[f"{quantity}_run"] = ((row,), part["run"].to_numpy().astype(str))
+            coords[f"{quantity}_time"] = ((row,), part["time_h"].to_numpy(float, copy=True))
+            coords[f"{quantity}_flag"] = ((row,), part["flag"].to_numpy().astype(str))
+        plain = {name: value for name, value in coords.items() if name not in ("chain", "draw")}
+        stiff = {"stiff_runs": course.attrs["stiff_runs"]}
+        return {
+            "posterior_predictive": xr.Dataset(predictive, coords, stiff),
+            "log_likelihood": xr.Dataset(likelihood, coords),
+            "observed_data": xr.Dataset(observed, plain),
+        }
 
 
-def add_noise(
-    course: xr.Dataset,
-    draws: xr.Dataset,
-    noise: Mapping[str, Noise],
-    rng: np.random.Generator,
-    *,
-    known: Sequence[bool],
-) -> xr.Dataset:
-    """Scatter the measured quantities as new readings would, in runs known or new."""
-    noisy = course.copy()
-    moments = pd.DataFrame(
-        [
-            {"run": run, "time_h": time, "known": seen}
-            for run, seen in zip(course["run"].to_numpy().tolist(), known, strict=True)
-            for time in course["time"].to_numpy().tolist()
-        ]
-    )
-    samples = draw_shared(noise, draws, moments, rng)
-    for quantity, scatter in noise.items():
-        source = scatter.source or quantity
-        if source not in course:
-            continue
-        mean = course[source]
-        flat = mean.to_numpy().reshape(*mean.shape[:2], -1)
-        parameters = noise_parameters(draws, quantity, scatter, wide=True, samples=samples)
-        read = scatter.draw(flat, parameters, rng, rows=moments).reshape(mean.shape)
-        noisy[quantity] = mean.copy(data=read)
-        if quantity != source:
-            noisy[quantity].attrs["signal_of"] = source
-    return noisy
+def _start_of(run: Run, times: Any) -> float:
+    """When a run starts: at zero, or at its first reading where that is earlier [h]."""
+    own = run.times()
+    if len(own):
+        return min(0.0, float(own.min()))
+    return 0.0 if times is None else min(0.0, float(np.min(times)))
 
 
-def noise_parameters(
-    draws: xr.Dataset,
-    quantity: str,
-    noise: Noise,
-    *,
-    wide: bool,
-    samples: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """
-    Draws of the noise of a quantity, with an axis for the readings appended where ``wide``.
-
-    Errors that readings share stay DataArrays, whose last dimension says which they belong to;
-    those of new ``samples`` take the place of the errors that were calibrated.
-    """
-    found: dict[str, Any] = {}
-    for name in noise.names(quantity):
-        if samples and name in samples:
-            found[name] = samples[name]
-        elif name in draws:
-            values = draws[name]
-            plain = values.to_numpy()
-            found[name] = values if values.ndim > 2 else plain[..., None] if wide else plain
-    return found
+def _joined(parts: Sequence[xr.Dataset], names: list[str]) -> xr.Dataset:
+    """Put courses of different starts side by side, in the order of the runs."""
+    every = list(dict.fromkeys(name for part in parts for name in part.data_vars))
+    filled = [
+        part.assign(
+            {
+                name: xr.full_like(part[next(iter(part.data_vars))].isel(time=0, drop=True), np.nan)
+                for name in every
+                if name not in part
+            }
+        )
+        for part in parts
+    ]
+    joined = xr.concat(filled, dim="run", join="exact", combine_attrs="override")
+    joined = joined.sel(run=names)
+    for name in ("failures", "stiff_runs"):
+        found = [part.attrs[name] for part in parts if part.attrs.get(name, "none") != "none"]
+        joined.attrs[name] = "; ".join(map(str, found)) or "none"
+    if all("stiff" in part.attrs for part in parts):
+        joined.attrs["stiff"] = sum(part.attrs["stiff"] for part in parts)
+    return joined

@@ -145,7 +145,8 @@ def contribution(calibration: Calibration, runs: Any = None) -> pd.DataFrame:
     )
     off = dataclasses.replace(calibration, posterior=xr.DataTree.from_dict({"posterior": silent}))
     frame = calibration.campaign.to_frame()
-    times = np.linspace(0.0, float(frame["time_h"].max()), TIMES)
+    first = min(0.0, float(frame["time_h"].min()))
+    times = np.linspace(first, float(frame["time_h"].max()), TIMES)
     ends = frame.groupby("run")["time_h"].max()
     arguments: dict[str, Any] = {"times": times, "noise": False, "random_seed": 0}
     corrected = calibration.predict(runs, **arguments)
@@ -153,7 +154,7 @@ def contribution(calibration: Calibration, runs: Any = None) -> pd.DataFrame:
     rows = []
     for place, run in enumerate(corrected["run"].to_numpy()):
         until = times <= float(ends.get(str(run), times[-1])) + 1e-9
-        for quantity in corrected.data_vars:
+        for quantity in [name for name in corrected.data_vars if "time" in corrected[name].dims]:
             with_it = corrected[quantity].isel(run=place).to_numpy()[..., until]
             without = plain[quantity].isel(run=place).to_numpy()[..., until]
             by_correction = np.nanmean(np.abs(with_it - without), axis=-1)

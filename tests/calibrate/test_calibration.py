@@ -72,7 +72,8 @@ def test_the_log_likelihood_is_that_of_the_model(calibration, campaign, model):
     point = calibration.draws.isel(chain=0, draw=0)
     free = {variable.name for variable in made.free_RVs}
     values = {str(name): point[name].to_numpy() for name in point.data_vars if str(name) in free}
-    values["rate_constant_1_effect_of_levels"] = np.log(point["rate_constant_1_by_run"].to_numpy())
+    effects = np.log(point["rate_constant_1_by_run"] / point["rate_constant_1"])
+    values["rate_constant_1_effect_run"] = (effects / point["rate_constant_1_sd_run"]).to_numpy()
     assert free == set(values)
     known = pm.do(made, values)
     total = float(known.compile_logp(vars=known.observed_RVs, mode="FAST_COMPILE")({}))

@@ -8,9 +8,11 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from bayesbio.calibrate.prediction import group_effects, run_parameters
 from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.calibrate.problem.grouping import groups_of
+from bayesbio.calibrate.problem.structure import ParameterStructure
+from bayesbio.calibrate.requests import FitRequest
+from bayesbio.calibrate.run_parameters import group_effects, run_parameters
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import BayesbioError
 from bayesbio.inference import between, design, pooling_factor
@@ -68,19 +70,23 @@ def draws(campaign):
     return found
 
 
+STRUCTURE = ParameterStructure(
+    vary={GROWTH: ("clone", "run"), YIELD: ("run",)},
+    positive={GROWTH: True, YIELD: True},
+    covariates={GROWTH: "temperature"},
+    correlated_blocks={"run": [[GROWTH, YIELD]]},
+)
+
+
 def predicted(campaign, draws, runs, seed=3):
     """Parameters of runs."""
     return run_parameters(
         (GROWTH, YIELD),
         draws,
         runs,
-        campaign,
-        {},
-        {GROWTH: ("clone", "run"), YIELD: ("run",)},
-        {GROWTH: True, YIELD: True},
-        np.random.default_rng(seed),
-        covariates={GROWTH: "temperature"},
-        together={"run": [[GROWTH, YIELD]]},
+        campaign=campaign,
+        structure=STRUCTURE,
+        rng=np.random.default_rng(seed),
     )
 
 
@@ -123,8 +129,7 @@ def test_effects_that_go_together_do_so_in_new_runs(campaign, draws):
 
 
 def test_effects_of_groups_are_what_the_draws_were_made_of(campaign, draws):
-    levels = ("clone", "run")
-    found = group_effects(GROWTH, draws, campaign, levels, True, "temperature")
+    found = group_effects(GROWTH, draws, campaign, STRUCTURE)
     assert_allclose(found["clone"].std(), 0.3, rtol=0.05)
     assert_allclose(found["run"].std(), 0.2, rtol=0.05)
     assert found["run"].dims == ("chain", "draw", "run")
@@ -140,15 +145,19 @@ def test_groups_that_say_nothing_are_pooled_and_groups_that_say_all_are_not():
 
 
 def test_levels_are_ordered_from_the_widest_and_joined_where_names_count_anew(campaign):
-    found = formulate(campaign, BatchCulture(), vary={GROWTH: ("run", "clone:site", "clone")})
+    found = formulate(
+        FitRequest(campaign, BatchCulture(), vary={GROWTH: ("run", "clone:site", "clone")})
+    )
     levels = {unknown.name: unknown.levels for unknown in found.unknowns}[GROWTH]
     assert levels[0] == "clone" and set(levels[1:]) == {"run", "clone:site"}
     assert groups_of(campaign, "clone:site", GROWTH)[1] == ("A:X", "A:Y", "B:X", "B:Y")
 
 
 def test_parameters_that_stand_together_are_correlated(campaign):
-    found = formulate(campaign, BatchCulture(), vary={(GROWTH, YIELD): "run", GROWTH: "clone"})
-    assert found.together == {"run": ((GROWTH, YIELD),)}
+    found = formulate(
+        FitRequest(campaign, BatchCulture(), vary={(GROWTH, YIELD): "run", GROWTH: "clone"})
+    )
+    assert found.correlated_blocks == {"run": ((GROWTH, YIELD),)}
     levels = {unknown.name: unknown.levels for unknown in found.unknowns}
     assert levels[GROWTH] == ("clone", "run") and levels[YIELD] == ("run",)
 
@@ -176,12 +185,14 @@ def test_parameters_that_stand_together_are_correlated(campaign):
 )
 def test_what_cannot_be_asked_is_refused_in_words(campaign, options, sentence):
     with pytest.raises(BayesbioError, match=sentence):
-        formulate(campaign, BatchCulture(), **options)
+        formulate(FitRequest(campaign, BatchCulture(), **options))
 
 
 def test_spreads_and_slopes_take_priors_of_their_own(campaign):
     prior = between(0.05, 0.5)
     found = formulate(
-        campaign, BatchCulture(), vary={GROWTH: "run"}, priors={f"{GROWTH}_sd_run": prior}
+        FitRequest(
+            campaign, BatchCulture(), vary={GROWTH: "run"}, priors={f"{GROWTH}_sd_run": prior}
+        )
     )
-    assert found.beside == {f"{GROWTH}_sd_run": prior}
+    assert found.hyperpriors == {f"{GROWTH}_sd_run": prior}

@@ -8,6 +8,7 @@ import pytest
 
 from bayesbio.calibrate import fit
 from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.requests import FitRequest
 from bayesbio.data import Campaign, Event, Run
 from bayesbio.errors import ModelError
 from bayesbio.inference import between
@@ -53,20 +54,20 @@ def quenched():
 
 
 def test_the_name_of_a_moment_is_an_unknown_like_any_other(quenched):
-    made = formulate(quenched, MODEL, priors=PRIORS)
+    made = formulate(FitRequest(quenched, MODEL, priors=PRIORS))
     assert [unknown.name for unknown in made.unknowns] == ["rate_constant_1", "quench_time"]
 
 
 def test_a_moment_that_nothing_gives_is_refused_in_a_sentence(quenched):
     with pytest.raises(ModelError, match="an event depends on 'quench_time'"):
-        formulate(quenched, MODEL)
+        formulate(FitRequest(quenched, MODEL))
 
 
 def test_a_moment_may_stand_in_the_table_of_runs(quenched):
     stated = Campaign(
         [run.replace(settings={**run.settings, "quench_time": 3.0}) for run in quenched]
     )
-    made = formulate(stated, MODEL)
+    made = formulate(FitRequest(stated, MODEL))
     assert "quench_time" not in [unknown.name for unknown in made.unknowns]
 
 

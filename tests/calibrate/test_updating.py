@@ -9,10 +9,12 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from bayesbio.calibrate import fit, prior_check, update
-from bayesbio.calibrate.coordinates.starts import spreads
-from bayesbio.calibrate.model import model_of
+from bayesbio.calibrate.coordinates.sampling_coordinates import SamplingCoordinates
+from bayesbio.calibrate.coordinates.starts import group_sd_names
+from bayesbio.calibrate.model import statistical_model
 from bayesbio.calibrate.problem.formulation import formulate
-from bayesbio.calibrate.updating import carry
+from bayesbio.calibrate.problem.posterior_prior import fit_copula
+from bayesbio.calibrate.requests import FitRequest, Tolerances
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import between, literature
 from bayesbio.report import draw_prior_check
@@ -27,7 +29,7 @@ def test_a_carried_posterior_has_the_quantiles_and_correlations_of_its_draws():
         "rate_sd_run": np.abs(0.2 * rng.standard_normal(8000)),
     }
     draws = xr.Dataset({name: (("chain", "draw"), x[None]) for name, x in values.items()})
-    carried = carry(draws, list(values), source="campaign 1")
+    carried = fit_copula(draws, list(values), source="campaign 1")
     assert carried.positive.tolist() == [True, False, True]
     with pm.Model():
         registered = carried.register()
@@ -57,9 +59,9 @@ def new_runs(campaign):
 
 def test_a_calibration_stands_for_priors_and_for_their_source(calibration, campaign, model):
     found = formulate(
-        new_runs(campaign), model, priors=calibration, vary={"rate_constant_1": "run"}
+        FitRequest(new_runs(campaign), model, priors=calibration, vary={"rate_constant_1": "run"})
     )
-    assert set(found.carried.names) == {
+    assert set(found.posterior_prior.names) == {
         "rate_constant_1",
         "rate_constant_2",
         "rate_constant_1_sd_run",
@@ -85,13 +87,15 @@ def test_data_do_not_count_twice(calibration, campaign, model):
 
 def test_spreads_that_are_carried_are_neither_solved_with_nor_held(calibration, campaign, model):
     formulation = formulate(
-        new_runs(campaign), model, priors=calibration, vary={"rate_constant_1": "run"}
+        FitRequest(new_runs(campaign), model, priors=calibration, vary={"rate_constant_1": "run"})
     )
-    made = model_of(formulation, rtol=1e-6, atol=1e-9)
+    made = statistical_model(
+        formulation, Tolerances(), coordinates=SamplingCoordinates(formulation)
+    )
     free = {variable.name for variable in made.free_RVs}
-    assert free == {"carried_at_reference", "rate_constant_1_effect_of_levels"}
+    assert free == {"copula_scores", "rate_constant_1_effect_of_levels"}
     assert "rate_constant_1_sd_run" in made.named_vars
-    assert not spreads(formulation)
+    assert not group_sd_names(formulation)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Several calibrations of one campaign, compared by how they predict what they have not seen."""
+"""Model comparison by cross-validation, and stacking weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bayesbio.calibrate.checks.leave_group_out import LeftOut, leave_out
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import Progress
 
-ENOUGH = 1e-10  # gain of the mean log score below which weights are settled
+ENOUGH = 1e-10  # gain of the mean log score below which weights have converged
 READING = ["quantity", "run", "time_h", "value", "flag"]
 
 
@@ -101,7 +101,7 @@ def compare(
             "coverage_90": pd.Series({name: each.coverage() for name, each in left_out.items()}),
             "exact_refits": pd.Series(
                 {
-                    name: int((each.groups["road"] == "exact refit").sum())
+                    name: int((each.groups["method"] == "exact refit").sum())
                     for name, each in left_out.items()
                 }
             ),
@@ -148,7 +148,7 @@ def stacking_weights(log_density: np.ndarray) -> np.ndarray:
 
 
 def _same_data(calibrations: Mapping[str, Calibration | LeftOut]) -> None:
-    """Refuse calibrations of different campaigns, saying in what they differ."""
+    """Refuse calibrations of different campaigns, with what differs."""
     first, *others = calibrations
     hashes = {
         name: each.data_hash if isinstance(each, LeftOut) else each.campaign.hash

@@ -1,4 +1,4 @@
-"""How well a mechanism predicts runs it was not calibrated on: refits without them."""
+"""Cross-validation of a mechanism: refits without each fold, scored on it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from bayesbio.calibrate.calibration import Calibration
-from bayesbio.calibrate.fitting import fit
-from bayesbio.calibrate.prediction import noise_parameters
+from bayesbio.calibrate.fitting import SamplerOptions, fit_request
+from bayesbio.calibrate.noise_draws import noise_parameters
+from bayesbio.calibrate.requests import FitRequest, Tolerances
 from bayesbio.data import Campaign
-from bayesbio.errors import DataError
+from bayesbio.errors import CalibrationError, DataError, did_you_mean
 from bayesbio.inference import (
     Fold,
     Progress,
@@ -92,16 +93,14 @@ def held_out_scores(
     >>> held_out_scores(campaign, BatchCulture(), random_seed=1)  # doctest: +SKIP
     """
     divided = folds_of(campaign) if folds is None else tuple(folds)
-    found = refit_each(
-        divided,
+    job = RefitJob(
         model,
-        quantities=quantities,
-        horizons=horizons,
-        random_seed=random_seed,
-        executor=executor,
-        progress=progress,
-        options=options,
+        None if quantities is None else tuple(quantities),
+        horizons if horizons is None or isinstance(horizons, int) else tuple(horizons),
+        random_seed,
+        options,
     )
+    found = refit_each(divided, job, executor=executor, progress=progress)
     tables = [refit.scores for refit in found.results.values()]
     table = pd.concat(tables, ignore_index=True)
     table.insert(0, "model", name or type(model).__name__)
@@ -135,50 +134,85 @@ class Predicted:
     divergences: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class RefitJob:
-    """Everything a worker needs to calibrate without a fold and predict it; nothing compiled."""
+    """
+    How to calibrate without a fold and predict it; nothing compiled.
 
-    fold: Fold
+    Attributes
+    ----------
+    model : ProcessModel
+    quantities : tuple of str, optional
+        What to score.
+    horizons : int or tuple of float, optional
+    random_seed : int
+    options : mapping
+        Keyword arguments of `fit`.
+    start_priors : mapping, optional
+        Priors of unknown starts, as an earlier fit of all runs had them.
+    fold : Fold, optional
+        Filled in for each job.
+    """
+
     model: ProcessModel
     quantities: tuple[str, ...] | None
     horizons: int | tuple[float, ...] | None
     random_seed: int
     options: Mapping[str, Any]
+    start_priors: Mapping[str, Any] | None = None
+    fold: Fold | None = None
 
 
 def refit_each(
     divided: Iterable[Fold],
-    model: ProcessModel,
+    job: RefitJob,
     *,
-    quantities: Iterable[str] | None,
-    horizons: int | Iterable[float] | None,
-    random_seed: int,
-    executor: Any,
-    progress: Callable[[Progress], None] | bool | None,
-    options: Mapping[str, Any],
+    executor: Any = None,
+    progress: Callable[[Progress], None] | bool | None = None,
 ) -> Repeated:
     """Calibrate without each fold and predict it; the results are `Predicted`, by name of fold."""
     jobs = {
-        "without " + ", ".join(fold.held_out): RefitJob(
-            fold,
-            model,
-            None if quantities is None else tuple(quantities),
-            horizons if horizons is None or isinstance(horizons, int) else tuple(horizons),
-            random_seed,
-            dict(options),
-        )
+        "without " + ", ".join(fold.held_out): dataclasses.replace(job, fold=fold)
         for fold in divided
     }
     return run_each(refit, jobs, executor=executor, stage="held-out refits", progress=progress)
 
 
+def refit_of(fold: Fold, job: RefitJob) -> Calibration:
+    """Calibrate without the held-out runs."""
+    options = dict(job.options)
+    if isinstance(options.get("noise"), Mapping):  # of what is still measured without them
+        left = fold.train.quantities
+        options["noise"] = {n: each for n, each in options["noise"].items() if n in left}
+    request = FitRequest(
+        fold.train,
+        job.model,
+        options.pop("priors", None),
+        options.pop("vary", None),
+        options.pop("noise", None),
+        options.pop("covariates", None),
+        job.start_priors,
+    )
+    tolerances = Tolerances(**{n: options.pop(n) for n in ("rtol", "atol") if n in options})
+    names = [field.name for field in dataclasses.fields(SamplerOptions)]
+    sampler = SamplerOptions(**{name: options.pop(name) for name in names if name in options})
+    if options:
+        unknown = next(iter(options))
+        raise CalibrationError(
+            f"{unknown!r} is no option of fit.{did_you_mean(unknown, names)} Options are priors, "
+            f"vary, noise, covariates, rtol, atol, {', '.join(names)}."
+        )
+    return fit_request(request, tolerances, sampler, random_seed=job.random_seed)
+
+
 def refit(job: RefitJob) -> Predicted:
     """Calibrate without the held-out runs and predict them."""
+    if job.fold is None:
+        raise DataError("A refit needs the fold that it leaves out.")
     fold = job.fold
-    calibration = fit(fold.train, job.model, random_seed=job.random_seed, **job.options)
+    calibration = refit_of(fold, job)
     if calibration.draws.attrs.get("partial"):
-        raise KeyboardInterrupt  # half a refit is none
+        raise KeyboardInterrupt  # half a refit counts for nothing
     verdict = calibration.check()
     rows = rows_to_score(fold, calibration, job.quantities, job.horizons)
     runs = [
@@ -195,12 +229,12 @@ def refit(job: RefitJob) -> Predicted:
         time = course["time"].to_index().get_indexer(own["time_h"])
         samples = course[quantity].to_numpy()[:, :, run, time]
         around = mean[scatter.source or quantity].to_numpy()[:, :, run, time]
-        told = own.assign(known=fold.known_until is not None)
+        known = own.assign(known=fold.known_until is not None)
         density = scatter.log_likelihood_of_new(
-            around, told, noise_parameters(draws, str(quantity), scatter, wide=False), rng
+            around, known, noise_parameters(draws, str(quantity), scatter, wide=False), rng
         )
         size = samples.shape[0] * samples.shape[1]
-        parts.append(judged(own, samples.reshape(size, -1), density.reshape(size, -1)))
+        parts.append(score_predictions(own, samples.reshape(size, -1), density.reshape(size, -1)))
     return Predicted(
         scores=pd.concat([scores for scores, _ in parts], ignore_index=True),
         readings=pd.concat([readings for _, readings in parts], ignore_index=True),
@@ -230,7 +264,7 @@ def rows_to_score(
     return rows
 
 
-def judged(
+def score_predictions(
     rows: pd.DataFrame, samples: np.ndarray, density: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """

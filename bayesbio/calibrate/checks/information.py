@@ -222,13 +222,13 @@ def learned(calibration: Calibration, *, relative_error: float = RELATIVE_ERROR)
         )
     whitened = np.stack(columns, axis=1)
     covariance = np.atleast_2d(np.cov(whitened.T))
-    frame = calibration.campaign.to_frame()
-    times = np.linspace(0.0, float(frame["time_h"].max()), TIMES)
+    hours = calibration.campaign.to_frame()["time_h"]
+    times = np.linspace(min(0.0, float(hours.min())), float(hours.max()), TIMES)
     course = calibration.predict(times=times, noise=False)
     candidates = {}
     for quantity in course.data_vars:
         table = course[quantity].to_numpy()
-        if table.ndim != 4:
+        if table.ndim != 4:  # along a grid, or not a course
             continue
         flat = table.reshape(len(whitened), -1)
         error = relative_error * float(np.nanmax(np.abs(np.median(flat, axis=0)))) or 1.0

@@ -1,4 +1,4 @@
-"""A calibration judged on what it has not seen: weights where they do, refits where they do not."""
+"""Leave-group-out cross-validation: PSIS weights, exact refits where Pareto k is too large."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from bayesbio.calibrate.calibration import Calibration
 from bayesbio.calibrate.checks.held_out import (
     INTERVAL,
     Predicted,
-    judged,
+    RefitJob,
     refit_each,
     rows_to_score,
+    score_predictions,
 )
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import Fold, Progress, pool_scores, psis_weights
@@ -39,8 +40,8 @@ class LeftOut:
         What was left out: "run", or the setting that groups the runs.
     groups : DataFrame
         One row a group. Columns runs, readings, elpd (sum of the log predictive densities of its
-        readings), pareto_k (of the weights that would leave it out), road ("importance weights" or
-        "exact refit"), r_hat and divergences (of the draws that predicted it).
+        readings), pareto_k (of the weights that would leave it out), method ("importance weights"
+        or "exact refit"), r_hat and divergences (of the draws that predicted it).
     readings : DataFrame
         One row a reading: group, run, time_h, quantity, value, unit, flag, horizon, mean, eti_5,
         eti_95, crps, elpd, pit.
@@ -91,11 +92,11 @@ class LeftOut:
         return pool_scores(self.scores)
 
     def __str__(self) -> str:
-        """Say in a few lines what was left out, by which road, and how it was predicted."""
-        roads = self.groups["road"].value_counts()
+        """Summarise in a few lines what was left out, by which method, and how it was predicted."""
+        methods = self.groups["method"].value_counts()
         lines = [
             f"{self.name}, each {self.by} left out: "
-            + ", ".join(f"{count} by {road}" for road, count in roads.items())
+            + ", ".join(f"{count} by {method}" for method, count in methods.items())
             + f"; {self.coverage():.0%} of the readings in their 90 % intervals, elpd "
             f"{self.elpd:.1f}.",
             self.summary().round(3).to_string(),
@@ -127,10 +128,11 @@ def leave_out(
     """
     Leave each run or group out in turn and score how it is predicted, beside methods from data.
 
-    Where the draws of the calibration can be weighted to forget a group, that is enough; where they
-    cannot (Pareto k above 0.7), the model is fitted again without it. Runs with effects of their
-    own mostly need the refit. What is left out is predicted as a new run: from its settings,
-    events, profiles and first readings.
+    Where importance weights of the draws can leave a group out, they do; where they cannot (Pareto
+    k above 0.7), the model is fitted again without it, with the noise and the priors of starts that
+    all readings suggested, so that both estimate the same. Runs with effects mostly need the refit.
+    What is left out is predicted as a new run: from its settings, events, profiles and first
+    readings.
 
     Parameters
     ----------
@@ -168,7 +170,7 @@ def leave_out(
     DataError
         There are not two groups, a run lacks the setting, or a baseline is unknown.
     CalibrationError
-        A refit is needed, and the calibration does not know its priors (it was loaded).
+        A refit is needed, and the calibration was loaded from a file, without its priors.
 
     Notes
     -----
@@ -201,24 +203,23 @@ def leave_out(
     for name, fold in named.items():
         rows = rows_to_score(fold, calibration, wanted, parts)
         weights, shapes[name] = _weights(fold, calibration)
-        forgotten = shapes[name] <= largest_pareto_k and np.isfinite(shapes[name])
-        if known_until is None and forgotten:
+        by_weights = shapes[name] <= largest_pareto_k and np.isfinite(shapes[name])
+        if known_until is None and by_weights:
             found[name] = _by_weights(rows, calibration, weights)
         else:
             again[name] = fold
     weighted = set(found)
     left: tuple[str, ...] = ()
     if again:
-        made = refit_each(
-            again.values(),
+        job = RefitJob(
             calibration.model,
-            quantities=wanted,
-            horizons=parts,
-            random_seed=seed,
-            executor=executor,
-            progress=progress,
-            options=_refit_options(calibration, options),
+            wanted,
+            parts,
+            seed,
+            _refit_options(calibration, options),
+            calibration.start_priors,
         )
+        made = refit_each(again.values(), job, executor=executor, progress=progress)
         of_job = {"without " + ", ".join(fold.held_out): name for name, fold in again.items()}
         found |= {of_job[job]: result for job, result in made.results.items()}
         left = tuple(of_job[job] for job in made.left_undone)
@@ -251,7 +252,7 @@ def leave_out(
                     "readings": len(found[name].readings),
                     "elpd": float(found[name].readings["elpd"].sum()),
                     "pareto_k": shapes[name],
-                    "road": WEIGHTS if name in weighted else REFIT,
+                    "method": WEIGHTS if name in weighted else REFIT,
                     "r_hat": found[name].r_hat,
                     "divergences": found[name].divergences,
                 }
@@ -274,7 +275,7 @@ def _label(fold: Fold, calibration: Calibration, by: str) -> str:
 
 
 def _weights(fold: Fold, calibration: Calibration) -> tuple[np.ndarray, float]:
-    """Find weights under which the draws forget a fold, and their Pareto k."""
+    """Find PSIS weights that leave a fold out, and their Pareto k."""
     densities = calibration.posterior["log_likelihood"].to_dataset()
     total: Any = 0.0
     for name in map(str, densities.data_vars):
@@ -287,7 +288,7 @@ def _weights(fold: Fold, calibration: Calibration) -> tuple[np.ndarray, float]:
 
 
 def _by_weights(rows: pd.DataFrame, calibration: Calibration, weights: np.ndarray) -> Predicted:
-    """Score a fold from the draws that the calibration holds, weighted to forget it."""
+    """Score a fold from the draws that the calibration holds, weighted to leave it out."""
     tree = calibration.posterior
     predictive = tree["posterior_predictive"].to_dataset()
     densities = tree["log_likelihood"].to_dataset()
@@ -311,7 +312,7 @@ def _by_weights(rows: pd.DataFrame, calibration: Calibration, weights: np.ndarra
             for group in (predictive, densities)
         ]
         samples, density = (values.reshape(-1, len(own)) for values in flat)
-        parts.append(judged(own, samples, density, weights))
+        parts.append(score_predictions(own, samples, density, weights))
     verdict = calibration.check()
     return Predicted(
         scores=pd.concat([scores for scores, _ in parts], ignore_index=True),
@@ -328,11 +329,16 @@ def _repeats(run: Any, time: Any) -> np.ndarray:
 
 
 def _refit_options(calibration: Calibration, changed: Mapping[str, Any]) -> dict[str, Any]:
-    """Repeat what `fit` was asked for, with what is to be changed."""
-    if calibration.asked is None and "priors" not in changed:
+    """
+    Repeat what `fit` was asked for, with what is to be changed.
+
+    Noise keeps the kinds and sizes that all readings suggested: one target for weights and refits.
+    """
+    if calibration.fit_arguments is None and "priors" not in changed:
         raise CalibrationError(
             "Runs have to be fitted again, and a calibration that was loaded from a file holds its "
-            "priors as words. Say them once more, with all that fit was given: "
+            "priors as text. Give them again, with all that fit was given: "
             "leave_out(calibration, priors=..., vary=..., noise=..., ...)."
         )
-    return {**(calibration.asked or {}), **changed}
+    repeated = dict(calibration.fit_arguments or {}) | {"noise": dict(calibration.noise)}
+    return {**repeated, **changed}

@@ -1,4 +1,4 @@
-"""What the priors predict before any sampling, beside what was measured."""
+"""Prior predictive check: what the priors predict before any sampling, beside the readings."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pandas as pd
 import pymc as pm
 import xarray as xr
 
-from bayesbio.calibrate.calibration import predictive_groups
-from bayesbio.calibrate.fitting import options_of
-from bayesbio.calibrate.model import is_coordinate, model_of
-from bayesbio.calibrate.prediction import add_noise, run_parameters
-from bayesbio.calibrate.problem.formulation import Formulation, Priors, Vary, formulate
+from bayesbio.calibrate.completion import options_of
+from bayesbio.calibrate.coordinates.starts import auxiliary_variables
+from bayesbio.calibrate.model import statistical_model
+from bayesbio.calibrate.noise_draws import add_noise
+from bayesbio.calibrate.prediction import Predictor
+from bayesbio.calibrate.problem.formulation import Formulation, formulate
+from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import Noise
 from bayesbio.mechanistic import ProcessModel
-from bayesbio.ode import simulate
 
 POINTS = 61  # times of a course, from the start to the last reading
 INSIDE = 0.8  # share of readings that a prior should hold in its central 90 % band
@@ -97,7 +97,7 @@ def prior_check(
     *,
     priors: Priors | None = None,
     vary: Vary | None = None,
-    noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    noise: Noises = None,
     covariates: Mapping[str, str] | None = None,
     draws: int = 300,
     random_seed: int,
@@ -146,57 +146,32 @@ def prior_check(
     >>> float(check.summary().loc["biomass", "inside"])
     1.0
     """
-    formulation = formulate(
-        campaign, model, priors=priors, vary=vary, noise=noise, covariates=covariates
-    )
-    model = formulation.kernels.trace.model
+    tolerances = Tolerances(rtol, atol)
+    formulation = formulate(FitRequest(campaign, model, priors, vary, noise, covariates))
     drawn = _draws(formulation, draws, random_seed)
-    options = options_of(formulation, random_seed=random_seed, rtol=rtol, atol=atol)
-    values = run_parameters(
-        formulation.kernels.trace.names,
-        drawn,
-        list(campaign),
-        campaign,
-        formulation.given,
-        {name: tuple(levels) for name, levels in options["vary"].items()},
-        options["positive"],
-        np.random.default_rng(random_seed),
-        covariates=options["covariates"],
-        together=options["together"],
-    )
-    readings = predictive_groups(
-        model,
-        campaign,
-        drawn,
-        formulation.noise,
-        formulation.rows,
-        values,
-        random_seed=random_seed,
-        rtol=rtol,
-        atol=atol,
-    )
+    predictor = Predictor.of(formulation, drawn, tolerances)
+    readings = predictor.replicate(formulation.rows, random_seed=random_seed)
     last = max(float(rows["time_h"].max()) for rows in formulation.rows.values())
-    course = simulate(
-        model,
-        parameters=values,
-        campaign=campaign,
-        times=np.linspace(0.0, last, POINTS),
-        rtol=rtol,
-        atol=atol,
+    runs, rng = list(formulation.campaign), np.random.default_rng(random_seed)
+    course = predictor.courses(runs, predictor.parameters(runs, rng), until=last, points=POINTS)
+    noisy = add_noise(course, drawn, formulation.noise, rng, known=[True] * len(runs))
+    return PriorCheck(
+        formulation.campaign,
+        drawn,
+        noisy,
+        {name: readings[name] for name in ("posterior_predictive", "observed_data")},
+        options_of(formulation, tolerances, random_seed=random_seed),
     )
-    rng = np.random.default_rng(random_seed)
-    noisy = add_noise(course, drawn, formulation.noise, rng, known=[True] * len(campaign))
-    kept = {name: readings[name] for name in ("posterior_predictive", "observed_data")}
-    return PriorCheck(campaign, drawn, noisy, kept, options)
 
 
 def _draws(formulation: Formulation, number: int, random_seed: int) -> xr.Dataset:
     """Draw every parameter from its prior, dims (chain, draw, ...)."""
-    made = model_of(formulation, rtol=1e-6, atol=1e-9, reference=False)
+    made = statistical_model(formulation, Tolerances())
+    hidden = auxiliary_variables(formulation)
     wanted = [
         variable
         for variable in (*made.free_RVs, *made.deterministics)
-        if not is_coordinate(variable.name)
+        if variable.name not in hidden
     ]
     try:
         found = pm.draw(wanted, number, random_seed=random_seed, mode="FAST_COMPILE")

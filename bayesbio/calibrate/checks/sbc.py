@@ -14,21 +14,21 @@ import pymc as pm
 import pytensor
 import xarray as xr
 from pymc.pytensorf import find_rng_nodes, reseed_rngs
+from pytensor.compile import SharedVariable
 from pytensor.graph.traversal import ancestors
 
-from bayesbio.calibrate.calibration import predictive_groups
 from bayesbio.calibrate.checks.information import beliefs_of, plan_of
-from bayesbio.calibrate.coordinates.run_information import data_of, said_by_runs
-from bayesbio.calibrate.coordinates.starts import settled_mode
-from bayesbio.calibrate.fitting import options_of
-from bayesbio.calibrate.model import is_coordinate, model_of
-from bayesbio.calibrate.prediction import run_parameters
-from bayesbio.calibrate.problem.formulation import Formulation, Priors, Vary, formulate
+from bayesbio.calibrate.completion import options_of
+from bayesbio.calibrate.coordinates.sampling_coordinates import SamplingCoordinates
+from bayesbio.calibrate.coordinates.starts import CompiledProblem, auxiliary_variables
+from bayesbio.calibrate.model import statistical_model
+from bayesbio.calibrate.prediction import Predictor
+from bayesbio.calibrate.problem.formulation import Formulation, formulate
+from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import (
     LogDensity,
-    Noise,
     Ranks,
     prior_quantiles,
     run_each,
@@ -39,7 +39,6 @@ from bayesbio.inference import simulation_based_calibration as calibrate_by_simu
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode import simulate
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.simulation import value_names
 
 ATTEMPTS = 200  # draws from the prior until one has a solution
 PART = 20  # replications of one job
@@ -54,7 +53,7 @@ def simulation_based_calibration(
     times: Mapping[str, Any] | Any = None,
     priors: Priors | None = None,
     vary: Vary | None = None,
-    noise: Mapping[str, Noise | str] | Noise | str | None = None,
+    noise: Noises = None,
     covariates: Mapping[str, str] | None = None,
     replications: int = 200,
     draws: int = 99,
@@ -135,7 +134,7 @@ def simulation_based_calibration(
     if hasattr(model, "for_campaign"):
         model = model.for_campaign(design)
     planned = _readings(design, model, times, priors)
-    formulation = dict(priors=priors, vary=vary, noise=noise, covariates=covariates)
+    request = FitRequest(planned, model, priors, vary, noise, covariates)
     settings = {
         "draws": -(-draws // chains),
         "thin": thin,
@@ -144,7 +143,7 @@ def simulation_based_calibration(
         "target_accept": target_accept,
         "kept": draws,
     }
-    work = _Part(planned, model, formulation, rtol, atol, settings, random_seed)
+    work = _Part(request, Tolerances(rtol, atol), settings, random_seed)
     if executor is None:
         return work(range(replications), checkpoint=checkpoint, progress=progress)
     path = None if checkpoint is None else Path(checkpoint)
@@ -175,22 +174,14 @@ def simulation_based_calibration(
 class _Part:
     """Some replications of a study, wherever they are done: plain descriptions until it runs."""
 
-    planned: Campaign
-    model: ProcessModel
-    formulation: Mapping[str, Any]
-    rtol: float
-    atol: float
+    request: FitRequest
+    tolerances: Tolerances
     settings: Mapping[str, Any]
     random_seed: int
 
     def __call__(self, replications: Iterable[int], **options: Any) -> Ranks:
         """Compile once, and do these replications."""
-        replicator = _Replicator(
-            formulate(self.planned, self.model, **self.formulation),
-            rtol=self.rtol,
-            atol=self.atol,
-            settings=self.settings,
-        )
+        replicator = _Replicator(formulate(self.request), self.tolerances, settings=self.settings)
         return calibrate_by_simulation(
             replicator.simulate,
             replicator.refit,
@@ -204,14 +195,18 @@ class _Replicator:
     """Draws from the prior, readings from them, and fits of these, with one compiled density."""
 
     def __init__(
-        self, formulation: Formulation, *, rtol: float, atol: float, settings: Mapping[str, Any]
+        self, formulation: Formulation, tolerances: Tolerances, *, settings: Mapping[str, Any]
     ):
-        self.formulation, self.rtol, self.atol = formulation, rtol, atol
+        self.formulation, self.tolerances = formulation, tolerances
         self.settings = dict(settings)
-        self.model = formulation.kernels.trace.model
-        self.options = options_of(formulation, random_seed=0, rtol=rtol, atol=atol)
-        self.said = said_by_runs(formulation)
-        made = model_of(formulation, rtol=rtol, atol=atol, said=self.said)
+        self.options = options_of(formulation, tolerances, random_seed=0)
+        coordinates = SamplingCoordinates(formulation)
+        made = statistical_model(formulation, tolerances, coordinates=coordinates)
+        self.at_medians = {
+            name: made[name].get_value()
+            for name in made.named_vars
+            if isinstance(made[name], SharedVariable)
+        }
         self.names = _exchangeable(made, list(formulation.rows))
         fixed = [each for each in formulation.rows if each not in self.names]
         known = [each for each, rows in formulation.rows.items() if rows["sd"].notna().any()]
@@ -221,7 +216,7 @@ class _Replicator:
                 f"{self.options['noise'][(fixed or known)[0]]}. Choose another noise for it, or "
                 "leave its sd out."
             )
-        self.density = LogDensity(made)
+        self.problem = CompiledProblem(formulation, coordinates, LogDensity(made))
         self._prepare_prior()
         self.unsolved = 0
 
@@ -248,13 +243,13 @@ class _Replicator:
     def refit(self, readings: Mapping[str, np.ndarray], seed: int) -> xr.Dataset:
         """Thinned draws given readings."""
         read = {self.names[name]: values for name, values in readings.items()}
-        self.density.set_data(read | data_of(self.said))  # whatever the last replication settled
+        self.problem.density.set_data(read | self.at_medians)  # not those of the last replication
         seed = int(np.random.SeedSequence(seed).generate_state(1)[0] // 2)
-        mode = settled_mode(self.density, self.formulation, random_seed=seed)
+        mode = self.problem.start(random_seed=seed).mode
         for longer in (1, LONGER):
             every = longer * self.settings["thin"]
             tree = sample(
-                self.density,
+                self.problem.density,
                 start=mode,
                 draws=every * self.settings["draws"],
                 tune=longer * self.settings["tune"],
@@ -267,7 +262,7 @@ class _Replicator:
             if effective >= self.settings["kept"]:
                 break
         posterior = tree["posterior"].to_dataset()
-        wanted = [name for name in posterior.data_vars if not is_coordinate(str(name))]
+        wanted = self.problem.parameter_names(map(str, posterior.data_vars))
         kept = posterior[wanted].isel(draw=slice(every - 1, None, every))
         flat = _first(kept, self.settings["kept"])
         groups = self._predicted(flat, self._rows(readings), seed)
@@ -283,17 +278,12 @@ class _Replicator:
 
     def _prepare_prior(self) -> None:
         """Compile what draws every unknown from its prior, on its textbook scale."""
-        made = model_of(
-            self.formulation,
-            rtol=self.rtol,
-            atol=self.atol,
-            said=self.said,
-            reference=False,
-        )
+        made = statistical_model(self.formulation, self.tolerances)
+        hidden = auxiliary_variables(self.formulation)
         wanted = [
             variable
             for variable in (*made.free_RVs, *made.deterministics)
-            if not is_coordinate(variable.name)
+            if variable.name not in hidden
         ]
         self._wanted = [variable.name for variable in wanted]
         self._dims = {name: made.named_vars_to_dims.get(name, ()) for name in self._wanted}
@@ -316,30 +306,8 @@ class _Replicator:
         self, draws: xr.Dataset, rows: Mapping[str, pd.DataFrame], seed: int
     ) -> dict[str, xr.Dataset]:
         """Draw new readings, and the log likelihood of these rows, for draws of the unknowns."""
-        formulation = self.formulation
-        values = run_parameters(
-            value_names(formulation.kernels, formulation.campaign),
-            draws,
-            list(formulation.campaign),
-            formulation.campaign,
-            formulation.given,
-            {name: tuple(levels) for name, levels in self.options["vary"].items()},
-            self.options["positive"],
-            np.random.default_rng(seed),
-            covariates=self.options["covariates"],
-            together=self.options["together"],
-        )
-        return predictive_groups(
-            self.model,
-            formulation.campaign,
-            draws,
-            formulation.noise,
-            rows,
-            values,
-            random_seed=seed,
-            rtol=self.rtol,
-            atol=self.atol,
-        )
+        predictor = Predictor.of(self.formulation, draws, self.tolerances)
+        return predictor.replicate(rows, random_seed=seed)
 
     def _rows(self, readings: Mapping[str, np.ndarray]) -> dict[str, pd.DataFrame]:
         """Rows of the design with other readings."""

@@ -1,16 +1,17 @@
 """
-Coordinates that the data speak of: rates at a reference state instead of maximum rates.
+Reference-state parameterisation: maximum rates are sampled as rates at a typical state.
 
 Readings fix how fast something happens in the states that were visited; a maximum rate, its
 saturation and its inhibitions trade off along curved ridges on which a sampler crawls. For every
 named rate that is a product of one-parameter factors (Monod, Haldane, inhibition, Arrhenius ...)
 the sampler therefore moves in the logarithm of the rate at a typical state, and competing
-inhibitions as their total and its split. Priors stay on the textbook parameters, exactly.
+inhibitions as their total and log ratios. Priors stay on the textbook parameters, exactly.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,9 @@ from bayesbio.errors import BayesbioError
 from bayesbio.inference import prior_quantiles
 from bayesbio.ode import simulate
 from bayesbio.ode.simulation import stated
+
+LOG = logging.getLogger(__name__)
+PROBES = np.logspace(-9.0, 9.0, 73)  # multiples of the prior median at which a factor is looked at
 
 FUNCTIONS = {"exp": pt.exp, "log": pt.log, "sqrt": pt.sqrt, "tanh": pt.tanh}
 
@@ -61,13 +65,100 @@ class RateForm:
             )
         return total
 
+    def offset(self, values: Mapping[str, float]) -> float:
+        """Logarithm of the product of the factors for numbers."""
+        found = pt.as_tensor_variable(self.log_factor(values))
+        return float(found.eval(mode="FAST_COMPILE"))
 
-def rate_forms(formulation: Formulation) -> tuple[RateForm, ...]:
+
+class ReferenceRates:
+    """
+    Maximum rates through rates at the reference state, competing inhibitions through their total.
+
+    Attributes
+    ----------
+    forms : tuple of RateForm
+    names : tuple of str
+        Variables of the model that only the sampler needs.
+    parameters : tuple of str
+        Unknowns that are registered here.
+    warnings : list of str
+        Why coordinates were left as they are.
+    """
+
+    def __init__(self, formulation: Formulation) -> None:
+        self.warnings: list[str] = []
+        self.priors = {unknown.name: unknown.prior for unknown in formulation.unknowns}
+        try:
+            self.forms = reference_rate_parameterisation(formulation)
+        except BayesbioError as error:
+            self.forms = ()
+            self.warnings.append(
+                "Maximum rates are sampled as they stand, which may be slow: at the prior medians "
+                f"there is no solution ({error})"
+            )
+            LOG.warning(self.warnings[-1])
+        split = [form for form in self.forms if form.inhibitions]
+        self.names = (
+            *(f"{form.rate}.log_ratios" for form in split),
+            *(f"{form.leading}.at_reference" for form in self.forms),
+        )
+        self.parameters = (
+            *(name for form in split for name in form.inhibitions),
+            *(form.leading for form in self.forms),
+        )
+
+    def register(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Register inhibition constants and maximum rates in the current model."""
+        made: dict[str, Any] = {}
+        for form in self.forms:
+            made |= self._inhibitions(form)
+        for form in self.forms:
+            offset = form.log_factor({**values, **made})
+            mean, sd = lognormal_parameters(self.priors[form.leading])
+            rate = pm.Normal(f"{form.leading}.at_reference", mean + offset, sd)
+            made[form.leading] = pm.Deterministic(form.leading, pt.exp(rate - offset))
+        return made
+
+    def update(self, mode: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Nothing depends on the mode."""
+        return {}
+
+    def log_factors(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what a rate at the reference state adds to the logarithm of its maximum rate."""
+        return {form.leading: form.log_factor(values) for form in self.forms}
+
+    def offsets(self, values: Mapping[str, Any]) -> dict[str, float]:
+        """Give the same for numbers."""
+        return {form.leading: form.offset(values) for form in self.forms}
+
+    def _inhibitions(self, form: RateForm) -> dict[str, Any]:
+        """Register competing inhibition constants through their total and log ratios."""
+        if not form.inhibitions:
+            return {}
+        names = list(form.inhibitions)
+        moments = np.array([lognormal_parameters(self.priors[name]) for name in names])
+        logs = pm.Normal(
+            f"{form.rate}.log_ratios",
+            moments[:, 0],
+            moments[:, 1],
+            shape=len(names),
+            transform=LogTotalAndRatios(np.array([form.inhibitions[name] for name in names])),
+        )
+        return {name: pm.Deterministic(name, pt.exp(logs[i])) for i, name in enumerate(names)}
+
+
+def reference_rate_parameterisation(formulation: Formulation) -> tuple[RateForm, ...]:
     """
     Rates of a formulation that have a reference form in its unknown parameters.
 
     Each parameter leads, or is split, in one rate at most, so that the change of coordinates has
-    a plain inverse.
+    a plain inverse. Factors must be positive over the whole support of the priors.
+
+    Raises
+    ------
+    BayesbioError
+        There is no solution at the prior medians.
     """
     traced = formulation.kernels.trace
     free = {
@@ -75,14 +166,14 @@ def rate_forms(formulation: Formulation) -> tuple[RateForm, ...]:
         for unknown in formulation.unknowns
         if unknown.name in traced.parameters
         and is_lognormal(unknown.prior)
-        and (formulation.carried is None or unknown.name not in formulation.carried.names)
+        and unknown.name not in formulation.from_posterior
     }
     pooled = {
         unknown.name
         for unknown in formulation.unknowns
         if unknown.levels or unknown.design is not None
     }
-    visited = _visited(formulation)
+    visited = _visited(formulation) if free else None
     if visited is None:
         return ()
     fixed = {s: value for s, value in visited.numbers.items() if s not in free.values()}
@@ -104,6 +195,8 @@ def rate_forms(formulation: Formulation) -> tuple[RateForm, ...]:
             continue
         if any(name in pooled or name in {f.leading for f in forms} for name in others):
             continue
+        if not all(_is_positive(f, formulation.medians[name]) for name, f in others.items()):
+            continue
         levels = {name: _inhibiting_level(factor) for name, factor in others.items()}
         split = {n: level for n, level in levels.items() if level is not None and n not in taken}
         forms.append(RateForm(rate, leading[0], others, split if len(split) > 1 else {}))
@@ -121,7 +214,7 @@ def lognormal_parameters(prior: Any) -> tuple[float, float]:
     return float(middle), float(middle - low)
 
 
-class TotalAndSplit(Transform):
+class LogTotalAndRatios(Transform):
     """
     Coordinates of competing inhibitions: the logarithm of their total, and log ratios of shares.
 
@@ -129,7 +222,7 @@ class TotalAndSplit(Transform):
     state, the vector of log K_j becomes (log sum a_j, log a_1 / a_m, ..., log a_(m-1) / a_m).
     """
 
-    name = "total_and_split"
+    name = "log_total_and_ratios"
 
     def __init__(self, levels: np.ndarray) -> None:
         self.levels = np.asarray(levels, float)
@@ -185,17 +278,8 @@ class _Visited:
 def _visited(formulation: Formulation) -> _Visited | None:
     """States at the readings: as read where they were measured, else as first simulated."""
     traced = formulation.kernels.trace
-    values = {
-        **formulation.given,
-        **{
-            unknown.name: float(prior_quantiles(unknown.prior, [0.5])[0])
-            for unknown in formulation.unknowns
-        },
-    }
-    try:
-        course = simulate(traced.model, parameters=values, campaign=formulation.campaign)
-    except BayesbioError:
-        return None
+    values = {**formulation.given, **formulation.medians}
+    course = simulate(traced.model, parameters=values, campaign=formulation.campaign)
     states, inputs = [], []
     for place, run in enumerate(formulation.campaign):
         times = run.times()
@@ -255,6 +339,14 @@ def _separated(value: sympy.Expr, free: Mapping[str, sympy.Symbol]) -> dict[str,
 def _is_linear(factor: sympy.Expr) -> bool:
     (symbol,) = factor.free_symbols
     return bool(sympy.simplify(factor / symbol).is_number)
+
+
+def _is_positive(factor: sympy.Expr, median: float) -> bool:
+    """Whether a factor is positive wherever its parameter is, as far as can be seen."""
+    (symbol,) = factor.free_symbols
+    with np.errstate(all="ignore"):
+        values = sympy.lambdify([symbol], factor, modules="numpy")(median * PROBES)
+    return bool(np.all(np.broadcast_to(np.asarray(values, float), PROBES.shape) >= 0.0))
 
 
 def _inhibiting_level(factor: sympy.Expr) -> float | None:

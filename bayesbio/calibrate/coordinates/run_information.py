@@ -1,14 +1,15 @@
-"""What the readings of each run say about a parameter that varies between runs or groups."""
+"""Gauss-Newton information of each run about parameters that vary between runs or groups."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pytensor.tensor as pt
+import pymc as pm
 
-from bayesbio.calibrate.coordinates.reference_rates import rate_forms
+from bayesbio.calibrate.coordinates.reference_rates import ReferenceRates
 from bayesbio.calibrate.problem.formulation import Formulation
 from bayesbio.calibrate.problem.grouping import groups_of
 from bayesbio.calibrate.problem.unknowns import Unknown
@@ -22,53 +23,111 @@ from bayesbio.inference import (
 )
 from bayesbio.ode import simulate
 
-NUDGE = 0.01  # relative change of a parameter that measures its influence
+LOG = logging.getLogger(__name__)
+RELATIVE_STEP = 0.01  # relative change of a parameter that measures its influence
 
-Said = dict[str, EffectInformation]
+RunInformation = dict[str, EffectInformation]
 
 
-def said_by_runs(formulation: Formulation, mode: Mapping[str, np.ndarray] | None = None) -> Said:
+class GroupEffects:
     """
-    Say for each varying parameter what the readings of each run tell of its value.
+    Partially non-centred effects of groups, given the information of the runs' readings.
 
-    Information is that of Gauss and Newton: the sum over a run's readings of (d mean / d value /
-    noise)^2, other parameters as they are. Evaluated at the prior medians, or at a mode of the
-    posterior, where noise is known better; the expected value is such that the mode stays the most
-    likely. Runs that cannot be solved there are taken to say nothing.
+    Attributes
+    ----------
+    names : tuple of str
+        Variables of the model that only the sampler needs.
+    parameters : tuple of str
+        Unknowns that are registered here: none, their effects are.
+    warnings : list of str
+    """
+
+    parameters: tuple[str, ...] = ()
+
+    def __init__(self, formulation: Formulation, reference: ReferenceRates) -> None:
+        self.formulation, self.reference = formulation, reference
+        self.warnings: list[str] = []
+        self.vary = [unknown.name for unknown in formulation.unknowns if unknown.levels]
+        self.names = tuple(f"{name}_effect_of_levels" for name in self.vary)
+        self.at_medians = gauss_newton_information(
+            formulation, reference.offsets(formulation.medians)
+        )
+
+    def register(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave population values as they are."""
+        return {}
+
+    def effect_arguments(self, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of `varying`: information of the runs as data, offset of reference rates."""
+        information = [
+            pm.Data(key, value) for key, value in _data_of(name, self.at_medians[name]).items()
+        ]
+        offset = self.reference.log_factors(values).get(name)
+        return {"evidence": EffectInformation(*information), "offset": offset}
+
+    def update(self, mode: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Information of the runs at a mode: data of the model, by name."""
+        if not self.vary:
+            return {}
+        scalars = {
+            name: float(mode[name]) for name in self.formulation.medians if np.ndim(mode[name]) == 0
+        }
+        offsets = self.reference.offsets({**self.formulation.given, **scalars})
+        found = gauss_newton_information(self.formulation, offsets, mode, warnings=self.warnings)
+        return {key: v for name in self.vary for key, v in _data_of(name, found[name]).items()}
+
+
+def gauss_newton_information(
+    formulation: Formulation,
+    offsets: Mapping[str, float],
+    mode: Mapping[str, np.ndarray] | None = None,
+    *,
+    warnings: list[str] | None = None,
+) -> RunInformation:
+    """
+    Fisher information of each run's readings about each varying parameter, by Gauss and Newton.
+
+    The sum over a run's readings of (d mean / d value / noise)^2, other parameters as they are.
+    Evaluated at the prior medians, or at a mode of the posterior, where noise is known better; the
+    expected value is such that the mode stays the most likely. Where there is no solution the
+    information is zero, and ``warnings`` receives a sentence.
     """
     varied = [unknown for unknown in formulation.unknowns if unknown.levels]
     if not varied:
         return {}
     start = run_values(formulation, mode)
-    try:
-        means = means_at_readings(formulation, start)
-    except BayesbioError:
-        means = {}
-    offsets = _offsets(formulation, mode)
-    said: Said = {}
-    for unknown in varied:
-        size = _size(unknown, start[unknown.name])
-        moved = dict(start)
-        moved[unknown.name] = start[unknown.name] + NUDGE * size
+
+    def means_at(values: Mapping[str, Any], what: str) -> dict[str, np.ndarray]:
         try:
-            after = means_at_readings(formulation, moved) if means else {}
-        except BayesbioError:
-            after = {}
+            return means_at_readings(formulation, values)
+        except BayesbioError as error:
+            sentence = f"Effects of {what} are sampled non-centred, which may be slow: {error}"
+            (LOG.debug if warnings is None else LOG.warning)(sentence)
+            if warnings is not None:
+                warnings.append(sentence)
+            return {}
+
+    means = means_at(start, ", ".join(unknown.name for unknown in varied))
+    found: RunInformation = {}
+    for unknown in varied:
+        size = _unit_change(unknown, start[unknown.name])
+        step = {**start, unknown.name: start[unknown.name] + RELATIVE_STEP * size}
+        after = means_at(step, unknown.name) if means else {}
         information = np.zeros(len(formulation.campaign))
-        for quantity, mean in means.items():
-            if quantity in after:
-                slope = (after[quantity] - mean) / NUDGE
-                scale = formulation.noise[quantity].typical_sd(quantity, mean, mode or {})
-                squared = np.nan_to_num((slope / scale) ** 2, posinf=0.0)
-                np.add.at(information, _runs(formulation, quantity), squared)
+        for quantity in after:
+            mean = means[quantity]
+            slope = (after[quantity] - mean) / RELATIVE_STEP
+            sd = formulation.noise[quantity].typical_sd(quantity, mean, mode or {})
+            squared = np.nan_to_num((slope / sd) ** 2, posinf=0.0)
+            np.add.at(information, _runs(formulation, quantity), squared)
         if not unknown.positive:
             information = information / size**2
-        value, pull = _at(formulation, unknown, mode)
+        value, pull = unconstrained_values(formulation, unknown, mode)
         expected = value + pull / np.where(information > 0.0, information, np.inf)
-        said[unknown.name] = EffectInformation(
+        found[unknown.name] = EffectInformation(
             information, expected + offsets.get(unknown.name, 0.0)
         )
-    return said
+    return found
 
 
 def run_values(
@@ -78,34 +137,36 @@ def run_values(
     return {unknown.name: _value(formulation, unknown, mode) for unknown in formulation.unknowns}
 
 
-def data_of(said: Said) -> dict[str, np.ndarray]:
+def _data_of(name: str, information: EffectInformation) -> dict[str, np.ndarray]:
     """Name the arrays as the data of a model are named."""
     return {
-        f"{name}_{what}": np.asarray(value, dtype=float)
-        for name, evidence in said.items()
-        for what, value in zip(("information", "expected"), evidence, strict=True)
+        f"{name}.{what}": np.asarray(value, dtype=float)
+        for what, value in zip(("information", "expected"), information, strict=True)
     }
 
 
-def _at(
+def unconstrained_values(
     formulation: Formulation, unknown: Unknown, mode: Mapping[str, np.ndarray] | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Value of each run on the scale where effects add, without covariates, and what pulls it."""
+    """
+    Value of each run on the additive scale, and the gradient of its prior there.
+
+    At the mode the readings of a group pull as hard as its prior: effect / sd^2.
+    """
     runs = len(formulation.campaign)
 
-    def scale(values: Any) -> np.ndarray:
+    def link(values: Any) -> np.ndarray:
         return np.log(values) if unknown.positive else np.asarray(values)
 
     if mode is None:
-        return np.full(runs, scale(prior_quantiles(unknown.prior, [0.5])[0])), np.zeros(runs)
+        return np.full(runs, link(formulation.medians[unknown.name])), np.zeros(runs)
     numbers = {
         level: groups_of(formulation.campaign, level, unknown.name)[0] for level in unknown.levels
     }
     holders = nesting(unknown.name, unknown.levels, numbers)
-    by_level = {level: scale(mode[f"{unknown.name}_by_{level}"]) for level in unknown.levels}
-    origin = scale(mode[unknown.name])
+    by_level = {level: link(mode[f"{unknown.name}_by_{level}"]) for level in unknown.levels}
+    origin = link(mode[unknown.name])
     value = member_values(by_level, holders, numbers, origin)
-    # At the mode the readings of a group pull as hard as its prior: effect / spread^2.
     last = unknown.levels[-1]
     holder = holders[last]
     above = origin if holder is None else by_level[holder][numbers[holder]]
@@ -118,37 +179,20 @@ def _at(
     return value, pull / np.bincount(numbers[last])[numbers[last]]
 
 
-def _offsets(formulation: Formulation, mode: Mapping[str, np.ndarray] | None) -> dict[str, float]:
-    """Find what the rates at the reference state add to the logarithms of maximum rates."""
-    if mode is not None:
-        led = {name: f"{name}_at_reference" for name in mode if f"{name}_at_reference" in mode}
-        return {name: float(mode[rate] - np.log(mode[name])) for name, rate in led.items()}
-    medians = {
-        unknown.name: float(prior_quantiles(unknown.prior, [0.5])[0])
-        for unknown in formulation.unknowns
-    }
-    return {
-        form.leading: float(
-            pt.as_tensor_variable(form.log_factor(medians)).eval(mode="FAST_COMPILE")
-        )
-        for form in rate_forms(formulation)
-    }
-
-
 def _value(
     formulation: Formulation, unknown: Unknown, mode: Mapping[str, np.ndarray] | None
 ) -> Any:
     """One value, or one a run."""
     if mode is None:
-        return float(prior_quantiles(unknown.prior, [0.5])[0])
+        return formulation.medians[unknown.name]
     if not unknown.levels:
         return np.asarray(mode[unknown.name])
-    value, _ = _at(formulation, unknown, mode)
+    value, _ = unconstrained_values(formulation, unknown, mode)
     return np.exp(value) if unknown.positive else value
 
 
-def _size(unknown: Unknown, value: Any) -> Any:
-    """Size of the change that one unit of an effect makes."""
+def _unit_change(unknown: Unknown, value: Any) -> Any:
+    """Change of the value that one unit of an effect makes."""
     if unknown.positive:
         return np.abs(value)
     low, high = prior_quantiles(unknown.prior, [0.05, 0.95])

@@ -1,66 +1,117 @@
-"""Where the chains of a calibration start: its compiled density and the mode of it."""
+"""Where the chains of a calibration start: its compiled density, the mode, coordinates there."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
-from bayesbio.calibrate.coordinates.correction_weights import curvatures
-from bayesbio.calibrate.coordinates.run_information import data_of, said_by_runs
-from bayesbio.calibrate.model import model_of
+import numpy as np
+
+from bayesbio.calibrate.coordinates.sampling_coordinates import SamplingCoordinates
+from bayesbio.calibrate.model import statistical_model
 from bayesbio.calibrate.problem.formulation import Formulation
+from bayesbio.calibrate.problem.names import auxiliary_names
+from bayesbio.calibrate.requests import Tolerances
 from bayesbio.calibrate.start_diagnosis import explain_failed_start
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import LogDensity, Mode, find_mode
 
 
-def density_and_mode(
-    formulation: Formulation,
-    *,
-    random_seed: int,
-    rtol: float,
-    atol: float,
-    side_by_side: bool = False,
-) -> tuple[LogDensity, Mode]:
-    """Compile the density and find its mode, as `settled_mode`."""
-    density = LogDensity(model_of(formulation, rtol=rtol, atol=atol, side_by_side=side_by_side))
-    return density, settled_mode(density, formulation, random_seed=random_seed)
-
-
-def settled_mode(density: LogDensity, formulation: Formulation, *, random_seed: int) -> Mode:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Start:
     """
-    Find the mode of a density, and tell the density what runs say about their own effects there.
+    Where chains start.
 
-    That is first judged at the prior medians, which may be far from the data.
+    Attributes
+    ----------
+    mode : Mode
+    data : dict of name to array
+        Data of the sampling coordinates at the mode.
+    warnings : tuple of str
+        What of the coordinates could not be done.
     """
-    try:
-        mode = find_mode(density, hold=spreads(formulation), random_seed=random_seed)
-    except CalibrationError as error:
-        raise explain_failed_start(formulation, error) from error
-    return _settled(density, formulation, mode, random_seed=random_seed)
+
+    mode: Mode
+    data: dict[str, np.ndarray]
+    warnings: tuple[str, ...]
 
 
-def _settled(
-    density: LogDensity, formulation: Formulation, mode: Mode, *, random_seed: int
-) -> Mode:
+@dataclasses.dataclass(frozen=True, eq=False)
+class CompiledProblem:
     """
-    Move a density to the coordinates that its mode asks for; gives the mode in these.
+    A formulation with its log density, compiled in the coordinates of the sampler.
 
-    There the effects of groups and corrections are all nought, everything else is as it was.
+    Attributes
+    ----------
+    formulation : Formulation
+    coordinates : SamplingCoordinates
+    density : LogDensity
     """
-    told = data_of(said_by_runs(formulation, mode.values)) | curvatures(formulation, mode.values)
-    if not told:
-        return mode
-    density.set_data(told)
-    point = mode.point.copy()
-    for name, place in density.places.items():
-        if name.endswith(("_effect_of_levels", "_effect_of_knots")):
-            point[place] = 0.0
-    found = find_mode(density, hold=mode.held, random_seed=random_seed, near=point)
-    evaluations = mode.evaluations + found.evaluations
-    return dataclasses.replace(found, elsewhere=mode.elsewhere, evaluations=evaluations)
+
+    formulation: Formulation
+    coordinates: SamplingCoordinates
+    density: LogDensity
+
+    @classmethod
+    def of(
+        cls, formulation: Formulation, tolerances: Tolerances, *, side_by_side: bool = False
+    ) -> CompiledProblem:
+        """Build the model in the coordinates of the sampler, and compile it."""
+        coordinates = SamplingCoordinates(formulation)
+        model = statistical_model(
+            formulation, tolerances, coordinates=coordinates, side_by_side=side_by_side
+        )
+        return cls(formulation, coordinates, LogDensity(model))
+
+    def start(self, *, random_seed: int) -> Start:
+        """
+        Find the mode of the density, then update the coordinates at it.
+
+        Coordinates are made at the prior medians, which may be far from the data.
+        """
+        try:
+            hold = group_sd_names(self.formulation)
+            mode = find_mode(self.density, hold=hold, random_seed=random_seed)
+        except CalibrationError as error:
+            raise explain_failed_start(self.formulation, error) from error
+        finally:
+            self.reset_failures()
+        return self.refine_parameterisation(mode, random_seed=random_seed)
+
+    def refine_parameterisation(self, mode: Mode, *, random_seed: int) -> Start:
+        """Update the coordinates at a mode, where effects are then zero; the mode in these."""
+        data, zero = self.coordinates.update(mode.values)
+        if data:
+            self.density.set_data(data)
+            point = mode.point.copy()
+            for name in zero:
+                point[self.density.places[name]] = 0.0
+            found = find_mode(self.density, hold=mode.held, random_seed=random_seed, near=point)
+            evaluations = mode.evaluations + found.evaluations
+            mode = dataclasses.replace(found, elsewhere=mode.elsewhere, evaluations=evaluations)
+        return Start(mode, data, tuple(self.coordinates.warnings))
+
+    def parameter_names(self, names: Iterable[str]) -> list[str]:
+        """Leave the variables out that only the sampler needs."""
+        hidden = auxiliary_variables(self.formulation, self.coordinates)
+        return [name for name in names if name not in hidden]
+
+    def reset_failures(self) -> None:
+        """Forget the failures of the search for a mode, which may go anywhere."""
+        for board in self.density.boards:
+            board[:] = 0.0
 
 
-def spreads(formulation: Formulation) -> tuple[str, ...]:
+def auxiliary_variables(formulation: Formulation, coordinates: Any = None) -> frozenset[str]:
+    """Names of variables of the model that are no parameters."""
+    found = set(auxiliary_names(formulation.structure))
+    if formulation.posterior_prior is not None:
+        found.add(formulation.posterior_prior.coordinate)
+    return frozenset(found | set(getattr(coordinates, "names", ())))
+
+
+def group_sd_names(formulation: Formulation) -> tuple[str, ...]:
     """Names of standard deviations along which the density has no mode: of groups and errors."""
     between_groups = (
         f"{unknown.name}_sd_{level}" for unknown in formulation.unknowns for level in unknown.levels
@@ -70,7 +121,5 @@ def spreads(formulation: Formulation) -> tuple[str, ...]:
         for quantity, noise in formulation.noise.items()
         for name in noise.without_mode(quantity)
     )
-    carried = () if formulation.carried is None else formulation.carried.names
-    return tuple(
-        dict.fromkeys(name for name in (*between_groups, *of_errors) if name not in carried)
-    )
+    names = dict.fromkeys((*between_groups, *of_errors))
+    return tuple(name for name in names if name not in formulation.from_posterior)

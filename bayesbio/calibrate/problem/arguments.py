@@ -1,14 +1,15 @@
-"""What a calibration was asked for: understood, or refused in words."""
+"""Arguments of a fit, resolved against model and data, or refused with a remedy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from bayesbio.calibrate.requests import Noises, Vary
 from bayesbio.data import Campaign
-from bayesbio.errors import CalibrationError, DataError, ModelError, did_you_mean
+from bayesbio.errors import CalibrationError, ModelError, did_you_mean
 from bayesbio.inference import (
     Noise,
     autocorrelated,
@@ -24,10 +25,6 @@ from bayesbio.inference import (
     student_t,
 )
 
-if TYPE_CHECKING:
-    from bayesbio.calibrate.calibration import Calibration
-
-
 NOISES: dict[str, Callable[[], Noise]] = {
     "normal": normal,
     "proportional": proportional,
@@ -40,44 +37,11 @@ NOISES: dict[str, Callable[[], Noise]] = {
     "shared": shared,
 }
 
-type Priors = Mapping[str, Any] | Calibration
-
-Vary = Mapping[str | tuple[str, ...], str | Iterable[str]]
-
-
-def check_kinds(campaign: Any, model: Any, vary: Any) -> None:
-    """Refuse what was meant for another argument, or is one step short of it."""
-    if not isinstance(campaign, Campaign):
-        raise DataError(
-            f"A Campaign was expected, not a {type(campaign).__name__}; read one first: "
-            "campaign = read_campaign(...)."
-        )
-    if isinstance(model, type):
-        raise ModelError(f"{model.__name__} is a class; give the model itself, {model.__name__}().")
-    if vary is None:
-        return
-    whole = isinstance(vary, Mapping) and all(
-        isinstance(name, str)
-        or (isinstance(name, tuple) and all(isinstance(part, str) for part in name))
-        for name in vary
-    )
-    whole = whole and all(
-        isinstance(level, str)
-        or (isinstance(level, Iterable) and all(isinstance(part, str) for part in level))
-        for level in vary.values()
-    )
-    if not whole:
-        raise ModelError(
-            f"vary={vary!r} was not understood; name each parameter and what it varies over, "
-            "such as vary={'maximum_growth_rate': 'run'}; parameters whose effects are correlated "
-            "as vary={('maximum_growth_rate', 'cell_yield'): 'run'}."
-        )
-
 
 def levels_of(vary: Vary | None) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
-    """Levels of each parameter, and at each level the sets of parameters that go together."""
+    """Levels of each parameter, and at each level the parameters with correlated effects."""
     found: dict[str, tuple[str, ...]] = {}
-    together: dict[str, Any] = {}
+    correlated: dict[str, Any] = {}
     for names, asked in (vary or {}).items():
         levels = (asked,) if isinstance(asked, str) else tuple(asked)
         block = (names,) if isinstance(names, str) else tuple(dict.fromkeys(names))
@@ -90,24 +54,24 @@ def levels_of(vary: Vary | None) -> tuple[dict[str, tuple[str, ...]], dict[str, 
             found[name] = (*found.get(name, ()), *levels)
         if len(block) > 1:
             for level in levels:
-                together[level] = (*together.get(level, ()), block)
-    return found, together
+                correlated[level] = (*correlated.get(level, ()), block)
+    return found, correlated
 
 
 def split_priors(
     priors: dict[str, Any], vary: Mapping[str, tuple[str, ...]], covariates: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Priors of names of the model, and those of spreads and slopes."""
-    own = {f"{name}_sd_{level}" for name, levels in vary.items() for level in levels}
-    own |= {f"{name}_slope" for name in covariates}
-    beside = {name: prior for name, prior in priors.items() if name in own}
-    for name, prior in beside.items():
+    """Split priors into those of names of the model and those of hyperparameters."""
+    hyper = {f"{name}_sd_{level}" for name, levels in vary.items() for level in levels}
+    hyper |= {f"{name}_slope" for name in covariates}
+    hyperpriors = {name: prior for name, prior in priors.items() if name in hyper}
+    for name, prior in hyperpriors.items():
         require_distribution(prior, name)
-    return {name: prior for name, prior in priors.items() if name not in own}, beside
+    return {name: prior for name, prior in priors.items() if name not in hyper}, hyperpriors
 
 
-def check_before(before: Any, campaign: Campaign, covariates: Mapping[str, str]) -> None:
-    """Refuse data that count twice, and averages that are not those of before."""
+def check_sequential(before: Any, campaign: Campaign, covariates: Mapping[str, str]) -> None:
+    """Refuse data that count twice, and covariates, which are centred on their own campaign."""
     again = [run.name for run in campaign if run.name in before.campaign.names]
     same = [
         name
@@ -163,9 +127,7 @@ def aliases_of(noise: Any, campaign: Campaign, known: tuple[str, ...]) -> dict[s
     return found
 
 
-def noises_of(
-    noise: Mapping[str, Noise | str] | Noise | str | None, rows: Mapping[str, pd.DataFrame]
-) -> dict[str, Noise]:
+def noises_of(noise: Noises, rows: Mapping[str, pd.DataFrame]) -> dict[str, Noise]:
     """Noise of every quantity, scaled to its data."""
     if isinstance(noise, Noise | str):
         noise = dict.fromkeys(rows, noise)
@@ -181,9 +143,15 @@ def noises_of(
         kind = asked.get(name)
         if isinstance(kind, str):
             if kind not in NOISES:
+                hint = did_you_mean(kind, NOISES)
                 raise ModelError(
-                    f"noise {kind!r} for {name!r} is unknown; use one of {', '.join(NOISES)}."
+                    f"noise {kind!r} for {name!r} is unknown.{hint} Use one of {', '.join(NOISES)}."
                 )
             kind = NOISES[kind]()
+        elif kind is not None and not isinstance(kind, Noise):
+            raise ModelError(
+                f"noise for {name!r} is {kind!r}; expected a Noise such as normal(), or one of "
+                f"{', '.join(NOISES)}."
+            )
         found[name] = (kind or default_noise(part)).scaled_to(name, part)
     return found

@@ -1,31 +1,33 @@
-"""What is unknown, what is given and what was read: a calibration before any sampling."""
+"""The inference problem of a calibration: unknowns, fixed values, readings and noise."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Mapping
+import numbers
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayesbio.calibrate.problem.arguments import (
-    Priors,
-    Vary,
     aliases_of,
-    check_before,
-    check_kinds,
     check_names,
+    check_sequential,
     levels_of,
     noises_of,
     signals_of,
     split_priors,
 )
 from bayesbio.calibrate.problem.grouping import groups_of
-from bayesbio.calibrate.problem.unknowns import Unknown, unknown_of
-from bayesbio.calibrate.updating import Carried, carried_names, carry, marginal, split
-from bayesbio.data import Campaign, Finding, check
+from bayesbio.calibrate.problem.names import check_posterior_names
+from bayesbio.calibrate.problem.posterior_prior import CopulaPrior, fit_copula
+from bayesbio.calibrate.problem.structure import ParameterStructure
+from bayesbio.calibrate.problem.unknowns import START_SOURCE, Unknown, unknown_of
+from bayesbio.calibrate.requests import FitRequest
+from bayesbio.data import Campaign, Finding, Run, check
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import (
     Noise,
@@ -33,6 +35,7 @@ from bayesbio.inference import (
     between,
     design,
     order_levels,
+    prior_quantiles,
     require_distribution,
 )
 from bayesbio.mechanistic import ProcessModel
@@ -43,11 +46,12 @@ from bayesbio.ode.simulation import value_names
 @dataclasses.dataclass(frozen=True)
 class Formulation:
     """
-    Everything a calibration needs, resolved and checked.
+    The inference problem of a calibration, resolved and checked.
 
     Attributes
     ----------
     campaign : Campaign
+        The runs that are fitted: those with readings of something in the model.
     kernels : Kernels
     unknowns : tuple of Unknown
     given : mapping of name to number
@@ -60,10 +64,10 @@ class Formulation:
         Which rows of ``campaign.to_frame()`` of that quantity these are.
     findings : tuple of Finding
         Warnings that go into the report.
-    carried : Carried, optional
+    posterior_prior : CopulaPrior, optional
         Posterior of an earlier campaign that takes the place of priors.
-    together : mapping of level to sets of parameters whose effects are correlated
-    beside : mapping of name to distribution
+    correlated_blocks : mapping of level to sets of parameters whose effects are correlated
+    hyperpriors : mapping of name to distribution
         Priors given for spreads (``<parameter>_sd_<level>``) and slopes (``<parameter>_slope``).
     """
 
@@ -76,26 +80,51 @@ class Formulation:
     rows: Mapping[str, pd.DataFrame]
     kept: Mapping[str, np.ndarray]
     findings: tuple[Finding, ...]
-    carried: Carried | None = None
-    together: Mapping[str, tuple[tuple[str, ...], ...]] = dataclasses.field(default_factory=dict)
-    beside: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    posterior_prior: CopulaPrior | None = None
+    correlated_blocks: Mapping[str, tuple[tuple[str, ...], ...]] = dataclasses.field(
+        default_factory=dict
+    )
+    hyperpriors: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def model(self) -> ProcessModel:
+        """The process model, fitted out for the campaign."""
+        return self.kernels.trace.model
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that needs a value: of the model, and of events."""
+        return value_names(self.kernels, self.campaign)
+
+    @property
+    def from_posterior(self) -> tuple[str, ...]:
+        """Names whose prior is an earlier posterior."""
+        return () if self.posterior_prior is None else self.posterior_prior.names
+
+    @property
+    def start_priors(self) -> dict[str, Any]:
+        """Priors of unknown starts that the first readings suggested."""
+        return {each.name: each.prior for each in self.unknowns if each.source == START_SOURCE}
+
+    @functools.cached_property
+    def structure(self) -> ParameterStructure:
+        """How the parameters of a run are composed."""
+        return structure_of(self.unknowns, self.given, self.correlated_blocks)
+
+    @functools.cached_property
+    def medians(self) -> dict[str, float]:
+        """Prior median of each unknown."""
+        return {u.name: float(prior_quantiles(u.prior, [0.5])[0]) for u in self.unknowns}
 
 
-def formulate(
-    campaign: Campaign,
-    model: ProcessModel,
-    *,
-    priors: Priors | None = None,
-    vary: Vary | None = None,
-    noise: Mapping[str, Noise | str] | Noise | str | None = None,
-    covariates: Mapping[str, str] | None = None,
-) -> Formulation:
+def formulate(request: FitRequest) -> Formulation:
     """
-    Decide what is estimated, from which prior, and how each quantity scatters.
+    Resolve a request: what is estimated, from which prior, and how each quantity scatters.
 
     A parameter takes its prior from ``priors``, else the model's default interval; a number in
     ``priors`` fixes it. A setting or ``initial_<state>`` is taken from the runs unless a prior is
     given; an initial state that no run states is estimated run by run around its first readings.
+    Runs without readings of anything in the model teach nothing and are left out, with a finding.
 
     Raises
     ------
@@ -104,106 +133,68 @@ def formulate(
     ModelError
         A name is unknown or nothing says where a state starts.
     """
-    check_kinds(campaign, model, vary)
+    model, noise, campaign = request.model, request.noise, request.campaign
     if hasattr(model, "for_campaign"):
         model = model.for_campaign(campaign)
-    by_name, before = split(priors)
+    before = (
+        None if request.priors is None or isinstance(request.priors, Mapping) else request.priors
+    )
+    by_name = dict(request.priors) if isinstance(request.priors, Mapping) else {}
     if before is not None and noise is None:
         noise = dict(before.noise)
     findings = check(campaign, model=model, signals=signals_of(noise))
     findings.require()
     compiled = kernels(model)
     traced = compiled.trace
+    aliases = aliases_of(noise, campaign, traced.observed_names)
+    campaign, planned = _informative(campaign, (*traced.observed_names, *aliases), model)
     names = value_names(compiled, campaign)
-    asked, together = levels_of(vary)
-    covariates = dict(covariates or {})
-    for what, named in (("vary", asked), ("covariates", covariates)):
+    levels, correlated_blocks = levels_of(request.vary)
+    covariates = dict(request.covariates or {})
+    for what, named in (("vary", levels), ("covariates", covariates)):
         check_names(named, names, what, type(model).__name__)
-    varied = {
-        name: order_levels({level: groups_of(campaign, level, name)[0] for level in levels})
-        for name, levels in asked.items()
+    vary = {
+        name: order_levels({level: groups_of(campaign, level, name)[0] for level in asked})
+        for name, asked in levels.items()
     }
-    priors, beside = split_priors(dict(by_name), varied, covariates)
+    priors, hyperpriors = split_priors(by_name, vary, covariates)
     if before is not None:
-        check_before(before, campaign, covariates)
+        check_sequential(before, campaign, covariates)
     check_names(priors, names, "prior", type(model).__name__)
 
-    frame = campaign.to_frame(details=True)
-    aliases = aliases_of(noise, campaign, traced.observed_names)
-    measured = [
-        name for name in (*traced.observed_names, *aliases) if (frame["quantity"] == name).any()
-    ]
-    if not measured:
-        raise ModelError(
-            f"Nothing that was measured ({', '.join(campaign.quantities) or 'nothing at all'}) is "
-            f"a state or output of {type(model).__name__} ({', '.join(traced.observed_names)}). "
-            "Map the columns: read_campaign(..., columns={'header': 'name [unit]'})."
-        )
-    parts = {name: frame[frame["quantity"] == name] for name in measured}
-    kept = {name: (part["flag"] != "excluded").to_numpy(copy=True) for name, part in parts.items()}
-    rows = {name: part[kept[name]].reset_index(drop=True) for name, part in parts.items()}
-    rows = {name: part for name, part in rows.items() if len(part)}
+    rows, kept = _readings(campaign, (*traced.observed_names, *aliases))
     if before is not None and isinstance(noise, Mapping):
         noise = {name: each for name, each in noise.items() if name in rows}
     chosen = noises_of(noise, rows)
-    carried = None if before is None else _carried(before, traced.names, varied, chosen)
-    known = {} if carried is None else dict.fromkeys(carried.names)
+    posterior_prior = None
+    if before is not None:
+        posterior_prior = _posterior_prior(before, traced.names, vary, chosen)
 
     unknowns, given = [], {}
     for name in names:
         prior = priors.get(name)
-        if isinstance(prior, int | float):
-            if not math.isfinite(prior):
-                raise ModelError(
-                    f"The prior for {name} is {prior}; give a finite number to fix it."
-                )
-            if name.startswith("initial_") and prior < 0:
-                unit = model.units.get(name.removeprefix("initial_"), "1")
-                raise ModelError(
-                    f"priors={{{name!r}: {prior:g}}}: a state starts at zero or more [{unit}]. "
-                    "Give the value it had at the start, or a prior for it."
-                )
-            given[name] = float(prior)
+        if isinstance(prior, numbers.Real) and not isinstance(prior, bool):
+            given[name] = _fixed(name, float(prior), model)
             continue
         if prior is not None:
             require_distribution(prior, name)
-        if carried is not None and name in known:
-            low, high = marginal(carried, name)
-            found: Unknown | None = Unknown(
-                name, between(low, high), carried.source, varied.get(name, ())
-            )
+        unknown: Unknown | None
+        if posterior_prior is not None and name in posterior_prior.names:
+            interval = between(*posterior_prior.interval(name))
+            unknown = Unknown(name, interval, posterior_prior.source, vary.get(name, ()))
         else:
-            found = unknown_of(name, prior, compiled, campaign, rows, varied.get(name, ()))
-        if found is not None:
-            if name in covariates:
-                found = _with_covariates(found, covariates[name], campaign)
-            unknowns.append(found)
-            continue
-        what = "vary" if name in varied else "covariates"
-        if name in varied or name in covariates:
-            raise ModelError(
-                f"{what}={{{name!r}: ...}}: {name} is given by the runs, not estimated. Give it a "
-                f"prior, priors={{{name!r}: between(low, high)}}, or leave it out of {what}."
-            )
-    for name in given:
-        if name in varied or name in covariates:
-            what = "vary" if name in varied else "covariates"
-            raise ModelError(
-                f"{what}={{{name!r}: ...}}: priors fixes {name} at {given[name]:g}. Give it a "
-                f"distribution, priors={{{name!r}: between(low, high)}}, or leave it out of {what}."
-            )
-    count, size = len(unknowns), sum(len(part) for part in rows.values())
-    extra = []
-    if size < count:
-        extra.append(
-            Finding(
-                "warning",
-                "",
-                None,
-                f"{size} readings for {count} unknown parameters: the priors decide.",
-                "Fix parameters that are known (priors={'name': value}) or measure more.",
-            )
-        )
+            start = (request.start_priors or {}).get(name)
+            unknown = unknown_of(name, prior, compiled, campaign, rows, vary.get(name, ()), start)
+        if unknown is not None and name in covariates:
+            unknown = _with_covariates(unknown, covariates[name], campaign)
+        if unknown is not None:
+            unknowns.append(unknown)
+    _check_estimated(vary, covariates, given, {unknown.name for unknown in unknowns})
+    check_posterior_names(
+        (unknown.name for unknown in unknowns),
+        structure_of(unknowns, given, correlated_blocks),
+        chosen,
+    )
     return Formulation(
         campaign=campaign,
         kernels=compiled,
@@ -212,29 +203,138 @@ def formulate(
         noise=chosen,
         aliases=aliases,
         rows=rows,
-        kept={name: kept[name] for name in rows},
-        findings=(*findings.warnings.merged(), *extra),
-        carried=carried,
-        together=together,
-        beside=beside,
+        kept=kept,
+        findings=(*findings.warnings.merged(), *planned, *_few_readings(rows, unknowns)),
+        posterior_prior=posterior_prior,
+        correlated_blocks=correlated_blocks,
+        hyperpriors=hyperpriors,
     )
 
 
-def _carried(
+def structure_of(
+    unknowns: Iterable[Unknown], given: Mapping[str, Any], correlated_blocks: Mapping[str, Any]
+) -> ParameterStructure:
+    """How the parameters of a run are composed."""
+    unknowns = tuple(unknowns)
+    return ParameterStructure(
+        given=given,
+        vary={unknown.name: unknown.levels for unknown in unknowns if unknown.levels},
+        positive={unknown.name: unknown.positive for unknown in unknowns},
+        covariates={each.name: each.design.formula for each in unknowns if each.design},
+        correlated_blocks=correlated_blocks,
+    )
+
+
+def _informative(
+    campaign: Campaign, measurable: tuple[str, ...], model: ProcessModel
+) -> tuple[Campaign, list[Finding]]:
+    """Leave out runs without readings of anything in the model: planned ones, say."""
+
+    def informs(run: Run) -> bool:
+        rows = run.measurements
+        return bool((rows["quantity"].isin(measurable) & (rows["flag"] != "excluded")).any())
+
+    kept = [run.name for run in campaign if informs(run)]
+    if not kept:
+        raise ModelError(
+            f"Nothing that was measured ({', '.join(campaign.quantities) or 'nothing at all'}) is "
+            f"a state or output of {type(model).__name__} ({', '.join(measurable)}). "
+            "Map the columns: read_campaign(..., columns={'header': 'name [unit]'})."
+        )
+    if len(kept) == len(campaign):
+        return campaign, []
+    planned = [
+        Finding(
+            "warning",
+            name,
+            None,
+            f"It has no readings of {', '.join(measurable[:5])}{', ...' * (len(measurable) > 5)}, "
+            "so nothing was learned from it.",
+            f"Predict it: calibration.predict(campaign[{name!r}], until=...).",
+        )
+        for name in campaign.names
+        if name not in kept
+    ]
+    return campaign.select(kept), planned
+
+
+def _readings(
+    campaign: Campaign, measurable: tuple[str, ...]
+) -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:
+    """Rows of each quantity in the order of the trajectories, and which of all rows these are."""
+    frame = campaign.to_frame(details=True)
+    rows, kept = {}, {}
+    for name in measurable:
+        part = frame[frame["quantity"] == name]
+        used = (part["flag"] != "excluded").to_numpy(copy=True)
+        if used.any():
+            rows[name], kept[name] = part[used].reset_index(drop=True), used
+    return rows, kept
+
+
+def _fixed(name: str, value: float, model: ProcessModel) -> float:
+    """Check a number that fixes an unknown."""
+    if not math.isfinite(value):
+        raise ModelError(f"The prior for {name} is {value}; give a finite number to fix it.")
+    if name.startswith("initial_") and value < 0:
+        unit = model.units.get(name.removeprefix("initial_"), "1")
+        raise ModelError(
+            f"priors={{{name!r}: {value:g}}}: a state starts at zero or more [{unit}]. "
+            "Give the value it had at the start, or a prior for it."
+        )
+    return value
+
+
+def _check_estimated(
+    vary: Mapping[str, Any], covariates: Mapping[str, Any], given: Mapping[str, float], names: Any
+) -> None:
+    """Refuse groups or covariates of something that is not estimated."""
+    for what, asked in (("vary", vary), ("covariates", covariates)):
+        for name in asked:
+            if name in given:
+                raise ModelError(
+                    f"{what}={{{name!r}: ...}}: priors fixes {name} at {given[name]:g}. Give it a "
+                    f"distribution, priors={{{name!r}: between(low, high)}}, or leave it out of "
+                    f"{what}."
+                )
+            if name not in names:
+                raise ModelError(
+                    f"{what}={{{name!r}: ...}}: {name} is given by the runs, not estimated. Give "
+                    f"it a prior, priors={{{name!r}: between(low, high)}}, or leave it out of "
+                    f"{what}."
+                )
+
+
+def _few_readings(rows: Mapping[str, pd.DataFrame], unknowns: list[Unknown]) -> list[Finding]:
+    """Find out whether there are fewer readings than unknowns."""
+    count, size = len(unknowns), sum(len(part) for part in rows.values())
+    if size >= count:
+        return []
+    what = f"{size} readings for {count} unknown parameters: the priors decide."
+    remedy = "Fix parameters that are known (priors={'name': value}) or measure more."
+    return [Finding("warning", "", None, what, remedy)]
+
+
+def _posterior_prior(
     before: Any,
     names: tuple[str, ...],
-    varied: Mapping[str, tuple[str, ...]],
+    vary: Mapping[str, tuple[str, ...]],
     noise: Mapping[str, Noise],
-) -> Carried:
-    """Those numbers of an earlier posterior that this calibration asks for."""
-    spread = [f"{name}_sd_{level}" for name, levels in varied.items() for level in levels]
+) -> CopulaPrior:
+    """Fit a copula to those scalars of an earlier posterior that this calibration asks for."""
+    spreads = [f"{name}_sd_{level}" for name, levels in vary.items() for level in levels]
     scatter = [name for quantity, each in noise.items() for name in each.names(quantity)]
-    found = carried_names(before, [*names, *spread, *dict.fromkeys(scatter)])
-    return carry(before.draws, found, source=f"posterior of a campaign, {before.hash[:12]}")
+    draws = before.draws
+    scalars = [
+        name
+        for name in [*names, *spreads, *dict.fromkeys(scatter)]
+        if name in draws and draws[name].dims == ("chain", "draw")
+    ]
+    return fit_copula(draws, scalars, source=f"posterior of a campaign, {before.hash[:12]}")
 
 
 def _with_covariates(unknown: Unknown, formula: str, campaign: Campaign) -> Unknown:
-    """Add covariates to an unknown, unless they already say what a level would."""
+    """Add covariates to an unknown, unless they are confounded with one of its levels."""
     found = design(unknown.name, formula, campaign.settings_frame())
     for level in unknown.levels:
         if not are_identifiable(

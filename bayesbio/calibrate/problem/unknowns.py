@@ -1,4 +1,4 @@
-"""What is estimated, from which prior, and what the runs themselves say."""
+"""Unknowns of a calibration and their priors: given, of the model, or from first readings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ EARLY = 0.05  # a first reading within this share of a run says what the run sta
 
 START_SPREAD = 0.5  # sd of the logarithm of an unknown start around the first readings
 
-LATE_START_SPREAD = 1.5  # the same where the first reading comes late
+LATE_START_SPREAD = 1.5  # least of it where the first reading comes late
+MOST_START_SPREAD = 15.0  # and most
+
+START_SOURCE = "around the first readings"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +71,9 @@ def unknown_of(
     campaign: Campaign,
     rows: Mapping[str, pd.DataFrame],
     levels: tuple[str, ...],
+    start_prior: Any = None,
 ) -> Unknown | None:
-    """How a name is estimated, or None where the runs give it."""
+    """How a name is estimated; None where the runs state it."""
     traced = compiled.trace
     model = traced.model
     if prior is not None:
@@ -111,7 +115,8 @@ def unknown_of(
             f"estimate it: priors={{{name!r}: between(low, high)}}."
         )
     if state in rows:
-        return Unknown(name, _start(rows[state]), "around the first readings", levels, not levels)
+        prior = _start(rows[state]) if start_prior is None else start_prior
+        return Unknown(name, prior, START_SOURCE, levels, not levels)
     if interval is not None:
         return Unknown(name, default_prior(interval), interval.source, levels)
     raise ModelError(
@@ -146,10 +151,26 @@ def _start(rows: pd.DataFrame) -> Any:
             "Add the initial value to the table of runs, or a prior for it."
         )
     first = quantified.sort_values("time_h", kind="stable").groupby("run", sort=False).first()
-    length = quantified["time_h"].max() or 1.0
-    spread = START_SPREAD if first["time_h"].max() <= EARLY * length else LATE_START_SPREAD
     if (first["value"] > 0).all():
         centre = math.exp(np.log(first["value"].to_numpy(float)).mean())
-        return pm.LogNormal.dist(math.log(centre), spread)
+        return pm.LogNormal.dist(math.log(centre), _start_spread(quantified, first))
     scale = max(float(first["value"].abs().max()), 0.05 * float(quantified["value"].abs().max()))
     return pm.HalfNormal.dist(scale or 1.0)
+
+
+def _start_spread(quantified: pd.DataFrame, first: pd.DataFrame) -> float:
+    """
+    Give the standard deviation of the logarithm of a start, wide where the first reading is late.
+
+    A first reading that comes late says what the start has become by then: the start is uncertain
+    by the first reading's time multiplied by how fast the readings change afterwards.
+    """
+    late, length = float(first["time_h"].max()), float(quantified["time_h"].max()) or 1.0
+    if late <= EARLY * length:
+        return START_SPREAD
+    fastest = 0.0
+    for _, run in quantified[quantified["value"] > 0].groupby("run", sort=False):
+        course = np.log(run.groupby("time_h")["value"].mean())
+        slopes = np.diff(course.to_numpy(float)) / np.diff(course.index.to_numpy(float))
+        fastest = max(fastest, float(np.median(np.abs(slopes)))) if slopes.size else fastest
+    return float(np.clip(fastest * late, LATE_START_SPREAD, MOST_START_SPREAD))

@@ -10,7 +10,11 @@ from pytensor.tensor.variable import TensorVariable
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.hierarchy.correlations import Correlated
-from bayesbio.inference.hierarchy.noncentering import EffectInformation, PartiallyNoncentered
+from bayesbio.inference.hierarchy.noncentering import (
+    EffectInformation,
+    PartiallyNoncentered,
+    whitened_normal,
+)
 from bayesbio.inference.priors.distributions import register
 
 USUAL_SPREAD = 0.3  # scale of the default prior of a spread between groups, of the logarithm
@@ -299,15 +303,13 @@ def _jointly(
     """Register the effects of all levels together; how far each group is from what holds it."""
     levels = list(moved)
     sizes = {key: int(numbers[key].max()) + 1 for key in levels}
-    # The transform may only see what the variable itself depends on: let it, in name, on these.
-    named = 0.0 * sum(pt.as_tensor_variable(each).sum() for each in evidence)
-    means = [moved[key] for key in levels[:-1]] + [moved[levels[-1]] + shared + named]
-    effects = pm.Normal(
+    means = [moved[key] for key in levels[:-1]] + [moved[levels[-1]] + shared]
+    effects = whitened_normal(
         f"{name}_effect_of_levels",
-        mu=pt.concatenate(means),
-        sigma=pt.concatenate([pt.ones(sizes[key]) * spreads[key] for key in levels]),
-        shape=sum(sizes.values()),
-        transform=PartiallyNoncentered(evidence, [numbers[key] for key in levels]),
+        pt.concatenate(means),
+        pt.concatenate([pt.ones(sizes[key]) * spreads[key] for key in levels]),
+        PartiallyNoncentered(evidence, [numbers[key] for key in levels]),
+        data=evidence,
     )
     ends = np.cumsum([0, *sizes.values()])
     found = {key: effects[ends[i] : ends[i + 1]] for i, key in enumerate(levels)}

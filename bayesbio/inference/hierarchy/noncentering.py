@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pymc as pm
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
+from pytensor.tensor.random.type import RandomType
 
 
 class EffectInformation(NamedTuple):
@@ -70,7 +72,7 @@ class PartiallyNoncentered(Transform):
 
     def forward(self, value: Any, *inputs: Any) -> Any:
         """From effects to coordinates."""
-        mean, spread = inputs[-2:]
+        mean, spread = _location_and_scale(inputs)
         effects = (value - mean) / spread
         parts: dict[int, Any] = {}
         for level, told in self._upward(mean, spread).items():
@@ -85,7 +87,7 @@ class PartiallyNoncentered(Transform):
 
     def backward(self, value: Any, *inputs: Any) -> Any:
         """From coordinates to effects."""
-        mean, spread = inputs[-2:]
+        mean, spread = _location_and_scale(inputs)
         told = self._upward(mean, spread)
         found: list[Any] = []  # deviations from the mean, level by level
         if self.crossed:
@@ -102,7 +104,7 @@ class PartiallyNoncentered(Transform):
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         """Logarithm of |d effects / d coordinates|, one term a coordinate."""
-        mean, spread = inputs[-2:]
+        mean, spread = _location_and_scale(inputs)
         told = self._upward(mean, spread)
         terms = [-pt.log(told[level].stretch) for level in sorted(told)]
         if self.crossed:
@@ -192,20 +194,20 @@ class JointlyNoncentered(Transform):
 
     def forward(self, value: Any, *inputs: Any) -> Any:
         """From effects to coordinates."""
-        mean, spread = inputs[-2:]
+        mean, spread = _location_and_scale(inputs)
         root, expected = self._posterior(mean, spread)
         return root.T @ ((value - mean) / spread - expected)
 
     def backward(self, value: Any, *inputs: Any) -> Any:
         """From coordinates to effects."""
-        mean, spread = inputs[-2:]
+        mean, spread = _location_and_scale(inputs)
         root, expected = self._posterior(mean, spread)
         own = expected + pt.linalg.solve_triangular(root.T, value, lower=False)
         return mean + spread * own
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         """Logarithm of |d effects / d coordinates|, one term a coordinate."""
-        mean, spread = inputs[-2:]
+        mean, spread = _location_and_scale(inputs)
         return pt.log(spread) - pt.log(pt.diagonal(self._posterior(mean, spread)[0]))
 
     def _posterior(self, mean: Any, spread: Any) -> tuple[Any, Any]:
@@ -219,6 +221,56 @@ def _standardised(curvature: Any, residual: Any, spread: Any) -> tuple[Any, Any]
     root = pt.linalg.cholesky(precision)
     half = pt.linalg.solve_triangular(root, spread * residual, lower=True)
     return root, pt.linalg.solve_triangular(root.T, half, lower=False)
+
+
+def whitened_normal(
+    name: str, mean: Any, sd: Any, transform: Transform, *, data: Sequence[Any]
+) -> Any:
+    """
+    Register independent normal effects that are sampled in coordinates given by data.
+
+    Parameters
+    ----------
+    name : str
+    mean, sd : TensorVariable, (effects,)
+    transform : Transform
+        Made of the same ``data``.
+    data : sequence of array or shared variable
+        Parameters of the distribution in name, since a transform may only depend on these.
+
+    Returns
+    -------
+    TensorVariable, (effects,)
+
+    Examples
+    --------
+    >>> curvature, pull = np.array([[4.0]]), np.array([2.0])
+    >>> with pm.Model() as model:
+    ...     effects = whitened_normal(
+    ...         "effects", pt.zeros(1), pt.ones(1), JointlyNoncentered(curvature, pull),
+    ...         data=(curvature, pull),
+    ...     )
+    >>> model.value_vars[0].name
+    'effects_jointly_noncentered__'
+    """
+    tensors = [pt.as_tensor_variable(each) for each in data]
+    axes = iter("abcdefghijklmnopqrstuvwxyz")
+    cores = [",".join(next(axes) for _ in range(each.ndim)) for each in tensors]
+    signature = ",".join(f"({core})" for core in [*cores, "", ""]) + "->()"
+    return pm.CustomDist(
+        name, *tensors, mean, sd, dist=_normal, signature=signature, transform=transform
+    )
+
+
+def _normal(*parameters: Any) -> Any:
+    *_, mean, sd, size = parameters
+    return pm.Normal.dist(mean, sd, size=size)
+
+
+def _location_and_scale(inputs: Sequence[Any]) -> tuple[Any, Any]:
+    """Mean and standard deviation among the inputs of a random variable."""
+    mean, sd = [each for each in inputs if not isinstance(each.type, RandomType)][-2:]
+    return mean, sd
 
 
 class _Told(NamedTuple):

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesbio.calibrate.prediction import add_noise, run_parameters
-from bayesbio.data.campaign import Campaign
+from bayesbio.calibrate.noise_draws import add_noise
 from bayesbio.data.run import Profile, Run
 from bayesbio.network.graph.nodes import Node
-from bayesbio.ode import simulate
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.ode.simulation import value_names
 
@@ -57,19 +55,7 @@ def trajectories(
         profiles=template.profiles,
         events=template.events,
     )
-    found = run_parameters(
-        names,
-        calibration.draws,
-        [fresh],
-        calibration.campaign,
-        calibration.options["given"],
-        calibration.groups,
-        calibration.options["positive"],
-        rng,
-        calibration.noise,
-        covariates=calibration.options.get("covariates", {}),
-        together=calibration.options.get("together", {}),
-    )
+    found = calibration.predictor.parameters([fresh], rng)
     total = calibration.draws.sizes["chain"] * calibration.draws.sizes["draw"]
     picked = picked_draws(total, count, rng)
     shape = (count,) if inputs else (1, count)  # one value a run, or (chain, draw)
@@ -86,14 +72,7 @@ def trajectories(
             fresh.replace(name=f"sample {k}", profiles={**template.profiles, **profiles})
             for k, profiles in enumerate(_profiles(inputs, template, count, max(times)))
         ]
-    course = simulate(
-        calibration.model,
-        parameters=theta,
-        campaign=Campaign(runs, units=calibration.campaign.units),
-        times=sorted(set(times)),
-        rtol=calibration.options["rtol"],
-        atol=calibration.options["atol"],
-    )
+    course = calibration.predictor.courses(runs, theta, times=sorted(set(times)))
     if inputs:  # every sample was a run of its own; now it is a draw again
         course = course.isel(draw=0, drop=True).rename(run="draw")
         course = course.drop_vars("draw").expand_dims(run=["new"])

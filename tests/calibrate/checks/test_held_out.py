@@ -7,7 +7,8 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from bayesbio.calibrate import held_out_scores
-from bayesbio.calibrate.prediction import run_parameters
+from bayesbio.calibrate.problem.structure import ParameterStructure
+from bayesbio.calibrate.run_parameters import run_parameters
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import ModelError
 from bayesbio.inference import folds, lognormal, pool_scores
@@ -33,7 +34,10 @@ def start(draws, readings, flag=""):
     rng = np.random.default_rng(1)
     campaign = Campaign([Run("R1")])
     names = ["initial_biomass"]
-    return run_parameters(names, draws, [run], campaign, {}, {}, {}, rng, noise)["initial_biomass"]
+    made = run_parameters(
+        names, draws, [run], campaign=campaign, structure=ParameterStructure(), rng=rng, noise=noise
+    )
+    return made["initial_biomass"]
 
 
 def test_a_new_run_starts_from_its_first_reading_give_or_take_the_noise(draws):

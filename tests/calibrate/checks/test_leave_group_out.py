@@ -79,7 +79,7 @@ def by_run(constant):
 
 
 def test_the_weights_of_a_whole_run_give_the_closed_form_of_leaving_it_out(by_run, readings):
-    assert set(by_run.groups["road"]) == {"importance weights"}
+    assert set(by_run.groups["method"]) == {"importance weights"}
     expected = [
         elpd_of(own, np.delete(readings, place, axis=0)) for place, own in enumerate(readings)
     ]
@@ -115,7 +115,7 @@ def test_where_weights_do_not_do_a_run_is_fitted_again(constant, readings, monke
     )
     with ThreadPoolExecutor(1) as pool:
         found = leave_out(constant, baselines=None, executor=pool, draws=1000, tune=300, chains=2)
-    assert found.groups["road"].to_dict() == {
+    assert found.groups["method"].to_dict() == {
         f"R{place}": "exact refit" if place == 2 else "importance weights" for place in range(RUNS)
     }
     expected = elpd_of(readings[2], np.delete(readings, 2, axis=0))
@@ -136,7 +136,7 @@ def test_the_rest_of_a_run_is_predicted_from_its_first_reading_and_the_other_run
             tune=300,
             chains=2,
         )
-    assert set(found.groups["road"]) == {"exact refit"}
+    assert set(found.groups["method"]) == {"exact refit"}
     assert (found.groups["readings"] == READINGS - 1).all()
     assert (found.readings["time_h"] > 1.0).all()
     known = [np.append(np.delete(readings, i, axis=0), own[0]) for i, own in enumerate(readings)]
@@ -160,8 +160,8 @@ def test_what_no_weights_forget_is_fitted_again_whatever_is_allowed(constant, mo
 
 
 def test_a_calibration_from_a_file_says_that_it_needs_its_priors_again(constant):
-    loaded = dataclasses.replace(constant, asked=None)
-    with pytest.raises(CalibrationError, match=r"Say them once more.*leave_out\(calibration, pri"):
+    loaded = dataclasses.replace(constant, fit_arguments=None)
+    with pytest.raises(CalibrationError, match=r"Give them again.*leave_out\(calibration, pri"):
         leave_out(loaded, largest_pareto_k=-np.inf)
 
 

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from bayesbio.calibrate import fit, simulation_based_calibration
 from bayesbio.calibrate.checks import sbc as replicating
 from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.requests import FitRequest, Tolerances
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import between, counts, normal
@@ -48,7 +49,9 @@ def test_a_refit_is_the_fit_of_a_campaign_with_these_readings(plan):
     planned = replicating._readings(plan, REACTOR, TIMES, None)
     settings = dict(draws=500, thin=2, tune=500, chains=2, target_accept=0.9, kept=1000)
     replicator = replicating._Replicator(
-        formulate(planned, REACTOR, noise=ASKED["noise"]), rtol=1e-6, atol=1e-9, settings=settings
+        formulate(FitRequest(planned, REACTOR, noise=ASKED["noise"])),
+        Tolerances(),
+        settings=settings,
     )
     replicator.refit(replicator.simulate(8)[1], 1)  # readings of another replication come first
     _, readings = replicator.simulate(9)
@@ -72,11 +75,13 @@ def test_a_refit_is_the_fit_of_a_campaign_with_these_readings(plan):
 def test_effects_are_refitted_given_what_their_own_readings_say(plan):
     """Coordinates settle on them, whatever readings came before."""
     planned = replicating._readings(plan, REACTOR, TIMES, None)
-    formulation = formulate(planned, REACTOR, noise=ASKED["noise"], vary={"rate_constant_1": "run"})
+    formulation = formulate(
+        FitRequest(planned, REACTOR, noise=ASKED["noise"], vary={"rate_constant_1": "run"})
+    )
     settings = dict(draws=200, thin=1, tune=300, chains=1, target_accept=0.9, kept=60)
-    replicator = replicating._Replicator(formulation, rtol=1e-6, atol=1e-9, settings=settings)
+    replicator = replicating._Replicator(formulation, Tolerances(), settings=settings)
     one, other = (replicator.simulate(seed)[1] for seed in (8, 9))
-    said = replicator.density.model["rate_constant_1_information"]
+    said = replicator.problem.density.model["rate_constant_1.information"]
     first = replicator.refit(one, 1)
     settled = said.get_value()
     replicator.refit(other, 1)

@@ -10,9 +10,14 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from bayesbio.calibrate.coordinates.reference_rates import TotalAndSplit, rate_forms
-from bayesbio.calibrate.model import model_of
+from bayesbio.calibrate.coordinates.reference_rates import (
+    LogTotalAndRatios,
+    reference_rate_parameterisation,
+)
+from bayesbio.calibrate.coordinates.sampling_coordinates import SamplingCoordinates
+from bayesbio.calibrate.model import statistical_model
 from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.requests import FitRequest, Tolerances
 from bayesbio.data import Campaign, Profile, Run
 from bayesbio.inference import between
 from bayesbio.mechanistic import BatchCulture, CitrateOnOilSupply, MammalianFedBatch
@@ -25,7 +30,7 @@ def evaluated(expression):
 
 
 def test_the_transform_is_undone_by_its_inverse():
-    transform = TotalAndSplit(LEVELS)
+    transform = LogTotalAndRatios(LEVELS)
     logs = np.log([12.0, 0.2, 0.7])
     there = evaluated(transform.forward(pt.constant(logs)))
     assert_allclose(evaluated(transform.backward(pt.constant(there))), logs, rtol=1e-12)
@@ -34,7 +39,7 @@ def test_the_transform_is_undone_by_its_inverse():
 
 
 def test_the_jacobian_is_that_of_finite_differences():
-    transform = TotalAndSplit(LEVELS)
+    transform = LogTotalAndRatios(LEVELS)
     point = np.array([0.3, -0.4, 0.8])
     columns = []
     for place in range(3):
@@ -74,11 +79,11 @@ def formulation(request):
     }
     feed = {"feed_rate": Profile([(0.0, 0.0), (72.0, 0.001)], "step")}
     runs = [Run(name, frame, settings, profiles=feed) for name in ("R1", "R2")]
-    return formulate(Campaign(runs), model, vary={"maximum_growth_rate": "run"})
+    return formulate(FitRequest(Campaign(runs), model, vary={"maximum_growth_rate": "run"}))
 
 
 def test_growth_and_death_have_reference_forms(formulation):
-    forms = {form.rate: form for form in rate_forms(formulation)}
+    forms = {form.rate: form for form in reference_rate_parameterisation(formulation)}
     assert forms["growth"].leading == "maximum_growth_rate"
     assert set(forms["growth"].factors) == {
         "glucose_monod_constant",
@@ -100,13 +105,15 @@ def test_rates_whose_parameters_are_all_known_have_none(formulation):
         name: MammalianFedBatch().defaults[name].centre
         for name in ("glutamine_degradation_rate", "specific_productivity", "maximum_death_rate")
     }
-    formed = formulate(formulation.campaign, MammalianFedBatch(), priors=known)
-    assert [form.rate for form in rate_forms(formed)] == ["growth"]
+    formed = formulate(FitRequest(formulation.campaign, MammalianFedBatch(), priors=known))
+    assert [form.rate for form in reference_rate_parameterisation(formed)] == ["growth"]
 
 
 def test_the_textbook_parameters_keep_their_priors(formulation):
     """Draws through the coordinates at the reference state are draws from the stated priors."""
-    with_reference = model_of(formulation, rtol=1e-6, atol=1e-9)
+    with_reference = statistical_model(
+        formulation, Tolerances(), coordinates=SamplingCoordinates(formulation)
+    )
     names = [
         "maximum_growth_rate",
         "lactate_inhibition_constant",
@@ -131,9 +138,16 @@ def test_a_prior_that_is_not_lognormal_keeps_plain_coordinates():
     start = {"initial_biomass": 0.3, "initial_substrate": 20.0}
     campaign = Campaign([Run("R1", frame, start)])
     normal = {"maximum_growth_rate": pm.TruncatedNormal.dist(0.3, 0.1, lower=0.0)}
-    assert rate_forms(formulate(campaign, BatchCulture(), priors=normal)) == ()
+    assert (
+        reference_rate_parameterisation(
+            formulate(FitRequest(campaign, BatchCulture(), priors=normal))
+        )
+        == ()
+    )
     positive = {"maximum_growth_rate": between(0.1, 0.5)}
-    (form,) = rate_forms(formulate(campaign, BatchCulture(), priors=positive))
+    (form,) = reference_rate_parameterisation(
+        formulate(FitRequest(campaign, BatchCulture(), priors=positive))
+    )
     assert form.leading == "maximum_growth_rate"
 
 
@@ -146,5 +160,8 @@ def test_a_setting_that_runs_leave_out_takes_its_usual_value():
     }
     run = Run("R1", frame, {"initial_biomass": 0.5}, profiles=profiles)
     assert "feed_oil" not in run.settings
-    formed = formulate(Campaign([run]), CitrateOnOilSupply())
-    assert {form.rate for form in rate_forms(formed)} <= {"growth", "formation"}
+    formed = formulate(FitRequest(Campaign([run]), CitrateOnOilSupply()))
+    assert {form.rate for form in reference_rate_parameterisation(formed)} <= {
+        "growth",
+        "formation",
+    }

@@ -8,6 +8,7 @@ import pymc as pm
 import pytest
 
 from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.requests import FitRequest
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import BayesbioError, CalibrationError, DataError, ModelError
 from bayesbio.inference import between
@@ -22,7 +23,7 @@ def run(name="R1", settings=None, values=(0.3, 0.9, 2.4), quantity="biomass", **
 
 def unknowns(campaign, model=None, **options):
     """Unknowns by name."""
-    found = formulate(campaign, model or BatchCulture(), **options)
+    found = formulate(FitRequest(campaign, model or BatchCulture(), **options))
     return {unknown.name: unknown for unknown in found.unknowns}
 
 
@@ -33,7 +34,7 @@ def test_parameters_take_the_default_intervals_of_the_model():
 
 
 def test_a_number_fixes_a_parameter():
-    found = formulate(Campaign([run()]), BatchCulture(), priors={"cell_yield": 0.5})
+    found = formulate(FitRequest(Campaign([run()]), BatchCulture(), priors={"cell_yield": 0.5}))
     assert found.given == {"cell_yield": 0.5}
     assert "cell_yield" not in {unknown.name for unknown in found.unknowns}
 
@@ -55,13 +56,13 @@ def test_the_start_of_a_state_may_stand_under_its_own_name():
 
 
 def test_excluded_rows_are_left_out():
-    found = formulate(Campaign([run(flag=["", "excluded", ""])]), BatchCulture())
+    found = formulate(FitRequest(Campaign([run(flag=["", "excluded", ""])]), BatchCulture()))
     assert found.rows["biomass"]["value"].tolist() == [0.3, 2.4]
     assert found.kept["biomass"].tolist() == [True, False, True]
 
 
 def test_fewer_readings_than_parameters_is_a_warning():
-    found = formulate(Campaign([run(values=(0.3, 0.9))]), BatchCulture())
+    found = formulate(FitRequest(Campaign([run(values=(0.3, 0.9))]), BatchCulture()))
     assert any("the priors decide" in str(finding) for finding in found.findings)
 
 
@@ -78,7 +79,7 @@ def test_fewer_readings_than_parameters_is_a_warning():
         ({"vary": {"initial_substrate": "run"}}, ModelError, "given by the runs"),
         ({"priors": {"initial_biomass": -1.0}}, ModelError, "starts at zero or more"),
         ({"noise": {"titer": "normal"}}, ModelError, "noise for 'titer'"),
-        ({"noise": {"biomass": "gaussian"}}, ModelError, "use one of normal"),
+        ({"noise": {"biomass": "gaussian"}}, ModelError, "Use one of normal"),
         ({"vary": "run"}, ModelError, "vary='run' was not understood"),
         ({"vary": {"cell_yield": 3}}, ModelError, "name each parameter and what it varies over"),
         ({"priors": {"cell_yield": np.nan}}, ModelError, "a finite number to fix it"),
@@ -89,53 +90,55 @@ def test_options_that_do_not_fit_are_refused(options, error, sentence):
     settings = {"initial_substrate": 20.0, "clone": "a"}
     campaign = Campaign([run(settings=settings), run("R2", settings=settings)])
     with pytest.raises(error, match=sentence):
-        formulate(campaign, BatchCulture(), **options)
+        formulate(FitRequest(campaign, BatchCulture(), **options))
 
 
 @pytest.mark.parametrize("given", ["runs.csv", pd.DataFrame({"run": ["A"]})], ids=["path", "table"])
 def test_a_table_that_was_not_read_yet_is_refused(given):
     with pytest.raises(DataError, match=r"A Campaign was expected, .* read_campaign"):
-        formulate(given, BatchCulture())
+        formulate(FitRequest(given, BatchCulture()))
 
 
 def test_a_model_that_was_not_made_yet_is_refused():
     with pytest.raises(ModelError, match=r"give the model itself, BatchCulture\(\)"):
-        formulate(Campaign([run()]), BatchCulture)
+        formulate(FitRequest(Campaign([run()]), BatchCulture))
 
 
 def test_a_state_that_nothing_starts_is_named():
     with pytest.raises(ModelError, match="Nothing says where substrate starts"):
-        formulate(Campaign([run(settings={"medium": "A"})]), BatchCulture())
+        formulate(FitRequest(Campaign([run(settings={"medium": "A"})]), BatchCulture()))
 
 
 def test_a_start_stated_for_some_runs_only_names_the_other():
     runs = [run(settings={"initial_substrate": 20.0}), run("R2", settings={"medium": "A"})]
     with pytest.raises(ModelError, match="Run 'R2': BatchCulture needs the initial state"):
-        formulate(Campaign(runs), BatchCulture())
+        formulate(FitRequest(Campaign(runs), BatchCulture()))
 
 
 def test_a_feed_without_a_concentration_is_refused():
     settings = {"initial_substrate": 20.0, "volume": 1.0}
     with pytest.raises(BayesbioError, match="feed_substrate"):
-        formulate(Campaign([run(settings=settings)]), FedBatchCulture())
+        formulate(FitRequest(Campaign([run(settings=settings)]), FedBatchCulture()))
 
 
 def test_readings_that_are_all_censored_cannot_size_their_noise():
     with pytest.raises(DataError, match="below or above a limit"):
-        formulate(Campaign([run(flag=["below"] * 3)]), BatchCulture())
+        formulate(FitRequest(Campaign([run(flag=["below"] * 3)]), BatchCulture()))
 
 
 def test_nothing_measured_that_the_model_has_is_refused():
     with pytest.raises(DataError, match="None of the measured quantities"):
-        formulate(Campaign([run(quantity="ph", values=(7.0, 6.9, 6.8))]), BatchCulture())
+        formulate(
+            FitRequest(Campaign([run(quantity="ph", values=(7.0, 6.9, 6.8))]), BatchCulture())
+        )
 
 
 def test_a_negative_concentration_stops_before_any_sampling():
     with pytest.raises(DataError, match="zero or more"):
-        formulate(Campaign([run(values=(0.3, -0.9, 2.4))]), BatchCulture())
+        formulate(FitRequest(Campaign([run(values=(0.3, -0.9, 2.4))]), BatchCulture()))
 
 
 def test_priors_are_not_changed_by_use():
     prior = pm.LogNormal.dist(0.0, 1.0)
-    formulate(Campaign([run()]), BatchCulture(), priors={"cell_yield": prior})
+    formulate(FitRequest(Campaign([run()]), BatchCulture(), priors={"cell_yield": prior}))
     assert prior.name is None

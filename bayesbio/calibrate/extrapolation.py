@@ -1,0 +1,86 @@
+"""Whether a prediction leaves what was studied: settings, groups, inputs and times of the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+
+from bayesbio.data import Campaign, Run
+from bayesbio.mechanistic import ProcessModel
+
+TOLERANCE = 1e-9  # share of the range studied within which a value counts as inside
+
+
+def outside_studied(
+    runs: Sequence[Run], campaign: Campaign, until: float, model: ProcessModel
+) -> list[list[str]]:
+    """
+    Name what of each run lies outside the campaign that was calibrated on.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        To be predicted.
+    campaign : Campaign
+    until : float [h]
+        Last hour that is predicted.
+    model : ProcessModel
+        Its inputs are compared; other profiles change nothing.
+
+    Returns
+    -------
+    list of list of str
+        For each run the reasons, none where it lies inside.
+
+    Examples
+    --------
+    >>> from bayesbio.mechanistic import BatchCulture
+    >>> known = Campaign([Run("R1", settings={"pH": 6.8}), Run("R2", settings={"pH": 7.2})])
+    >>> outside_studied([Run("R3", settings={"pH": 7.6})], known, 10.0, BatchCulture())
+    [['pH is 7.6, studied were 6.8 to 7.2']]
+    """
+    ends = [float(run.times().max()) for run in campaign if len(run.times())]
+    numbers: dict[str, list[float]] = {}
+    labels: dict[str, set[str]] = {}
+    for run in campaign:
+        for name, value in run.settings.items():
+            if isinstance(value, Real):
+                numbers.setdefault(name, []).append(float(value))
+            else:
+                labels.setdefault(name, set()).add(str(value))
+    inputs: dict[str, list[float]] = {}
+    for run in campaign:
+        for name, profile in run.profiles.items():
+            if name in model.inputs:
+                inputs.setdefault(name, []).extend(float(value) for _, value in profile.points)
+    found = []
+    for run in runs:
+        reasons = []
+        for name, value in run.settings.items():
+            if isinstance(value, Real) and name in numbers:
+                reasons += _beyond(name, [float(value)], numbers[name])
+            elif name in labels and str(value) not in labels[name]:
+                reasons.append(f"{name} is {value!r}, studied were {_listed(labels[name])}")
+        for name, profile in run.profiles.items():
+            if name in inputs:
+                points = [float(value) for _, value in profile.points]
+                reasons += _beyond(name, points, inputs[name])
+        if ends and until > max(ends) * (1.0 + TOLERANCE):
+            reasons.append(f"{until:g} h come after the last reading, {max(ends):g} h")
+        found.append(reasons)
+    return found
+
+
+def _beyond(name: str, values: Sequence[float], studied: Sequence[float]) -> list[str]:
+    """Say where values leave the range that was studied."""
+    low, high = min(studied), max(studied)
+    slack = TOLERANCE * max(abs(low), abs(high))
+    outside = [value for value in values if not low - slack <= value <= high + slack]
+    if not outside:
+        return []
+    among = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return [f"{name} is {outside[0]:g}, studied {'was' if low == high else 'were'} {among}"]
+
+
+def _listed(labels: set[str]) -> str:
+    return ", ".join(sorted(labels)[:5])
