@@ -10,7 +10,8 @@ from bayesbio.data.run import Profile, Run
 from bayesbio.data.specification import Specification
 from bayesbio.data.table import Table, TableColumn
 from bayesbio.data.template import write_template
-from bayesbio.data.vocabulary.lookup import Quantity, quantity
+from bayesbio.data.vocabulary.lookup import quantity
+from bayesbio.data.vocabulary.terms import Quantity
 from bayesbio.data.vocabulary.units import convert, registry, unit
 
 __all__ = [

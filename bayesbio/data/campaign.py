@@ -339,6 +339,8 @@ def read_campaign(
     roles: Mapping[str, str] | None = None,
     quantities: Mapping[str, Any] | None = None,
     model: Any = None,
+    dialect: str | os.PathLike[str] | None = None,
+    decimal: str | None = None,
     strict: bool = True,
 ) -> Campaign:
     """
@@ -361,6 +363,11 @@ def read_campaign(
         New quantities, such as ``{"hare": "1"}``.
     model : process model, optional
         Its states, outputs, inputs and settings, with their units, extend the vocabulary.
+    dialect : name or path, optional
+        Further words of an instrument or a laboratory: a TOML file that names what it adds to the
+        generic words, such as ``[columns]`` with ``"Glc-04" = "glucose [mM]"``.
+    decimal : {".", ","}, optional
+        The decimal sign of texts, where the file leaves open what 1,234 is.
     strict : bool
         Raise at the first error; if False, keep errors in ``campaign.findings``.
 
@@ -382,7 +389,15 @@ def read_campaign(
     [[0.0, 'glucose', 5.40468, ''], [24.0, 'glucose', 0.360312, 'below']]
     """
     imported = import_campaign(
-        path, run=run, time=time, columns=columns, roles=roles, quantities=quantities, model=model
+        path,
+        model=model,
+        quantities=quantities,
+        dialect=dialect,
+        decimal=decimal,
+        run=run,
+        time=time,
+        columns=columns,
+        roles=roles,
     )
     campaign = Campaign(
         imported.runs, units=imported.units, findings=imported.findings, columns=imported.columns

@@ -58,6 +58,48 @@ class Finding:
         return SUBJECTS[self.subject](str(self))
 
 
+def error(
+    what: str,
+    what_to_do: str = "",
+    *,
+    run: str = "",
+    time: float | None = None,
+    subject: str = "data",
+    quantity: str = "",
+) -> Finding:
+    """
+    Make a finding that stops.
+
+    Examples
+    --------
+    >>> error("Titer is text.", run="R1").severity
+    'error'
+    """
+    time = None if time is None else float(time)
+    return Finding("error", run, time, what, what_to_do, subject, quantity)
+
+
+def warning(
+    what: str,
+    what_to_do: str = "",
+    *,
+    run: str = "",
+    time: float | None = None,
+    subject: str = "data",
+    quantity: str = "",
+) -> Finding:
+    """
+    Make a finding that is carried into the report.
+
+    Examples
+    --------
+    >>> warning("Titer falls.", run="R1").severity
+    'warning'
+    """
+    finding = error(what, what_to_do, run=run, time=time, subject=subject, quantity=quantity)
+    return dataclasses.replace(finding, severity="warning")
+
+
 @dataclasses.dataclass(frozen=True)
 class Findings(Sequence[Finding]):
     """

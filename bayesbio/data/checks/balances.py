@@ -173,4 +173,4 @@ def _carbon(name: str) -> float:
     if name in ("biomass", "lipid_free_biomass"):
         return BIOMASS_CARBON if name == "biomass" else 0.0
     word = vocabulary.find(name)
-    return word.carbon_fraction if word is not None and word.unit == "g/L" else 0.0
+    return word.mass_fraction("C") if word is not None and word.unit == "g/L" else 0.0

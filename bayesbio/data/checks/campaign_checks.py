@@ -13,7 +13,8 @@ from bayesbio.data.findings import Finding, Findings
 from bayesbio.data.run import Run
 from bayesbio.data.vocabulary import lookup as vocabulary
 from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.lookup import Quantity, Vocabulary, unknown_name
+from bayesbio.data.vocabulary.lookup import Vocabulary, unknown_name
+from bayesbio.data.vocabulary.terms import Quantity
 from bayesbio.errors import UnitError
 
 CONCENTRATIONS = ("g/L", "mol/L", "1e6 cells/mL", "U/L", "mM", "mg/L", "mmol/L")
@@ -99,7 +100,7 @@ def _names(campaign: RunSet, words: Vocabulary) -> Iterator[Finding]:
                 yield Finding("error", "", None, unknown_name(name, guess, unit), "")
             continue
         try:
-            fits = units.same_dimension(unit, word.unit, molar_mass=word.molar_mass)
+            fits = units.same_dimension(unit, word.unit, of=word)
         except UnitError:
             fits = False
         if not fits:

@@ -2,386 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
+import dataclasses
 import re
 from typing import Any
 
 from bayesbio.data.column_report import ColumnUse
 from bayesbio.data.event import EVENT_KINDS
-from bayesbio.data.importing.buffer import Gathered
-from bayesbio.data.importing.rows import gather
-from bayesbio.data.importing.sheets import headers
-from bayesbio.data.importing.sheets.cells import Reading, is_blank, read_cell, to_moment
-from bayesbio.data.importing.sheets.columns import Options, Plan, Survey, plan_quantity
-from bayesbio.data.importing.sheets.files import Block
-from bayesbio.data.importing.sheets.structure import Layout, lay_out, row_times, run_name
-from bayesbio.data.importing.values import Converter
+from bayesbio.data.importing.columns import ColumnPlan, ReadOptions, plan_quantity
+from bayesbio.data.importing.entries import Entries
+from bayesbio.data.importing.layout import Layout, row_runs, row_times
+from bayesbio.data.importing.rows import read_rows
+from bayesbio.data.importing.sheets.blocks import Block, Column
+from bayesbio.data.importing.sheets.cells import Reading, plain_text
+from bayesbio.data.importing.sheets.headers import snake
+from bayesbio.data.importing.values import Converter, marks
 from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.lookup import key, unknown_name
-from bayesbio.errors import DataError, UnitError
+from bayesbio.data.vocabulary.lookup import unknown_name
+from bayesbio.data.vocabulary.terms import key
+from bayesbio.errors import DataError, UnitError, nearest_name
 
 TABLES = ("runs", "measurements", "events", "profiles", "columns")
-KIND_WORDS = ("kind", "event", "type", "eventtype", "eventkind", "action", "eventname")
-KINDS = {
-    "feed": "bolus",
-    "addition": "bolus",
-    "bolusfeed": "bolus",
-    "bolusaddition": "bolus",
-    "add": "bolus",
-    "sampling": "sample",
-    "samples": "sample",
-    "withdrawal": "sample",
-    "inoculate": "inoculation",
-    "inoculum": "inoculation",
-    "set": "switch",
-    "setpoint": "switch",
-    "step": "switch",
-    "shift": "switch",
-}
-
-
-def read_columns_table(block: Block) -> dict[str, Any]:
-    """Read columns.csv: how a foreign sheet's columns map (column, quantity, unit, role)."""
-    places = {key(name): place for place, name in enumerate(block.header)}
-    if "column" not in places:
-        raise DataError(
-            f"{block.name} has no column 'column'; expected the columns column, "
-            "quantity, unit, role."
-        )
-    mapping: dict[str, Any] = {}
-    for row in block.rows:
-        cell: dict[str, str] = {
-            name: run_name(row[p]) if not is_blank(row[p]) else "" for name, p in places.items()
-        }
-        if cell["column"]:
-            mapping[cell["column"]] = {
-                "quantity": cell.get("quantity") or cell.get("role") or cell["column"],
-                "unit": cell.get("unit") or None,
-                "role": cell.get("role") or None,
-            }
-    return mapping
-
-
-def read_runs(block: Block, options: Options, gathered: Gathered) -> list[str]:
-    """Read runs.csv: the static settings and covariates of each run; give the runs in order."""
-    survey = Survey(block)
-    layout = lay_out(survey, options)
-    place = layout.run if layout.run is not None else _run_place(block)
-    if place is None:
-        there = ", ".join(repr(name) for name in block.header if name)
-        raise DataError(f"{block.name} has no column 'run'; its columns are {there}.")
-    names = [run_name(cell) if not is_blank(cell) else "" for cell in survey.cells[place]]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        gathered.fail(
-            f"{block.name} has several rows for run {twice[0]!r}; one row a run was expected.",
-            "Keep one of them.",
-            twice[0],
-        )
-    gathered.labels |= set(block.header)
-    gathered.uses.append(ColumnUse(block.header[place], "run", sheet=block.name))
-    convert = Converter()
-    for other, header in enumerate(block.header):
-        if other != place and header:
-            _settings_column(survey, other, header, names, options, gathered, convert)
-    return [name for name in dict.fromkeys(names) if name]
-
-
-def _run_place(block: Block) -> int | None:
-    keys = [key(name) for name in block.header]
-    return next((keys.index(word) for word in headers.RUN_WORDS if word in keys), None)
-
-
-def _settings_column(
-    survey: Survey,
-    place: int,
-    header: str,
-    names: list[str],
-    options: Options,
-    gathered: Gathered,
-    convert: Converter,
-) -> None:
-    """Read one column of settings: numbers in house units, moments of inoculation, or text."""
-    block = survey.block
-    plan = Plan(place, header, name=headers.snake(header))
-    if survey.is_empty(place):
-        plan.note = "empty"
-    elif key(header) in (*headers.ORIGIN_WORDS, *headers.START_WORDS) and survey.is_moment(place):
-        for name, cell in zip(names, survey.cells[place], strict=True):
-            moment = to_moment(cell)
-            if moment is not None:
-                gathered.origins[name] = moment
-        plan.role, plan.name, plan.note = "time", "", "time zero"
-    elif survey.is_moment(place):
-        plan.role = "covariate"
-        for name, cell in zip(names, survey.cells[place], strict=True):
-            moment = to_moment(cell)
-            if moment is not None:
-                gathered.add_setting(name, plan.name, moment.isoformat(sep=" "))
-    elif survey.is_numeric(place) or (
-        survey.count(place, "number") and headers.understand(header, options.words).words
-    ):
-        plan = _setting_numbers(survey, place, header, names, options, gathered, convert)
-    elif options.role_of(header, None) == "not used" or key(header) in headers.IGNORED_WORDS:
-        plan.note = "text"
-    else:
-        plan.role = "covariate"
-        for name, cell in zip(names, survey.cells[place], strict=True):
-            if not is_blank(cell) and read_cell(cell).kind != "missing":
-                gathered.add_setting(name, plan.name, run_name(cell))
-    gathered.uses.append(plan.use(block.name))
-
-
-def _setting_numbers(
-    survey: Survey,
-    place: int,
-    header: str,
-    names: list[str],
-    options: Options,
-    gathered: Gathered,
-    convert: Converter,
-) -> Plan:
-    block = survey.block
-    plan, findings = plan_quantity(
-        header, block.units[place], survey.numbers(place), options, constant=True
-    )
-    plan.place = place
-    gathered.findings += findings
-    if plan.role == "not used":
-        return plan
-    if plan.word is None:
-        for name, reading in zip(names, survey.readings[place], strict=True):
-            if reading.kind == "number":
-                gathered.add_setting(name, plan.name, reading.value)
-            elif reading.kind == "text":
-                _text_setting(plan, name, survey, names, gathered)
-        return plan
-    plan.role = "setting"
-    if plan.note.startswith("no unit given") and header == plan.word.name:
-        plan.note = "" if plan.unit == plan.word.unit else plan.note
-    for name, reading in zip(names, survey.readings[place], strict=True):
-        if reading.kind == "text":
-            _text_setting(plan, name, survey, names, gathered)
-        if reading.kind != "number":
-            continue
-        try:
-            value = convert(reading, plan.unit, plan.word).value
-        except UnitError as error:
-            gathered.fail(
-                f"setting {plan.word.name} is given in {reading.unit or plan.unit!r}: {error}",
-                f"Give it in {plan.word.unit}.",
-                name,
-                None,
-                "unit",
-            )
-            continue
-        gathered.words.setdefault(plan.word.name, plan.word)
-        gathered.add_setting(name, plan.word.name, value)
-    return plan
-
-
-def _text_setting(
-    plan: Plan, name: str, survey: Survey, names: list[str], gathered: Gathered
-) -> None:
-    cell = survey.cells[plan.place][names.index(name)]
-    gathered.fail(
-        f"the setting {plan.header!r} in {survey.block.name} is {str(cell)!r}; expected a number.",
-        "Correct the cell, or leave it empty.",
-        name,
-    )
-
-
-def read_events(block: Block, options: Options, gathered: Gathered, default_run: str) -> None:
-    """Read events.csv: run, time, kind, quantity, value, unit; one row per quantity."""
-    if not block.rows:
-        return
-    survey = Survey(block)
-    layout = lay_out(survey, options)
-    keys = [key(name) for name in block.header]
-    kind_place = next((keys.index(word) for word in KIND_WORDS if word in keys), None)
-    gathered.labels |= set(block.header)
-    for wanted, place in (
-        ("time", layout.time),
-        ("kind", kind_place),
-        ("value", _value(layout, keys)),
-    ):
-        if place is None:
-            names = ", ".join(repr(name) for name in block.header if name)
-            raise DataError(
-                f"{block.name} has no column {wanted!r}; expected run, time_h, kind, "
-                "quantity, value, "
-                f"unit, and found {names}."
-            )
-    times = row_times(layout, survey)
-    runs = [
-        run_name(c) if not is_blank(c) else default_run
-        for c in (survey.cells[layout.run] if layout.run is not None else [None] * len(times))
-    ]
-    gathered.uses += layout.uses(survey)
-    gathered.uses.append(ColumnUse(block.header[kind_place or 0], "event", sheet=block.name))
-    place_of = {name: keys.index(name) for name in ("quantity", "value", "unit") if name in keys}
-    convert = Converter()
-    for row, cells in enumerate(block.rows):
-        number, run, time = block.numbers[row], runs[row], times[row]
-        if time is None or isinstance(time, str):
-            gathered.fail(
-                f"row {number} of {block.name} has {time!r} for a time; expected a number or "
-                "a date.",
-                "Fill in the time.",
-                run,
-            )
-            continue
-        kind = _kind(cells[kind_place or 0], options)
-        if kind is None:
-            _unknown_kind(cells[kind_place or 0], number, block, options, gathered, run)
-            continue
-        if kind == "stop":
-            gathered.events.append((run, time, kind, "", 0.0))
-            continue
-        text = run_name(cells[place_of["quantity"]]) if "quantity" in place_of else ""
-        text = (
-            ""
-            if is_blank(cells[place_of["quantity"]] if "quantity" in place_of else None)
-            else text
-        )
-        stated = cells[place_of["unit"]] if "unit" in place_of else None
-        unit = "" if is_blank(stated) else str(stated).strip()
-        reading = read_cell(cells[place_of["value"]], block.decimal)
-        if reading.kind != "number":
-            gathered.fail(
-                f"event {kind!r} in row {number} of {block.name} has the value "
-                f"{cells[place_of['value']]!r}; expected a number.",
-                "Fill in the amount.",
-                run,
-            )
-            continue
-        event = _event(kind, text, unit, reading, number, block, options, gathered, run, convert)
-        if event is not None:
-            gathered.events.append((run, time, kind, *event))
-
-
-def _value(layout: Layout, keys: list[str]) -> int | None:
-    return layout.places.get("value", keys.index("value") if "value" in keys else None)
-
-
-def _kind(cell: Any, options: Options) -> str | None:
-    given = "" if is_blank(cell) else str(cell).strip().lower()
-    kinds = (*EVENT_KINDS, *options.event_kinds)
-    if given in kinds:
-        return given
-    return KINDS.get(key(given)) or next((kind for kind in kinds if key(kind) == key(given)), None)
-
-
-def _unknown_kind(
-    cell: Any, number: int, block: Block, options: Options, gathered: Gathered, run: str
-) -> None:
-    kinds = (*EVENT_KINDS, *options.event_kinds)
-    given = "" if is_blank(cell) else str(cell)
-    close = difflib.get_close_matches(given.lower(), kinds, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    gathered.fail(
-        f"the kind of event in row {number} of {block.name} is {given!r}; expected one of "
-        f"{', '.join(kinds)}.{hint}",
-        "Correct it.",
-        run,
-    )
-
-
-def _event(
-    kind: str,
-    text: str,
-    unit: str,
-    reading: Reading,
-    number: int,
-    block: Block,
-    options: Options,
-    gathered: Gathered,
-    run: str,
-    convert: Converter,
-) -> tuple[str, float] | None:
-    """Give quantity and value of one row of events, in house units."""
-    if not text and kind == "sample":
-        text = "volume"
-    found = headers.understand(text, options.words, unit or None)
-    if not found.words:
-        gathered.fail(
-            unknown_name(text, options.words.nearest(text)),
-            f"It stands in row {number} of {block.name}.",
-            run,
-        )
-        return None
-    word, stated = found.words[0], unit or found.unit or ""
-    if stated and not units.is_unit(stated):
-        gathered.fail(
-            f"the unit in row {number} of {block.name} is {stated!r}, which is not known here; "
-            f"expected one like {word.amount_unit}.",
-            "Correct it.",
-            run,
-            None,
-            "unit",
-        )
-        return None
-    by_amount = kind in ("bolus", "sample")
-    if by_amount and stated and word.name != "volume" and units.same_dimension(stated, "L"):
-        volume = options.words.find("volume")
-        word = volume if volume is not None else word
-    target = word.amount_unit if by_amount else word.unit
-    try:
-        value = convert(reading, stated, word, target).value
-    except UnitError:
-        advice = "a bolus is an amount" if kind == "bolus" else f"a {kind} was expected to be one"
-        gathered.fail(
-            f"the {kind} of {word.name} in row {number} of {block.name} is given in "
-            f"{stated!r}; {advice} "
-            f"in a unit like {target}.",
-            "Correct value and unit.",
-            run,
-            None,
-            "unit",
-        )
-        return None
-    if value < 0 and by_amount:
-        gathered.fail(
-            f"the {kind} of {word.name} in row {number} of {block.name} is {value:g} "
-            f"{target}; amounts "
-            "are zero or more.",
-            "Correct the sign; what is taken out is a sample.",
-            run,
-        )
-        return None
-    gathered.words.setdefault(word.name, word)
-    return word.name, value
-
-
-def read_profiles(block: Block, options: Options, gathered: Gathered, default_run: str) -> None:
-    """Read profiles.csv: run, time, quantity, value, unit, interpolation; or one column each."""
-    if not block.rows:
-        return
-    before = len(gathered.uses)
-    gather(block, options, gathered, default_run=default_run, only="profile")
-    names = {use.column: use.quantity for use in gathered.uses[before:]}
-    keys = [key(name) for name in block.header]
-    if "interpolation" not in keys:
-        return
-    place = keys.index("interpolation")
-    survey = Survey(block)
-    layout = lay_out(survey, options)
-    for row, cells in enumerate(block.rows):
-        given = "" if is_blank(cells[place]) else str(cells[place]).strip().lower()
-        run = default_run if layout.run is None else run_name(survey.cells[layout.run][row])
-        name = names.get(run_name(cells[layout.places["quantity"]]), "") if layout.is_long else "*"
-        if given in ("step", "hold", "previous", "zero", "constant"):
-            gathered.interpolations.setdefault((run, name), "step")
-        elif given in ("linear", "ramp"):
-            gathered.interpolations.setdefault((run, name), "linear")
-        elif given:
-            gathered.fail(
-                f"the interpolation in row {block.numbers[row]} of {block.name} is "
-                f"{given!r}; expected "
-                "linear or step.",
-                "Correct it.",
-                run,
-            )
 
 
 def tables_of(names: list[str]) -> dict[str, str]:
@@ -393,5 +33,300 @@ def tables_of(names: list[str]) -> dict[str, str]:
     >>> tables_of(["Runs", "measurements", "notes"])
     {'runs': 'Runs', 'measurements': 'measurements'}
     """
-    found = {re.sub(r"\s+", "", name).lower(): name for name in names}
-    return {table: found[table] for table in TABLES if table in found}
+    plain = {re.sub(r"\s+", "", name).lower(): name for name in names}
+    return {table: plain[table] for table in TABLES if table in plain}
+
+
+def read_columns_table(block: Block) -> dict[str, Any]:
+    """Read columns.csv: how a foreign sheet's columns map (column, quantity, unit, role)."""
+    by_key = {key(column.header): column for column in block.columns}
+    if "column" not in by_key:
+        raise DataError(
+            f"{block.name} has no column 'column'; expected the columns column, quantity, unit, "
+            "role."
+        )
+    mapping: dict[str, Any] = {}
+    for row in range(len(block)):
+        cell = {name: plain_text(column.cells[row]) for name, column in by_key.items()}
+        if cell["column"]:
+            mapping[cell["column"]] = {
+                "quantity": cell.get("quantity") or cell.get("role") or cell["column"],
+                "unit": cell.get("unit") or None,
+                "role": cell.get("role") or None,
+            }
+    return mapping
+
+
+def read_runs(layout: Layout, options: ReadOptions, entries: Entries) -> list[str]:
+    """Read runs.csv: the static settings and covariates of each run; give the runs in order."""
+    block, named = layout.block, layout.run
+    if named is None:
+        keys = {key(column.header): column for column in reversed(block.columns)}
+        named = next((keys[word] for word in options.dialect.headers["run"] if word in keys), None)
+    if named is None:
+        there = ", ".join(repr(name) for name in block.header if name)
+        raise DataError(f"{block.name} has no column 'run'; its columns are {there}.")
+    names = [plain_text(cell) for cell in named.cells]
+    twice = sorted({name for name in set(names) if name and names.count(name) > 1})
+    if twice:
+        entries.fail(
+            f"{block.name} has several rows for run {twice[0]!r}; one row a run was expected.",
+            "Keep one of them.",
+            run=twice[0],
+        )
+    entries.labels |= set(block.header)
+    entries.uses.append(ColumnUse(named.header, "run", sheet=block.name))
+    reader = _SettingsReader(block, names, options, entries)
+    for column in block.columns:
+        if column is not named and column.header:
+            entries.uses.append(reader.read(column).use(block.name))
+    return [name for name in dict.fromkeys(names) if name]
+
+
+@dataclasses.dataclass
+class _SettingsReader:
+    """Reads columns of settings, one row a run."""
+
+    block: Block
+    names: list[str]
+    options: ReadOptions
+    entries: Entries
+    convert: Converter = dataclasses.field(default_factory=Converter)
+
+    def read(self, column: Column) -> ColumnPlan:
+        """Read one column: numbers in house units, moments of inoculation, or text."""
+        header, dialect = column.header, self.options.dialect
+        plan = ColumnPlan(column.index, header, name=snake(header))
+        known = bool(column.counts["number"] and self.options.headers.read(header).words)
+        if column.is_empty:
+            plan.note = "empty"
+        elif column.is_moment:
+            self._moments(column, plan)
+        elif column.is_numeric or known:
+            return self._numbers(column)
+        elif self.options.role_of(header, None) == "not used" or dialect.is_a("ignored", header):
+            plan.note = "text"
+        else:
+            plan.role = "covariate"
+            for name, cell, reading in zip(self.names, column.cells, column.readings, strict=True):
+                if reading.kind != "missing":
+                    self.entries.add_setting(name, plan.name, plain_text(cell))
+        return plan
+
+    def _moments(self, column: Column, plan: ColumnPlan) -> None:
+        dated = {n: m for n, m in zip(self.names, column.moments, strict=True) if m is not None}
+        dialect = self.options.dialect
+        if dialect.is_a("inoculation", column.header) or dialect.is_a("start", column.header):
+            self.entries.origins |= dated
+            plan.role, plan.name, plan.note = "time", "", "time zero"
+            return
+        plan.role = "covariate"
+        for name, moment in dated.items():
+            self.entries.add_setting(name, plan.name, moment.isoformat(sep=" "))
+
+    def _numbers(self, column: Column) -> ColumnPlan:
+        plan, findings = plan_quantity(
+            column.header, column.unit, column.numbers, self.options, constant=True
+        )
+        self.entries.findings += findings
+        if plan.role == "not used":
+            return plan
+        if plan.word is not None:
+            plan.role = "setting"
+            if plan.note.startswith("no unit given") and column.header == plan.word.name:
+                plan.note = "" if plan.unit == plan.word.unit else plan.note
+        subject = plan.word.name if plan.word is not None else plan.name
+        self.entries.findings += marks(column.header, subject, column.readings, column.cells)
+        for name, cell, reading in zip(self.names, column.cells, column.readings, strict=True):
+            if reading.kind == "text":
+                self.entries.fail(
+                    f"the setting {plan.header!r} in {self.block.name} is {str(cell)!r}; expected "
+                    "a number.",
+                    "Correct the cell, or leave it empty.",
+                    run=name,
+                )
+            elif reading.kind == "number":
+                self._setting(name, plan, reading)
+        return plan
+
+    def _setting(self, run: str, plan: ColumnPlan, reading: Reading) -> None:
+        if plan.word is None:
+            self.entries.add_setting(run, plan.name, reading.value)
+            return
+        try:
+            value = self.convert(reading, plan.unit, plan.word).value
+        except UnitError as problem:
+            self.entries.fail(
+                f"setting {plan.word.name} is given in {reading.unit or plan.unit!r}: {problem}",
+                f"Give it in {plan.word.unit}.",
+                run=run,
+                subject="unit",
+            )
+            return
+        self.entries.words.setdefault(plan.word.name, plan.word)
+        self.entries.add_setting(run, plan.word.name, value)
+
+
+def read_events(layout: Layout, options: ReadOptions, entries: Entries, default_run: str) -> None:
+    """Read events.csv: run, time, kind, quantity, value, unit; one row per quantity."""
+    block = layout.block
+    if not len(block):
+        return
+    by_key = {key(column.header): column for column in reversed(block.columns)}
+    kinds = options.dialect.headers["event_kind"]
+    kind = next((by_key[word] for word in kinds if word in by_key), None)
+    value = layout.roles.get("value", by_key.get("value"))
+    entries.labels |= set(block.header)
+    for wanted, column in (("time", layout.time), ("kind", kind), ("value", value)):
+        if column is None:
+            names = ", ".join(repr(name) for name in block.header if name)
+            raise DataError(
+                f"{block.name} has no column {wanted!r}; expected run, time_h, kind, quantity, "
+                f"value, unit, and found {names}."
+            )
+    assert kind is not None and value is not None
+    entries.uses += layout.uses()
+    entries.uses.append(ColumnUse(kind.header, "event", sheet=block.name))
+    entries.findings += marks(value.header, "the amount", value.readings, value.cells)
+    reader = _EventReader(block, options, entries)
+    times, runs = row_times(layout), row_runs(layout, default_run, merged=False)
+    for row, time in enumerate(times):
+        cells = {
+            name: plain_text(by_key[name].cells[row]) if name in by_key else ""
+            for name in ("quantity", "unit")
+        }
+        if time is None or isinstance(time, str):
+            reader.fail(
+                row,
+                runs[row],
+                f"has {time!r} for a time; expected a number or a date.",
+                "Fill in the time.",
+            )
+            continue
+        event = reader.read(row, runs[row], kind.cells[row], cells, value)
+        if event is not None:
+            entries.events.append((runs[row], time, *event))
+
+
+@dataclasses.dataclass
+class _EventReader:
+    """Reads the rows of a table of events."""
+
+    block: Block
+    options: ReadOptions
+    entries: Entries
+    convert: Converter = dataclasses.field(default_factory=Converter)
+
+    def fail(self, row: int, run: str, what: str, what_to_do: str, subject: str = "data") -> None:
+        """Add an error about a row."""
+        number = self.block.numbers[row]
+        text = f"row {number} of {self.block.name} {what}"
+        self.entries.fail(text, what_to_do, run=run, subject=subject)
+
+    def read(
+        self, row: int, run: str, given: Any, cells: dict[str, str], value: Column
+    ) -> tuple[str, str, float] | None:
+        """Give kind, quantity and value of one row, in house units; None if it has an error."""
+        kind = self._kind(row, run, plain_text(given))
+        if kind is None or kind == "stop":
+            return None if kind is None else (kind, "", 0.0)
+        reading = value.readings[row]
+        if reading.kind != "number":
+            self.fail(
+                row,
+                run,
+                f"gives the event {kind!r} the value {value.cells[row]!r}; expected a number.",
+                "Fill in the amount.",
+            )
+            return None
+        text = cells["quantity"] or ("volume" if kind == "sample" else "")
+        header = self.options.headers.read(text, cells["unit"] or None)
+        if not header.words:
+            guess = unknown_name(text, self.options.words.nearest(text))
+            self.entries.fail(
+                guess, f"It stands in row {self.block.numbers[row]} of {self.block.name}.", run=run
+            )
+            return None
+        word, unit = header.words[0], cells["unit"] or header.unit or ""
+        if unit and not units.is_unit(unit):
+            self.fail(
+                row,
+                run,
+                f"has the unit {unit!r}, which is not known here; expected one "
+                f"like {word.amount_unit}.",
+                "Correct it.",
+                "unit",
+            )
+            return None
+        by_amount = kind in ("bolus", "sample")
+        if by_amount and unit and word.name != "volume" and units.same_dimension(unit, "L"):
+            word = self.options.words.quantity("volume")
+        target = word.amount_unit if by_amount else word.unit
+        try:
+            amount = self.convert(reading, unit, word, target).value
+        except UnitError:
+            advice = (
+                "a bolus is an amount" if kind == "bolus" else f"a {kind} is expected to be one"
+            )
+            self.fail(
+                row,
+                run,
+                f"has a {kind} of {word.name} that is given in {unit!r}; {advice} "
+                f"in a unit like {target}.",
+                "Correct value and unit.",
+                "unit",
+            )
+            return None
+        if amount < 0 and by_amount:
+            self.fail(
+                row,
+                run,
+                f"has a {kind} of {word.name} of {amount:g} {target}; amounts are zero or more.",
+                "Correct the sign; what is taken out is a sample.",
+            )
+            return None
+        self.entries.words.setdefault(word.name, word)
+        return kind, word.name, amount
+
+    def _kind(self, row: int, run: str, given: str) -> str | None:
+        kinds = (*EVENT_KINDS, *self.options.event_kinds)
+        if given.lower() in kinds:
+            return given.lower()
+        same = next((kind for kind in kinds if key(kind) == key(given) and key(given)), None)
+        known = self.options.dialect.event_kinds.get(key(given)) or same
+        if known is None:
+            near = nearest_name(given, kinds)
+            hint = f" Did you mean {near}?" if near else ""
+            self.fail(
+                row,
+                run,
+                f"has the kind of event {given!r}; expected one of {', '.join(kinds)}.{hint}",
+                "Correct it.",
+            )
+        return known
+
+
+def read_profiles(layout: Layout, options: ReadOptions, entries: Entries, default_run: str) -> None:
+    """Read profiles.csv: run, time, quantity, value, unit, interpolation; or one column each."""
+    block = layout.block
+    if not len(block):
+        return
+    before = len(entries.uses)
+    read_rows(layout, options, entries, default_run=default_run, only="profile")
+    names = {use.column: use.quantity for use in entries.uses[before:]}
+    stated = next((c for c in block.columns if key(c.header) == "interpolation"), None)
+    if stated is None:
+        return
+    for row, run in enumerate(row_runs(layout, default_run, merged=False)):
+        given = plain_text(stated.cells[row]).lower()
+        name = names.get(plain_text(layout.cell("quantity", row)), "") if layout.is_long else "*"
+        meaning = options.dialect.interpolations.get(given)
+        if meaning is not None:
+            entries.interpolations.setdefault((run, name), meaning)
+        elif given:
+            entries.fail(
+                f"the interpolation in row {block.numbers[row]} of {block.name} is {given!r}; "
+                "expected linear or step.",
+                "Correct it.",
+                run=run,
+            )

@@ -4,166 +4,134 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from typing import Any
 
 import numpy as np
 
-from bayesbio.data.column_report import ColumnUse
-from bayesbio.data.importing.sheets import headers
-from bayesbio.data.importing.sheets.cells import Reading, is_blank
-from bayesbio.data.importing.sheets.columns import MEASURED, Plan, plan_quantity
-from bayesbio.data.importing.sheets.structure import run_name
-from bayesbio.data.importing.values import Reader, read_flag
-from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.lookup import Quantity, key
+from bayesbio.data.importing.columns import MEASURED, ColumnPlan, plan_quantity
+from bayesbio.data.importing.sheets.blocks import Column
+from bayesbio.data.importing.sheets.cells import Reading, is_blank, plain_text
+from bayesbio.data.importing.sheets.headers import snake
+from bayesbio.data.importing.values import Reader
+from bayesbio.data.vocabulary.terms import key
+
+NO_UNIT = ("-", "–", "n/a", "N/A", "NA", "none")
 
 
 class LongReader(Reader):
     """One row per value, with the name of its quantity beside it."""
 
     def read(self) -> None:
-        """Read every row; say how each analyte was understood."""
-        places = self.layout.places
+        """Read every row; report how each analyte was understood."""
+        self.values = self.layout.roles["value"]
         analytes: dict[str, list[int]] = {}
-        for row in self.keep:
-            cell = self.block.rows[row][places["quantity"]]
-            if not is_blank(cell):
-                analytes.setdefault(run_name(cell), []).append(row)
-        self.gathered.labels |= set(analytes)
-        others: list[ColumnUse] = []
-        taken = self.layout.taken()
-        for place, header in enumerate(self.block.header):
-            if place in taken or not header:
-                continue
-            others.append(self._other(place, header).use(self.block.name))
-        said = [self._analyte(name, rows).use(self.block.name) for name, rows in analytes.items()]
-        self.gathered.uses += said + others
+        for row in self.used:
+            name = plain_text(self.layout.cell("quantity", row))
+            if name:
+                analytes.setdefault(name, []).append(row)
+        self.entries.labels |= set(analytes)
+        others = [self._other(column) for column in self.layout.others() if column.header]
+        read = [self._analyte(name, rows) for name, rows in analytes.items()]
+        self.entries.uses += self.report([*read, *others])
 
-    def _analyte(self, name: str, rows: list[int]) -> Plan:
-        survey, places = self.survey, self.layout.places
-        readings = {row: survey.readings[places["value"]][row] for row in rows}
+    def _analyte(self, name: str, rows: list[int]) -> ColumnPlan:
+        readings = [self.values.readings[row] for row in rows]
+        kinds = {reading.kind for reading in readings}
         stated = [self._unit(row) for row in rows]
         named = collections.Counter(unit for unit in stated if unit)
         usual = named.most_common(1)[0][0] if named else ""
-        values = np.array([r.value for r in readings.values() if r.kind == "number"])
-        role = self.options.role_of(name, None)
-        if role == "not used":
-            return Plan(-1, name, note="left out as told")
-        numeric = any(reading.kind in ("number", "undetected") for reading in readings.values())
-        if not numeric and any(reading.kind == "text" for reading in readings.values()):
+        if self.options.role_of(name, None) == "not used":
+            return ColumnPlan(-1, name, note="left out as asked")
+        if kinds <= {"text", "missing"} and "text" in kinds:
             return self._text_analyte(name, rows)
+        values = np.array([r.value for r in readings if r.kind == "number"])
         plan, findings = plan_quantity(name, usual, values, self.options)
         plan.role = self.role(plan)
-        self.gathered.findings += findings
+        self.entries.findings += findings
         self.unit_note(plan)
         if plan.role not in MEASURED or plan.word is None:
             return plan
-        undetected = 0
-        constant: dict[str, set[float]] = {}
         if plan.role == "setting":
-            for row in rows:
-                constant.setdefault(self.runs[row], set()).add(readings[row].value)
-            if any(len(v) > 1 for v in constant.values()):
+            constant: dict[str, set[float]] = {}
+            for row, reading in zip(rows, readings, strict=True):
+                constant.setdefault(self.runs[row], set()).add(reading.value)
+            if any(len(values) > 1 for values in constant.values()):
                 plan.role = "measurement"
         blank = sum(not unit for unit in stated)
         if blank and len(named) > 1:
-            self.gathered.fail(
-                f"{plan.word.name} comes in several units ({', '.join(named)}) and "
-                f"{blank} of its rows "
-                "have none; expected a unit in every row.",
+            self.entries.fail(
+                f"{plan.word.name} comes in several units ({', '.join(named)}) and {blank} of its "
+                "rows have none; expected a unit in every row.",
                 "Fill in the unit column.",
-                self.runs[rows[0]],
-                None,
-                "unit",
+                run=self.runs[rows[0]],
+                subject="unit",
+                quantity=plan.word.name,
             )
-        for row in rows:
-            reading = readings[row]
-            undetected += reading.kind == "undetected"
+        for row, reading, unit in zip(rows, readings, stated, strict=True):
             if reading.kind == "text":
-                self.text_in_number(row, plan, self.block.rows[row][places["value"]])
-            if reading.kind != "number":
-                continue
-            unit = self._unit(row) or plan.unit
-            if unit != usual and not self._comparable(unit, plan.word):
-                unit = unit if self._unit(row) else plan.unit
-            self.add(
-                row, plan, self._detailed(row, reading), unit, plan.replicate or self.replicate(row)
-            )
-        self.undetected(plan, undetected)
+                self.text_in_number(row, plan, self.values.cells[row])
+            if reading.kind == "number":
+                replicate = plan.replicate or self.replicate(row)
+                self.add(row, plan, self._detailed(row, reading), unit or plan.unit, replicate)
+        self.marks(plan, readings, [self.values.cells[row] for row in rows])
         return plan
 
-    def _comparable(self, unit: str, word: Quantity) -> bool:
-        return units.is_unit(unit) and units.same_dimension(
-            unit, word.unit, molar_mass=word.molar_mass
-        )
-
     def _unit(self, row: int) -> str:
-        place = self.layout.places.get("unit")
-        cell = self.block.rows[row][place] if place is not None else None
-        text = "" if is_blank(cell) else str(cell).strip()
-        if text in ("-", "–", "n/a", "N/A", "NA", "none"):
-            return ""
-        return text
+        text = plain_text(self.layout.cell("unit", row))
+        return "" if text in NO_UNIT else text
 
     def _detailed(self, row: int, reading: Reading) -> Reading:
         """Add flag, spread and upper limit from their columns."""
-        places = self.layout.places
-        if "flag" in places:
-            cell = self.block.rows[row][places["flag"]]
-            flag = read_flag(cell, self.gathered, self.runs[row], self.block.numbers[row])
+        if "flag" in self.layout.roles:
+            flag = self.flag(row, self.layout.cell("flag", row))
             reading = reading._replace(flag=flag or reading.flag)
-        if "sd" in places:
-            other = self.survey.readings[places["sd"]][row]
-            reading = reading._replace(sd=other.value if other.kind == "number" else reading.sd)
-        if "value_upper" in places:
-            other = self.survey.readings[places["value_upper"]][row]
-            upper = other.value if other.kind == "number" else reading.upper
-            reading = reading._replace(upper=upper)
+        for part, role in (("sd", "sd"), ("upper", "value_upper")):
+            column = self.layout.roles.get(role)
+            if column is not None and column.readings[row].kind == "number":
+                detail: dict[str, Any] = {part: column.readings[row].value}
+                reading = reading._replace(**detail)
         return reading
 
-    def _text_analyte(self, name: str, rows: list[int]) -> Plan:
+    def _text_analyte(self, name: str, rows: list[int]) -> ColumnPlan:
         """Keep a text result that is the same throughout each run, such as a clone."""
-        plan = Plan(-1, name, name=headers.snake(name), note="text")
-        cells: dict[str, set[str]] = {}
-        for row in rows:
-            cells.setdefault(self.runs[row], set()).add(
-                run_name(self.block.rows[row][self.layout.places["value"]])
-            )
-        word = headers.understand(name, self.options.words)
-        if word.words:
+        plan = ColumnPlan(-1, name, name=snake(name), note="text")
+        words = self.options.headers.read(name).words
+        if words:
             for row in rows:
-                cell = self.block.rows[row][self.layout.places["value"]]
-                self.text_in_number(row, dataclasses.replace(plan, word=word.words[0]), cell)
+                if self.values.readings[row].kind == "text":
+                    named = dataclasses.replace(plan, word=words[0])
+                    self.text_in_number(row, named, self.values.cells[row])
             return plan
-        if all(len(values) == 1 for values in cells.values()):
+        texts: dict[str, set[str]] = {}
+        for row in rows:
+            texts.setdefault(self.runs[row], set()).add(plain_text(self.values.cells[row]))
+        if all(len(values) == 1 for values in texts.values()):
             plan.role, plan.note = "covariate", ""
-            for run, values in cells.items():
-                self.gathered.add_setting(run, plan.name, next(iter(values)))
+            for run, values in texts.items():
+                self.entries.add_setting(run, plan.name, next(iter(values)))
             return plan
-        self.gathered.warn(f"{name!r} is not used: its results are text.")
+        self.entries.warn(f"{name!r} is not used: its results are text.")
         return plan
 
-    def _other(self, place: int, header: str) -> Plan:
+    def _other(self, column: Column) -> ColumnPlan:
         """Keep further columns of a long table that are the same throughout each run."""
-        plan = Plan(place, header, name=headers.snake(header))
+        header = column.header
+        plan = ColumnPlan(-1, header, name=snake(header))
         if self.only == "profile" and key(header) == "interpolation":
             plan.note = "linear or step"
+        elif column.is_empty:
+            plan.note = "empty"
+        elif self.options.role_of(header, None) == "not used":
+            plan.note = "left out as asked"
+        if plan.note or column.is_numeric:
             return plan
-        if self.options.role_of(header, None) == "not used" or self.survey.is_empty(place):
-            plan.note = "empty" if self.survey.is_empty(place) else "left out as told"
-            return plan
-        ignored = key(header) in headers.IGNORED_WORDS or self.survey.is_moment(place)
-        if (
-            not ignored
-            and self.survey.constant_in(place, self.runs)
-            and not self.survey.is_numeric(place)
-        ):
+        ignored = self.options.dialect.is_a("ignored", header) or column.is_moment
+        if not ignored and column.is_constant_in(self.runs):
             plan.role = "covariate"
-            for row in self.keep:
-                cell = self.block.rows[row][place]
-                if not is_blank(cell):
-                    self.gathered.add_setting(self.runs[row], plan.name, run_name(cell))
-        elif not self.survey.is_numeric(place) and not self.survey.is_moment(place):
-            self.gathered.warn(
-                f"Column {header!r} is not used: it holds text about single results."
-            )
+            for row in self.used:
+                if not is_blank(column.cells[row]):
+                    value = plain_text(column.cells[row])
+                    self.entries.add_setting(self.runs[row], plan.name, value)
+        elif not column.is_moment:
+            self.entries.warn(f"Column {header!r} is not used: it holds text about single results.")
         return plan

@@ -10,94 +10,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesbio.data.findings import Finding, Findings
-from bayesbio.data.importing.assemble import natural
-from bayesbio.data.importing.sheets import headers
-from bayesbio.data.importing.sheets.cells import is_blank, to_moment
-from bayesbio.data.importing.sheets.columns import (
-    Options,
-    Plan,
-    Survey,
+from bayesbio.data.findings import Finding, Findings, error, warning
+from bayesbio.data.importing.campaign_reader import vocabulary_with
+from bayesbio.data.importing.columns import (
+    ColumnPlan,
+    ReadOptions,
     find_header,
     missing_column,
     plan_quantity,
 )
-from bayesbio.data.importing.sheets.files import read_sheets, sheet_of_frame, take_apart
-from bayesbio.data.importing.sheets.structure import run_name
-from bayesbio.data.importing.values import Converter
+from bayesbio.data.importing.entries import natural
+from bayesbio.data.importing.sheets.blocks import Block, Column, take_apart
+from bayesbio.data.importing.sheets.cells import is_blank, plain_text
+from bayesbio.data.importing.sheets.dialect import dialect_named
+from bayesbio.data.importing.sheets.files import read_sheets, sheet_of_frame
+from bayesbio.data.importing.sheets.headers import Header, snake
+from bayesbio.data.importing.values import Converter, marks
 from bayesbio.data.table import Table, TableColumn
-from bayesbio.data.vocabulary import lookup as vocabulary
-from bayesbio.data.vocabulary import words_upstream
-from bayesbio.data.vocabulary.lookup import Quantity, key
+from bayesbio.data.vocabulary.terms import Quantity
 from bayesbio.errors import DataError, UnitError
-
-GROUP_WORDS = frozenset(
-    (
-        *headers.RUN_WORDS,
-        *headers.REPLICATE_WORDS,
-        "round",
-        "block",
-        "campaign",
-        "plate",
-        "day",
-        "week",
-        "sampleid",
-        "sample",
-        "cask",
-        "assay",
-        "doe",
-        "dbtl",
-        "cycle",
-        "expnumber",
-        "runorder",
-        "seq",
-        "index",
-    )
-)
-RESULTS = frozenset(
-    word.name for word in (*words_upstream.COUNTS, *words_upstream.PRODUCTS)
-) | frozenset(
-    [
-        "lactate",
-        "ammonium",
-        "pyruvate",
-        "acetate",
-        "citrate",
-        "malate",
-        "succinate",
-        "fumarate",
-        "formate",
-        "itaconate",
-        "propionate",
-        "butyrate",
-        "gluconate",
-        "alpha_ketoglutarate",
-        "oxalate",
-        "ethanol",
-        "butanol",
-        "isobutanol",
-        "acetone",
-        "butanediol",
-        "propanediol",
-        "acetoin",
-        "xylitol",
-        "penicillin",
-        "lycopene",
-        "polyhydroxybutyrate",
-        "tryptophan",
-        "lysine",
-        "step_yield",
-        "reaction_yield",
-        "conversion",
-        "selectivity",
-        "log_reduction",
-        "specific_growth_rate",
-        "specific_productivity",
-    ]
-)  # what a table of cultures measures rather than sets
-RESPONSE_WORDS = frozenset(
-    ("yield", "response", "titer", "titre", "score", "y", "purity", "quality")
-)
 
 
 def read_table(
@@ -108,6 +39,8 @@ def read_table(
     groups: Iterable[str] | None = None,
     columns: Mapping[str, Any] | None = None,
     quantities: Mapping[str, Any] | None = None,
+    dialect: str | os.PathLike[str] | None = None,
+    decimal: str | None = None,
     strict: bool = True,
 ) -> Table:
     """
@@ -125,6 +58,10 @@ def read_table(
         Such as ``{"Glc YSI": "glucose [mM]"}``; "ignore" leaves a column out.
     quantities : mapping of name to unit, optional
         New quantities.
+    dialect : name or path, optional
+        Further words of a laboratory, see `bayesbio.data.read_campaign`.
+    decimal : {".", ","}, optional
+        The decimal sign of texts, where the file leaves it open.
     strict : bool
         Raise at the first error; if False, keep errors in ``table.findings``.
 
@@ -144,198 +81,185 @@ def read_table(
     >>> table["titer"].tolist(), table.flag("titer").tolist()
     ([0.05, 0.9], ['below', ''])
     """
-    options = Options(
-        vocabulary.extended(quantities),
+    options = ReadOptions(
+        vocabulary_with(quantities),
         declared=tuple(quantities or {}),
         columns=dict(columns or {}),
+        dialect=dialect_named(dialect),
+        decimal=decimal,
     )
     sheet = sheet_of_frame(path) if isinstance(path, pd.DataFrame) else read_sheets(Path(path))[0]
-    block = take_apart(sheet, options.knows)
-    if block is None or not block.rows:
+    block = take_apart(sheet, options.knows, options.dialect, options.decimal)
+    if block is None or not len(block):
         raise DataError(
             f"{sheet.name} holds no rows; expected a header row and one row a run or culture."
         )
-    survey = Survey(block)
-    told = _told({"factor": factors, "response": responses, "group": groups}, block.header, options)
+    roles = _stated_roles(
+        {"factor": factors, "response": responses, "group": groups}, block, options
+    )
     for name in options.columns:
         if find_header(block.header, str(name)) is None:
             raise missing_column(str(name), block.header, block.name)
-    reader = _Reader(survey, options, told)
-    for place, header in enumerate(block.header):
-        if header:
-            reader.read(place, header)
-    table = Table(
-        pd.DataFrame(reader.values),
-        reader.columns,
-        pd.DataFrame(reader.flags),
-        Findings(reader.findings),
-    )
+    reader = _Reader(block, options, roles)
+    for column in block.columns:
+        if column.header:
+            reader.read(column)
+    findings = Findings(reader.findings)
     if strict:
-        Findings(reader.findings).require()
-    return table
+        findings.require()
+    frame, flags, uppers = map(pd.DataFrame, (reader.values, reader.flags, reader.uppers))
+    return Table(frame, reader.columns, flags, findings, uppers)
 
 
-def _told(
-    named: Mapping[str, Iterable[str] | None], header: tuple[str, ...], options: Options
+def _stated_roles(
+    named: Mapping[str, Iterable[str] | None], block: Block, options: ReadOptions
 ) -> dict[int, str]:
-    """Find the columns whose role the user named."""
-    told: dict[int, str] = {}
-    meant = [headers.understand(name, options.words).words if name else () for name in header]
+    """Give the roles that the user named, by the index of the column."""
+    roles: dict[int, str] = {}
+    meant = [options.headers.read(name).words if name else () for name in block.header]
     for role, names in named.items():
         for name in [names] if isinstance(names, str) else names or ():
-            place = find_header(header, name)
-            if place is None:
-                place = next(
-                    (p for p, words in enumerate(meant) if words and words[0].name == name), None
-                )
-            if place is None:
-                raise missing_column(name, header, "The table")
-            told[place] = role
-    return told
+            index = find_header(block.header, name)
+            if index is None:
+                same = (i for i, words in enumerate(meant) if words and words[0].name == name)
+                index = next(same, None)
+            if index is None:
+                raise missing_column(name, block.header, "The table")
+            roles[block.columns[index].index] = role
+    return roles
 
 
 class _Reader:
     """Reads the columns of a table one after the other."""
 
-    def __init__(self, survey: Survey, options: Options, told: Mapping[int, str]) -> None:
-        self.survey, self.options, self.told = survey, options, told
+    def __init__(self, block: Block, options: ReadOptions, roles: Mapping[int, str]) -> None:
+        self.block, self.options, self.roles = block, options, roles
         self.values: dict[str, list[Any]] = {}
         self.flags: dict[str, list[str]] = {}
+        self.uppers: dict[str, list[float]] = {}
         self.columns: list[TableColumn] = []
-        self.findings: list[Finding] = []
+        self.findings: list[Finding] = list(block.findings)
         self.convert = Converter()
 
-    def read(self, place: int, header: str) -> None:
+    def read(self, column: Column) -> None:
         """Read one column."""
-        survey, role = self.survey, self.told.get(place)
-        target = self.options.columns.get(header)
-        if isinstance(target, str) and key(target) in ("ignore", "notused", ""):
+        header, role, dialect = column.header, self.roles.get(column.index), self.options.dialect
+        target = self.options.target_of(header)
+        if isinstance(target, str) and target.strip().lower() in ("ignore", "not used", ""):
             return
-        if survey.is_empty(place):
-            self.warn(f"Column {header!r} is empty and was left out.")
+        if column.is_empty:
+            self.findings.append(warning(f"Column {header!r} is empty and was left out."))
             return
-        found = headers.understand(header, self.options.words, survey.block.units[place] or None)
-        names_rows = key(found.name) in GROUP_WORDS and not found.words
+        named = self.options.headers.read(header, column.unit or None)
+        words = ("run", "replicate", "group")
+        names_rows = not named.words and any(dialect.is_a(word, named.name) for word in words)
         if role == "group" or (role is None and names_rows):
-            self._levels(place, header, "group")
-        elif not survey.is_numeric(place):
-            levels, rows = len({str(c) for c in survey.filled(place)}), len(survey.block.rows)
-            long = levels == rows or levels > max(20, 0.5 * rows)
-            dated = survey.is_moment(place)
-            self._levels(place, header, role or ("group" if long or dated else "factor"))
+            self._levels(column, "group")
+        elif not column.is_numeric:
+            levels, rows = len({str(cell) for cell in column.filled}), len(self.block)
+            many = levels == rows or levels > max(20, 0.5 * rows)
+            usual = "group" if many or column.is_moment else "factor"
+            self._levels(column, role or usual)
         else:
-            self._numbers(place, header, role, found)
-
-    def warn(self, what: str, then: str = "") -> None:
-        """Note a warning."""
-        self.findings.append(Finding("warning", "", None, what, then))
+            self._numbers(column, role, named)
 
     def _name(self, wanted: str, header: str) -> str:
         """Give a name that is not taken yet."""
         name = wanted
         if name in self.values:
-            name = headers.snake(header)
+            name = snake(header)
         number = 2
         while name in self.values:
             name, number = f"{wanted}_{number}", number + 1
         return name
 
-    def _levels(self, place: int, header: str, role: str) -> None:
-        cells = self.survey.cells[place]
+    def _levels(self, column: Column, role: str) -> None:
         texts: list[str | None] = []
-        for cell in cells:
-            moment = to_moment(cell) if not isinstance(cell, (int, float, str)) else None
-            texts.append(
-                None if is_blank(cell) else moment.isoformat(sep=" ") if moment else run_name(cell)
-            )
+        for cell, moment in zip(column.cells, column.moments, strict=True):
+            dated = moment if not isinstance(cell, str) else None
+            text = plain_text(cell) if dated is None else dated.isoformat(sep=" ")
+            texts.append(None if is_blank(cell) else text)
         levels = tuple(sorted({text for text in texts if text is not None}, key=natural))
-        name = self._name(headers.snake(header), header)
+        name = self._name(snake(column.header), column.header)
         self.values[name] = texts
-        self.columns.append(TableColumn(name, role, "", levels, header))
+        self.columns.append(TableColumn(name, role, "", levels, column.header))
         if role == "response":
             self.flags[name] = [""] * len(texts)
 
-    def _numbers(self, place: int, header: str, role: str | None, found: headers.Header) -> None:
-        plan = self._plan(place, header, found)
-        word = plan.word
-        name = self._name(word.name if word is not None else headers.snake(found.name), header)
+    def _numbers(self, column: Column, role: str | None, named: Header) -> None:
+        plan = self._plan(column, named)
+        word, header = plan.word, column.header
+        name = self._name(word.name if word is not None else snake(named.name), header)
         role = role or self._role(plan, name)
         unit = word.unit if word is not None else ""
-        values, flags = [], []
-        for row, reading in enumerate(self.survey.readings[place]):
-            value, flag = np.nan, ""
+        self.findings += marks(header, name, column.readings, column.cells)
+        self.values[name], flags, uppers = [], [], []
+        for row, reading in enumerate(column.readings):
+            where, house = f"{name} in row {self.block.numbers[row]}", None
             if reading.kind == "text":
                 self.findings.append(
-                    Finding(
-                        "error",
-                        "",
-                        None,
-                        f"{name} in row {self.survey.block.numbers[row]} is "
-                        f"{str(self.survey.cells[place][row])!r}; expected a number.",
+                    error(
+                        f"{where} is {str(column.cells[row])!r}; expected a number.",
                         "Leave the cell empty if it was not measured.",
                     )
                 )
             elif reading.kind == "number":
                 try:
                     house = self.convert(reading, plan.unit, word) if word is not None else reading
-                    value, flag = house.value, house.flag
-                except UnitError as error:
+                except UnitError as problem:
                     self.findings.append(
-                        Finding(
-                            "error",
-                            "",
-                            None,
-                            f"{name} in row {self.survey.block.numbers[row]}: {error}",
-                            f"Give it in {unit}.",
-                            "unit",
-                        )
+                        error(f"{where}: {problem}", f"Give it in {unit}.", subject="unit")
                     )
-            if (
-                role == "response"
-                and word is not None
-                and value < -1e-9
-                and unit in ("g/L", "1e6 cells/mL")
-            ):
-                self.warn(
-                    f"{name} in row {self.survey.block.numbers[row]} is {value:g} {unit}; "
-                    "concentrations are zero or more.",
-                    "Correct it, or leave the row out with select.",
+            value = np.nan if house is None else house.value
+            if role == "response" and value < -1e-9 and unit in ("g/L", "1e6 cells/mL"):
+                self.findings.append(
+                    warning(
+                        f"{where} is {value:g} {unit}; concentrations are zero or more.",
+                        "Correct it, or leave the row out with select.",
+                    )
                 )
-            values.append(value)
-            flags.append(flag)
-        self.values[name] = values
+            self.values[name].append(value)
+            flags.append("" if house is None else house.flag)
+            uppers.append(np.nan if house is None else house.upper)
         if role == "response":
-            self.flags[name] = flags
+            self.flags[name], self.uppers[name] = flags, uppers
+        elif any(flags):
+            self.findings.append(
+                warning(
+                    f"Column {header!r} is a factor, and {sum(map(bool, flags))} of its cells "
+                    "state a limit ('<' or '>'); the limit was taken as its value.",
+                    f"If it was measured, read it with responses=[{header!r}].",
+                )
+            )
         self.columns.append(TableColumn(name, role, unit, (), header))
 
-    def _plan(self, place: int, header: str, found: headers.Header) -> Plan:
+    def _plan(self, column: Column, named: Header) -> ColumnPlan:
         """Understand a header; a number without a unit keeps its name, unless it is a result."""
-        mapped = header in self.options.columns
-        declared = bool(found.words) and found.words[0].name in self.options.declared
-        result = bool(found.words) and found.words[0].name in RESULTS
-        if found.unit is None and not (mapped or declared or result or place in self.told):
-            return Plan(place, header)
-        if found.unit is None and not (mapped or found.words):
-            return Plan(place, header)
-        plan, findings = plan_quantity(
-            header, self.survey.block.units[place], self.survey.numbers(place), self.options
-        )
-        if findings and found.unit is not None and not mapped:
-            plan = Plan(
-                place, header, word=Quantity(headers.snake(found.name), found.unit, lower=None)
-            )
-            plan.unit, findings = found.unit, []
+        header = column.header
+        mapped = self.options.target_of(header) is not None
+        declared = bool(named.words) and named.words[0].name in self.options.declared
+        result = bool(named.words) and named.words[0].in_tables == "response"
+        stated = mapped or declared or result or column.index in self.roles
+        if named.unit is None and not (stated and (mapped or named.words)):
+            return ColumnPlan(column.index, header)
+        plan, findings = plan_quantity(header, column.unit, column.numbers, self.options)
+        if findings and named.unit is not None and not mapped:
+            word = Quantity(snake(named.name), named.unit, lower=None)
+            plan, findings = ColumnPlan(column.index, header, word=word, unit=named.unit), []
         self.findings += findings
         if plan.note.startswith("no unit given"):
-            self.warn(
-                f"Column {header!r} has no unit; it was read in {plan.unit}.",
-                f"Give the unit, such as '{header} ({plan.unit})'.",
+            self.findings.append(
+                warning(
+                    f"Column {header!r} has no unit; it was read in {plan.unit}.",
+                    f"Give the unit, such as '{header} ({plan.unit})'.",
+                )
             )
-        if plan.role == "not used":
-            plan.word = None if findings else plan.word
+        if plan.role == "not used" and findings:
+            plan.word = None
         return plan
 
-    def _role(self, plan: Plan, name: str) -> str:
-        if plan.word is not None and plan.word.name in RESULTS:
+    def _role(self, plan: ColumnPlan, name: str) -> str:
+        if plan.word is not None and plan.word.in_tables == "response":
             return "response"
-        return "response" if set(name.split("_")) & RESPONSE_WORDS else "factor"
+        words = self.options.dialect.headers["response"]
+        return "response" if set(name.split("_")) & set(words) else "factor"

@@ -2,62 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from bayesbio.data.importing.buffer import Entry, Gathered
-from bayesbio.data.importing.sheets.cells import Reading, is_blank, read_cell
-from bayesbio.data.importing.sheets.columns import MEASURED, Options, Plan, Survey
-from bayesbio.data.importing.sheets.structure import Layout, run_name
+from bayesbio.data.column_report import ColumnUse
+from bayesbio.data.findings import Finding, error, warning
+from bayesbio.data.importing.columns import MEASURED, ColumnPlan, ReadOptions
+from bayesbio.data.importing.entries import Entries, Entry
+from bayesbio.data.importing.layout import Layout
+from bayesbio.data.importing.sheets.cells import Cell, Reading, plain_text
+from bayesbio.data.importing.sheets.dialect import Dialect
 from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.lookup import Quantity
+from bayesbio.data.vocabulary.terms import Quantity
 from bayesbio.errors import UnitError
-
-FLAG_SIGNS = {
-    "": "",
-    "<": "below",
-    "<=": "below",
-    "≤": "below",
-    "below": "below",
-    "lt": "below",
-    "bql": "below",
-    "left": "below",
-    "<lod": "below",
-    "<loq": "below",
-    "lod": "below",
-    "loq": "below",
-    "blq": "below",
-    ">": "above",
-    ">=": "above",
-    "≥": "above",
-    "above": "above",
-    "gt": "above",
-    "right": "above",
-    "between": "between",
-    "interval": "between",
-    "excluded": "excluded",
-    "exclude": "excluded",
-    "outlier": "excluded",
-    "invalid": "excluded",
-    "rejected": "excluded",
-    "=": "",
-    "ok": "",
-    "valid": "",
-    "none": "",
-    "normal": "",
-    "n": "",
-    "0": "",
-    "false": "",
-    "-": "",
-}
 
 
 class Converter:
     """Conversions to house units, each looked up once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str, float | None], tuple[float, float]] = {}
+        self._known: dict[tuple[str, str, str], tuple[float, float]] = {}
 
     def __call__(
         self, reading: Reading, unit: str, word: Quantity, to: str | None = None
@@ -65,10 +32,10 @@ class Converter:
         """Give a reading in the quantity's house unit."""
         target = to or word.unit
         given = reading.unit or unit or target
-        where = (given, target, word.molar_mass)
-        if where not in self._known:
-            self._known[where] = units.conversion(*where)
-        slope, offset = self._known[where]
+        asked = (given, target, word.name)
+        if asked not in self._known:
+            self._known[asked] = units.conversion(given, target, word)
+        slope, offset = self._known[asked]
         if slope == 1.0 and offset == 0.0:
             return reading
         return reading._replace(
@@ -94,61 +61,118 @@ def when(time: Any) -> str:
     return f"{time:g} h" if isinstance(time, float) else str(time)
 
 
+NOT_READ = {
+    "undetected": (
+        "{count} cells say that {name} was not detected without giving the limit; they were read "
+        "as missing.",
+        "Write the limit, such as '<0.2', to use them as values below it.",
+    ),
+    "over_range": (
+        "{count} cells (such as {example!r}) say that {name} was above the range of the assay "
+        "without giving its upper limit; they were read as missing, so high values are rarer in "
+        "the campaign than in the vessel.",
+        "Write the limit, such as '>20', to use them as values above it.",
+    ),
+    "out_of_range": (
+        "{count} cells (such as {example!r}) say that {name} was outside the range of the assay; "
+        "they were read as missing.",
+        "Write '<' or '>' with the limit that was passed to use them.",
+    ),
+}
+
+
+def marks(
+    header: str, name: str, readings: Iterable[Reading], cells: Iterable[Cell]
+) -> list[Finding]:
+    """
+    Find cells that stand for a value without giving it, and numbers that can be read in two ways.
+
+    Parameters
+    ----------
+    header, name : str
+        The column, and the quantity it holds.
+    readings, cells
+        Its rows.
+    """
+    examples: dict[str, list[str]] = {}
+    for reading, cell in zip(readings, cells, strict=True):
+        kind = "doubtful" if reading.doubtful else reading.kind
+        if kind in NOT_READ or kind == "doubtful":
+            examples.setdefault(kind, []).append(plain_text(cell))
+    findings = []
+    for kind, texts in examples.items():
+        if kind in NOT_READ:
+            what, advice = NOT_READ[kind]
+            text = what.format(count=len(texts), name=name, example=texts[0])
+            findings.append(warning(f"Column {header!r}: {text}", advice, quantity=name))
+            continue
+        bare = re.sub(r"[^\d,.]", "", texts[0])
+        findings.append(
+            error(
+                f"Column {header!r} holds {len(texts)} numbers such as {texts[0]!r}, and nothing "
+                f"in the file tells whether the comma is a decimal sign ({bare.replace(',', '.')}) "
+                f"or groups thousands ({bare.replace(',', '')}).",
+                "Say which with read_campaign(..., decimal=',') or decimal='.', or write the "
+                "numbers without grouping.",
+                quantity=name,
+            )
+        )
+    return findings
+
+
+@dataclasses.dataclass
+class Rows:
+    """The rows of a block that have a run and a time."""
+
+    layout: Layout
+    options: ReadOptions
+    entries: Entries
+    runs: list[str]
+    times: list[Any]
+    used: list[int]
+    only: str | None = None  # role that every quantity gets, such as profile
+
+
 class Reader:
     """What wide and long tables share."""
 
-    def __init__(
-        self,
-        survey: Survey,
-        layout: Layout,
-        options: Options,
-        gathered: Gathered,
-        runs: list[str],
-        times: list[Any],
-        keep: list[int],
-        only: str | None,
-    ) -> None:
-        self.survey, self.layout, self.options, self.gathered = survey, layout, options, gathered
-        self.runs, self.times, self.keep, self.only = runs, times, keep, only
-        self.block, self.convert = survey.block, Converter()
+    def __init__(self, rows: Rows) -> None:
+        self.layout, self.options, self.entries = rows.layout, rows.options, rows.entries
+        self.runs, self.times, self.used, self.only = rows.runs, rows.times, rows.used, rows.only
+        self.block, self.convert = rows.layout.block, Converter()
 
     def replicate(self, row: int) -> int:
         """Give the number of the replicate that a row states, or 0."""
-        place = self.layout.places.get("replicate")
-        if place is None:
-            return 0
-        cell = self.block.rows[row][place]
-        digits = re.search(r"\d+", run_name(cell)) if not is_blank(cell) else None
-        letter = re.fullmatch(r"[A-Za-z]", run_name(cell)) if not is_blank(cell) else None
-        if digits:
+        text = plain_text(self.layout.cell("replicate", row))
+        if digits := re.search(r"\d{1,9}", text):
             return int(digits.group())
-        return ord(letter.group().lower()) - 96 if letter else 0
+        return ord(text.lower()) - 96 if re.fullmatch(r"[A-Za-z]", text) else 0
 
-    def add(self, row: int, plan: Plan, reading: Reading, unit: str, replicate: int) -> None:
+    def add(self, row: int, plan: ColumnPlan, reading: Reading, unit: str, replicate: int) -> None:
         """Add one number as an entry, in house units."""
         word = plan.word
         if word is None:
             return
         to = word.amount_unit if plan.role == "bolus" else None
+        run, time, number = self.runs[row], self.times[row], self.block.numbers[row]
         try:
             house = self.convert(reading, unit, word, to)
-        except UnitError as error:
-            time = self.times[row]
-            self.gathered.fail(
-                f"{word.name} at {when(time)} (row {self.block.numbers[row]} of "
-                f"{self.block.name}) "
-                f"is given in {reading.unit or unit!r}: {error}",
+        except UnitError as problem:
+            self.entries.fail(
+                f"{word.name} at {when(time)} (row {number} of {self.block.name}) is given in "
+                f"{reading.unit or unit!r}: {problem}",
                 f"Give it in a unit that can be converted to {word.unit}.",
-                self.runs[row],
-                time,
-                "unit",
+                run=run,
+                time=time,
+                subject="unit",
+                quantity=word.name,
             )
             return
-        self.gathered.words.setdefault(word.name, word)
-        self.gathered.entries.append(
+        self.entries.words.setdefault(word.name, word)
+        self.entries.values.append(
             Entry(
-                self.runs[row],
-                self.times[row],
+                run,
+                time,
                 word.name,
                 plan.role,
                 house.value,
@@ -156,69 +180,74 @@ class Reader:
                 house.upper,
                 house.sd,
                 replicate,
-                self.block.numbers[row],
                 plan.header,
             )
         )
 
-    def text_in_number(self, row: int, plan: Plan, cell: Any) -> None:
+    def text_in_number(self, row: int, plan: ColumnPlan, cell: Cell) -> None:
         """Say that a text stands where a number was expected."""
         name = plan.word.name if plan.word is not None else plan.header
-        self.gathered.fail(
+        shown = str(cell) if len(str(cell)) <= 60 else f"{str(cell)[:60]}..."
+        self.entries.fail(
             f"{name} at {when(self.times[row])} (row {self.block.numbers[row]} of "
-            f"{self.block.name}, "
-            f"column {plan.header!r}) is {str(cell)!r}; expected a number.",
-            "Leave the cell empty if it was not measured, or write '<0.2' for a value "
-            "below the limit.",
-            self.runs[row],
-            self.times[row],
+            f"{self.block.name}, column {plan.header!r}) is {shown!r}; expected a number.",
+            "Leave the cell empty if it was not measured, or write '<0.2' for a value below the "
+            "limit.",
+            run=self.runs[row],
+            time=self.times[row],
+            quantity=name,
         )
 
-    def undetected(self, plan: Plan, count: int) -> None:
-        """Say that cells only state that nothing was detected."""
-        if count and plan.word is not None:
-            self.gathered.warn(
-                f"Column {plan.header!r}: {count} cells say that {plan.word.name} was not detected "
-                "without giving the limit; they were read as missing.",
-                "Write the limit, such as '<0.2', to use them as values below it.",
-            )
+    def marks(self, plan: ColumnPlan, readings: Iterable[Reading], cells: Iterable[Cell]) -> None:
+        """Report cells without a value, and numbers that can be read in two ways."""
+        if plan.word is not None:
+            self.entries.findings += marks(plan.header, plan.word.name, readings, cells)
 
-    def unit_note(self, plan: Plan) -> None:
+    def unit_note(self, plan: ColumnPlan) -> None:
         """Say that a unit was assumed, unless the header is the name of the house."""
-        if plan.word is not None and plan.note.startswith("no unit given"):
-            if plan.header == plan.word.name and plan.unit == plan.word.unit:
-                plan.note = ""
-            else:
-                self.gathered.warn(
-                    f"Column {plan.header!r} has no unit; {plan.word.name} was read in "
-                    f"{plan.unit}.",
-                    f"Give the unit, such as '{plan.header} ({plan.unit})'.",
-                )
+        if plan.word is None or not plan.note.startswith("no unit given"):
+            return
+        if plan.header == plan.word.name and plan.unit == plan.word.unit:
+            plan.note = ""
+            return
+        self.entries.warn(
+            f"Column {plan.header!r} has no unit; {plan.word.name} was read in {plan.unit}.",
+            f"Give the unit, such as '{plan.header} ({plan.unit})'.",
+            quantity=plan.word.name,
+        )
 
-    def role(self, plan: Plan) -> str:
+    def role(self, plan: ColumnPlan) -> str:
         """Give the role of a plan, as the table it stands in allows."""
-        if self.only is not None and plan.role in MEASURED:
-            return self.only
-        return plan.role
+        return self.only if self.only is not None and plan.role in MEASURED else plan.role
+
+    def flag(self, row: int, cell: Cell) -> str:
+        """Read a flag in the words of the house or of a laboratory system."""
+        text = plain_text(cell).lower()
+        flag = flag_word(text, self.options.dialect)
+        if flag is None:
+            self.entries.fail(
+                f"the flag in row {self.block.numbers[row]} is {text!r}; expected blank, below, "
+                "above, between or excluded.",
+                "Correct it, or leave the column out with roles={'flag': 'ignore'}.",
+                run=self.runs[row],
+            )
+        return flag or ""
+
+    def report(self, plans: Iterable[ColumnPlan]) -> list[ColumnUse]:
+        """Report how columns were understood."""
+        return [plan.use(self.block.name) for plan in plans]
 
 
-def read_flag(cell: Any, gathered: Gathered, run: str, number: int) -> str:
+def flag_word(text: str, dialect: Dialect) -> str | None:
     """
-    Read a flag in the words of the house or of a laboratory system.
+    Give the flag that a text in lower case means; None if it means none.
 
     Examples
     --------
-    >>> read_flag("<", Gathered(), "R1", 5)
-    'below'
+    >>> from bayesbio.data.importing.sheets.dialect import dialect_named
+    >>> flag_word("<", dialect_named(None)), flag_word("belw", dialect_named(None))
+    ('below', None)
     """
-    text = "" if is_blank(cell) else str(cell).strip().lower()
-    if text in FLAG_SIGNS:
-        return FLAG_SIGNS[text]
-    if read_cell(text).kind == "missing":
-        return ""
-    gathered.fail(
-        f"the flag in row {number} is {text!r}; expected blank, below, above, between or excluded.",
-        "Correct it, or leave the column out with roles={'flag': 'ignore'}.",
-        run,
-    )
-    return ""
+    if text in dialect.flags:
+        return dialect.flags[text]
+    return "" if dialect.cells.get(text) == "missing" else None

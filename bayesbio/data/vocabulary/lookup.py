@@ -1,121 +1,19 @@
-"""The words of the house: every quantity with its unit, symbol, meaning and other names."""
+"""The vocabulary: every quantity can be looked up by its name, an alias or a composed name."""
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
+import csv
 import functools
 import re
 from collections.abc import Iterable, Mapping
+from importlib import resources
 from typing import Any
 
-from bayesbio.errors import DataError
+from bayesbio.data.vocabulary.terms import AMOUNTS, Quantity, key, subscripted
+from bayesbio.errors import DataError, nearest_name
 
-ROLES = ("measurement", "profile", "setting", "time", "run", "parameter", "bolus", "sample")
-CARBON = 12.011  # g/mol
-
-
-@dataclasses.dataclass(frozen=True)
-class Quantity:
-    """
-    One word of the vocabulary.
-
-    Parameters
-    ----------
-    name : str
-        The name in code, a field's name in a model and a column's name in a table.
-    unit : str
-        Its house unit.
-    symbol : str
-        LaTeX symbol for equations and figures.
-    description : str
-        What it is, in one line.
-    aliases : tuple of str
-        Other names under which laboratories export it.
-    molar_mass : float [g/mol], optional
-        Lets mol become g. Organic acids count as the free acid, the form of the assay's standard.
-    carbon_atoms : int
-        Carbon atoms in a molecule, for the carbon balance.
-    role : str
-        What a column of that name usually is: measurement, profile, setting, parameter, ...
-    lower, upper : float, optional [unit]
-        Physical limits.
-    interpolation : {"linear", "step"}
-        How a profile of it is read between its points.
-
-    Examples
-    --------
-    >>> quantity("VCD").unit
-    '1e6 cells/mL'
-    """
-
-    name: str
-    unit: str = "1"
-    symbol: str = ""
-    description: str = ""
-    aliases: tuple[str, ...] = ()
-    molar_mass: float | None = None
-    carbon_atoms: int = 0
-    role: str = "measurement"
-    lower: float | None = 0.0
-    upper: float | None = None
-    interpolation: str = "linear"
-
-    def __post_init__(self) -> None:
-        if self.role not in ROLES:
-            raise DataError(f"Quantity {self.name!r}: role {self.role!r} is unknown; use {ROLES}.")
-        if not self.symbol:
-            object.__setattr__(self, "symbol", rf"\mathrm{{{self.name.replace('_', r'\ ')}}}")
-        object.__setattr__(self, "aliases", tuple(self.aliases))
-
-    @property
-    def carbon_fraction(self) -> float:
-        """Mass of carbon per mass [g/g]; 0 where the molecule is not known."""
-        return CARBON * self.carbon_atoms / self.molar_mass if self.molar_mass else 0.0
-
-    @property
-    def amount_unit(self) -> str:
-        """Unit of an amount of it in a vessel: its concentration unit times litre."""
-        return AMOUNTS.get(self.unit, self.unit)
-
-    def replace(self, **changes: Any) -> Quantity:
-        """Return a copy with some fields changed."""
-        return dataclasses.replace(self, **changes)
-
-
-AMOUNTS = {"g/L": "g", "mol/L": "mol", "1e6 cells/mL": "1e9 cells", "U/L": "U"}
-
-
-def key(text: str) -> str:
-    """
-    Reduce a name to what is compared: letters and digits in lower case.
-
-    Examples
-    --------
-    >>> key("Viable Cell-Density") == key("viable_cell_density")
-    True
-    """
-    text = str(text).lower().replace("ä", "a").replace("ö", "o").replace("ü", "u").replace("µ", "u")
-    text = text.replace("₂", "2").replace("₃", "3").replace("₄", "4").replace("α", "alpha")
-    return re.sub(r"[^0-9a-z]", "", text.replace("β", "beta").replace("é", "e").replace("è", "e"))
-
-
-def subscripted(symbol: str, text: str) -> str:
-    r"""
-    Add a word to the subscript of a LaTeX symbol.
-
-    Examples
-    --------
-    >>> print(subscripted(r"c_{\mathrm{Glc}}", "feed"), subscripted("S", "0"))
-    c_{\mathrm{Glc},\mathrm{feed}} S_{\mathrm{0}}
-    """
-    word = f"\\mathrm{{{text}}}"
-    if symbol.endswith("}") and "_{" in symbol:
-        return f"{symbol[:-1]},{word}}}"
-    if "_" in symbol:
-        base, under = symbol.rsplit("_", 1)
-        return f"{base}_{{{under},{word}}}"
-    return f"{symbol}_{{{word}}}"
+SLIP = 0.85  # similarity from which on an unknown name is taken for a misspelt one
+SLIP_BESIDE_A_KNOWN_WORD = 0.96  # harvest titer is no slip for harvest time
 
 
 class Vocabulary:
@@ -142,9 +40,9 @@ class Vocabulary:
                 continue
             self._names[word.name] = word
             for name in (word.name, *word.aliases):
-                found = self._keys.setdefault(key(name), [])
-                if word not in found:
-                    found.append(word)
+                same = self._keys.setdefault(key(name), [])
+                if word not in same:
+                    same.append(word)
 
     def known(self) -> tuple[str, ...]:
         """Every name, in alphabetical order."""
@@ -192,28 +90,20 @@ class Vocabulary:
 
     def nearest(self, name: str, *, cutoff: float = 0.6) -> str | None:
         """Name of the known quantity that is spelled most alike, or None."""
-        close = difflib.get_close_matches(key(name), self._keys, n=1, cutoff=cutoff)
-        return self._keys[close[0]][0].name if close else None
+        close = nearest_name(key(name), self._keys, cutoff=cutoff)
+        return self._keys[close][0].name if close is not None else None
 
     def typo(self, name: str) -> str | None:
         """Name of the known quantity of which this is likely a misspelling, or None."""
         given = key(name)
-        if len(given) < 5 or given in self._keys:
+        if not 5 <= len(given) <= 60 or given in self._keys:
             return None
-        allowed = 1 if len(given) < 9 else 2
         pieces = re.split(r"[\s_\-]+", str(name).strip())
-        if len(pieces) > 1 and any(self.find(piece) is not None for piece in pieces):
-            allowed = 1  # harvest titer is no slip for harvest time
-        best: tuple[int, str] | None = None
-        for known_key, words in self._keys.items():
-            if len(known_key) < 5 or abs(len(known_key) - len(given)) > allowed:
-                continue
-            if re.sub(r"\D", "", known_key) != re.sub(r"\D", "", given):
-                continue  # a numbered sibling is another thing, not a slip of the pen
-            apart = _edits(given, known_key, allowed)
-            if apart <= allowed and (best is None or apart < best[0]):
-                best = (apart, words[0].name)
-        return best[1] if best else self._composed_typo(name)
+        beside = len(pieces) > 1 and any(self.find(piece) is not None for piece in pieces)
+        digits = re.sub(r"\D", "", given)  # a numbered sibling is another thing, not a slip
+        alike = [k for k in self._keys if len(k) >= 5 and re.sub(r"\D", "", k) == digits]
+        near = nearest_name(given, alike, cutoff=SLIP_BESIDE_A_KNOWN_WORD if beside else SLIP)
+        return self._keys[near][0].name if near is not None else self._composed_typo(name)
 
     def _composed_typo(self, name: str) -> str | None:
         """Find the misspelling inside initial_<state> and feed_<concentration>."""
@@ -272,35 +162,21 @@ read_campaign(..., quantities={'glucos': 'g/L'}).
     )
 
 
-def _edits(one: str, other: str, limit: int) -> int:
-    """Count insertions, deletions, changes and swaps from one text to another, up to a limit."""
-    older: list[int] = []
-    before = list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        row = [i]
-        for j, against in enumerate(other, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != against))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == against:
-                cost = min(cost, older[j - 2] + 1)
-            row.append(cost)
-        if min(row) > limit:
-            return limit + 1
-        older, before = before, row
-    return before[-1]
-
-
 @functools.cache
 def shipped() -> Vocabulary:
-    """Give the vocabulary that comes with the package."""
-    from bayesbio.data.vocabulary import (
-        words_downstream,
-        words_operation,
-        words_reactor,
-        words_upstream,
-    )
+    """Give the vocabulary that comes with the package: the rows of terms.csv."""
+    table = resources.files("bayesbio.data.vocabulary").joinpath("terms.csv")
+    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    return Vocabulary(map(_quantity, rows))
 
-    rooms = (words_upstream, words_operation, words_reactor, words_downstream)
-    return Vocabulary(word for room in rooms for word in room.QUANTITIES)
+
+def _quantity(row: dict[str, str]) -> Quantity:
+    """Make a quantity of a row of terms.csv: aliases by semicolons, a blank for what is unknown."""
+    values: dict[str, Any] = dict(row)
+    values["aliases"] = tuple(part.strip() for part in row["aliases"].split(";") if part.strip())
+    for name in ("molar_mass", "lower", "upper"):
+        values[name] = float(row[name]) if row[name] else None
+    return Quantity(**values)
 
 
 def extended(quantities: Mapping[str, Any] | None = None, model: Any = None) -> Vocabulary:

@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
+import tomllib
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesbio.data.vocabulary import lookup
+from bayesbio.data.vocabulary.terms import Quantity
 from bayesbio.errors import UnitError
 
 if TYPE_CHECKING:
     import pint
 
-# Whole texts whose meaning pint could not know, or would take for something else (C is coulomb).
-WHOLE = {
-    **dict.fromkeys(
-        ("", "-", "–", "—", "1", "none", "n/a", "na", "dimensionless", "unitless", "fraction"), "1"
-    ),
-    **dict.fromkeys(
-        ("ratio", "rel", "relative", "a.u.", "au", "arb", "od", "abs", "absorbance"), "1"
-    ),
-    **dict.fromkeys(
-        ("rel.", "(-)", "od600", "od 600", "ntu", "fnu", "ph", "ph units", "mol/mol"), "1"
-    ),
-    **dict.fromkeys(("g/g", "g g-1", "g_g", "x", "fold"), "1"),
-    "mau": "1e-3",
-    **dict.fromkeys(("c", "°c", "ºc", "deg c", "degc", "deg. c", "celsius", "grad c"), "degC"),
-    **dict.fromkeys(("°f", "degf", "deg f", "fahrenheit"), "degF"),
-    **dict.fromkeys(("k", "kelvin"), "kelvin"),
-    **dict.fromkeys(("% w/v", "%w/v", "% (w/v)", "%(w/v)"), "g/(100*mL)"),
-    **dict.fromkeys(("vvm", "l/l/min", "rpm", "u/min", "upm", "r/min", "rev/min"), "1/min"),
-    **dict.fromkeys(("lpm", "slpm", "nlpm", "nl/min", "sl/min", "l/min", "ln/min"), "L/min"),
-    **dict.fromkeys(("sccm", "ccm", "mln/min"), "mL/min"),
-    **dict.fromkeys(("slph", "nl/h", "sl/h", "ln/h"), "L/h"),
-    **dict.fromkeys(("barg", "bar(g)", "bara", "bar(a)"), "bar"),
-    **dict.fromkeys(("psig", "psia"), "psi"),
-    "pcd": "pg/(cell*day)",
-}
+LONGEST = 60  # characters of a unit
+POWERS = 6  # powers in a unit
 PERCENT = re.compile(
     r"(%|\b(pct|percent|perc|prozent)\b)(\s*(sat|saturation|do|air|v/v|viable|of).*)?", re.I
 )
@@ -51,30 +33,26 @@ EXPONENT = re.compile(r"\b([A-Za-zµ]+)\s*\^?\s*\(?(-\d+)\)?")
 CUBE = re.compile(r"\b(mm|cm|dm|m|um)\^?([23])\b")
 RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-TOKENS = {
-    **dict.fromkeys(("hrs", "hr", "hours", "hour", "std", "stunden", "h"), "h"),
-    **dict.fromkeys(("days", "day", "tage", "tag", "d", "dy"), "day"),
-    **dict.fromkeys(("minutes", "minute", "mins", "min"), "min"),
-    **dict.fromkeys(("seconds", "second", "secs", "sec", "s"), "s"),
-    **dict.fromkeys(("weeks", "week", "wk"), "week"),
-    **dict.fromkeys(("years", "year", "yr", "yrs"), "year"),
-    **dict.fromkeys(("liter", "litre", "liters", "litres", "l", "ltr"), "L"),
-    **dict.fromkeys(("ml", "milliliter", "millilitre", "cc"), "mL"),
-    **dict.fromkeys(("ul", "microliter"), "uL"),
-    **dict.fromkeys(("g", "gram", "grams", "gr"), "g"),
-    **dict.fromkeys(("mg",), "mg"),
-    **dict.fromkeys(("kg", "ug", "ng", "pg"), None),
-    **dict.fromkeys(("mmol", "mmole", "mmoles", "mmols"), "mmol"),
-    **dict.fromkeys(("umol", "umole"), "umol"),
-    **dict.fromkeys(("mol", "mole", "moles"), "mol"),
-    **dict.fromkeys(("mosm", "mosmol", "mosmo", "mosmoles"), "mmol"),
-    **dict.fromkeys(("osm", "osmol"), "mol"),
-    **dict.fromkeys(("iu", "u"), "enzyme_unit"),
-    **dict.fromkeys(("cdw", "dcw", "gdcw", "gcdw"), None),
-    **dict.fromkeys(("mau",), "1e-3"),
-    **dict.fromkeys(("rpm",), "(1/min)"),
-}
-CASELESS = {name: to or name for name, to in TOKENS.items()}
+ELEMENT = re.compile(  # g C/L, mg-N/L, mmolC/L; C-mol/L, Cmmol/L: mass or moles of one element
+    r"(?<![A-Za-z])(?:(?P<amount>[munkµ]?(?:g|mol))[-_ ]?(?P<behind>[CNPS])"
+    r"|(?P<before>[CNPS])[-_ ]?(?P<mole>[mun]?mol))(?![A-Za-z0-9])"
+)
+EXPONENTIATION = re.compile(r"\*\*|\^")
+SMALL_POWER = re.compile(  # a symbol or a bracket, raised to a small number
+    r"(?<=[A-Za-z)])\s*(?:\*\*|\^)\s*\(?\s*[-+]?\d{1,2}(?:\.\d{1,3})?(?:/\d)?\s*\)?(?!\s*(?:\*\*|\^|[\d.]))"
+)
+
+
+@functools.cache
+def _spellings() -> tuple[dict[str, str], dict[str, str], frozenset[str]]:
+    """Give whole texts, words and symbols of units.toml by what stands for them."""
+    table = resources.files("bayesbio.data.vocabulary").joinpath("units.toml")
+    content = tomllib.loads(table.read_text(encoding="utf-8"))
+    whole, words = (
+        {text: unit for unit, texts in content[part].items() for text in texts}
+        for part in ("whole", "words")
+    )
+    return whole, words, frozenset(content["as_written"]["symbols"])
 
 
 def spell(text: str) -> str:
@@ -102,12 +80,13 @@ def spell(text: str) -> str:
     text = re.sub(r"\s+", " ", text)
     while len(text) > 1 and text[0] + text[-1] in ("[]", "{}") or _wrapped(text):
         text = text[1:-1].strip()
-    whole = WHOLE.get(text.lower())
+    whole = _spellings()[0].get(text.lower())
     if whole is not None and text != "kelvin":
         return whole
     if PERCENT.fullmatch(text):
         return "percent"
     text = text.replace("·", "*").replace("⋅", "*").replace("•", "*").replace("%", "percent")
+    text = ELEMENT.sub(_element, text)
     text = re.sub(r"\bg[_ ]?(?:DCW|CDW|DW|DCM|dcw|cdw|dw)\b", "g", text)
     text = re.sub(r"\s*\b(H2O|H₂O|water|medium|broth|culture)\b", "", text)
     text = re.sub(r"\s*\bper\b\s*", "/", text, flags=re.I)
@@ -137,33 +116,23 @@ def _wrapped(text: str) -> bool:
     return True
 
 
+ELEMENTS = {"C": "carbon", "N": "nitrogen", "P": "phosphorus", "S": "sulfur"}
+
+
 def _token(match: re.Match[str]) -> str:
     """Spell one word of a unit; upper-case words of laboratory systems become lower case."""
     word = match.group()
     before = match.string[match.start() - 1] if match.start() else ""
     if before and (before.isdigit() or before in "._"):  # the e of 1e6, the tail of a pint name
         return word
-    if word in (
-        "M",
-        "mM",
-        "uM",
-        "nM",
-        "K",
-        "Pa",
-        "MPa",
-        "kPa",
-        "W",
-        "kW",
-        "MW",
-        "J",
-        "kJ",
-        "N",
-        "V",
-    ):
-        return word
-    if word in ("S", "mS", "uS", "A", "mA", "F", "pF", "Hz"):
-        return word
-    return CASELESS.get(word.lower(), word)
+    _, words, as_written = _spellings()
+    return word if word in as_written else words.get(word.lower(), word)
+
+
+def _element(match: re.Match[str]) -> str:
+    """Spell grams or moles of an element as an amount times that element."""
+    amount, element = match["amount"] or match["mole"], match["behind"] or match["before"]
+    return f"{amount}*{ELEMENTS[element]}"
 
 
 @functools.cache
@@ -187,6 +156,8 @@ def registry() -> pint.UnitRegistry:
 
     made: pint.UnitRegistry = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
     made.define("cell = [cell_count]")
+    for element in ELEMENTS.values():
+        made.define(f"{element} = [{element}]")
     made.preprocessors.append(spell)
     return made
 
@@ -216,16 +187,43 @@ def unit(text: str) -> Any:
     1000000.0
     """
     made = registry()
-    spelled = spell(text)
+    spelled = spell(text) if len(text) <= LONGEST else ""
     if spelled in ("degC", "degF"):
         return made.Quantity(1.0, spelled)
     try:
-        return 1.0 * made.Quantity(made.parse_expression(spelled))
+        if not _is_plain(spelled):
+            raise ValueError("not a product of powers of units")
+        read: Any = 1.0 * made.Quantity(made.parse_expression(spelled))
+        if not 0.0 < read.magnitude < math.inf:
+            raise ValueError("a factor of zero or infinity")
+        return read
     except Exception as error:  # pint lets the errors of Python's tokenizer through
+        shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
         raise UnitError(
-            f"{text!r} is not a unit that is known here. Write it like g/L, mM, 1e6 cells/mL, %, "
+            f"{shown!r} is not a unit that is known here. Write it like g/L, mM, 1e6 cells/mL, %, "
             "mL/h or degC."
         ) from error
+
+
+def _is_plain(spelled: str) -> bool:
+    """
+    Refuse what takes long to evaluate: powers of numbers, powers of powers, words that are no unit.
+
+    Examples
+    --------
+    >>> _is_plain("g L**-1 h**-1"), _is_plain("9**9**9"), _is_plain("m**999999")
+    (True, False, False)
+    """
+    powers = len(EXPONENTIATION.findall(spelled))
+    if not spelled or powers > POWERS or powers != len(SMALL_POWER.findall(spelled)):
+        return False
+    words = re.findall(r"(?<![\w.])[^\W\d]\w*", spelled)
+    return all(_is_known(word) for word in words)
+
+
+@functools.lru_cache(maxsize=65536)
+def _is_known(word: str) -> bool:
+    return word in registry()
 
 
 def is_unit(text: str) -> bool:
@@ -244,17 +242,24 @@ def is_unit(text: str) -> bool:
     return True
 
 
-def same_dimension(one: str, other: str, *, molar_mass: float | None = None) -> bool:
+def same_dimension(one: str, other: str, *, of: Quantity | None = None) -> bool:
     """
     Tell whether values in one unit can be expressed in another.
 
+    Parameters
+    ----------
+    one, other : str
+        Units.
+    of : Quantity, optional
+        What they measure: its molar mass and formula help.
+
     Examples
     --------
-    >>> same_dimension("mM", "g/L"), same_dimension("mM", "g/L", molar_mass=180.156)
+    >>> same_dimension("mM", "g/L"), same_dimension("mM", "g/L", of=lookup.quantity("glucose"))
     (False, True)
     """
     try:
-        conversion(one, other, molar_mass)
+        conversion(one, other, of)
     except UnitError:
         return False
     return True
@@ -272,7 +277,8 @@ def convert(values: Any, unit: str, to: str, *, quantity: str | None = None) -> 
     to : str
         The unit they get.
     quantity : str, optional
-        What they are: lets mol become g through the molar mass in the vocabulary.
+        What they are: lets mol become g through the molar mass in the vocabulary, and grams or
+        moles of carbon, nitrogen, phosphorus or sulfur become grams through the formula.
 
     Returns
     -------
@@ -291,17 +297,14 @@ def convert(values: Any, unit: str, to: str, *, quantity: str | None = None) -> 
     --------
     >>> convert(20.0, "mM", "g/L", quantity="glucose")
     3.60312
+    >>> convert(4.0, "g C/L", "g/L", quantity="glucose")
+    9.99950045791358
     >>> convert(36.8, "degC", "K")
     309.95
     """
-    molar_mass = None
-    if quantity is not None:
-        from bayesbio.data.vocabulary import lookup as vocabulary
-
-        found = vocabulary.find(quantity)
-        molar_mass = found.molar_mass if found is not None else None
+    of = None if quantity is None else lookup.find(quantity)
     try:
-        slope, offset = conversion(str(unit), str(to), molar_mass)
+        slope, offset = conversion(str(unit), str(to), of)
     except UnitError as error:
         subject = f"{quantity} in {unit!r}" if quantity else f"{unit!r}"
         raise UnitError(f"{subject} cannot be converted to {to!r}: {error}") from error
@@ -311,7 +314,7 @@ def convert(values: Any, unit: str, to: str, *, quantity: str | None = None) -> 
 
 
 @functools.lru_cache(maxsize=4096)
-def conversion(given: str, wanted: str, molar_mass: float | None = None) -> tuple[float, float]:
+def conversion(given: str, wanted: str, of: Quantity | None = None) -> tuple[float, float]:
     """
     Give slope and offset that turn values of one unit into another.
 
@@ -319,8 +322,9 @@ def conversion(given: str, wanted: str, molar_mass: float | None = None) -> tupl
     ----------
     given, wanted : str
         Units.
-    molar_mass : float [g/mol], optional
-        Lets mol become g; counts become cells without help.
+    of : Quantity, optional
+        What they measure: lets mol become g, and grams of carbon grams of the molecule; counts
+        become cells without help.
 
     Returns
     -------
@@ -349,17 +353,37 @@ def conversion(given: str, wanted: str, molar_mass: float | None = None) -> tupl
         except pint.errors.DimensionalityError:
             raise UnitError(_mismatch(given, wanted)) from None
         return float(f"{slope:.12g}"), float(f"{offset:.12g}")
+    source = _whole_molecule(source, target, given, wanted, of)
+    molar_mass = None if of is None else of.molar_mass
     per_mole = made.Quantity(molar_mass or 1.0, "g/mol")
     cell = made.Quantity(1.0, "cell")
+    counted = "[cell_count]" in source.dimensionality
     for moles in (0, 1, -1) if molar_mass is not None else (0,):
-        for cells in (0, 1, -1):
-            trial = (
-                source * (1 if not moles else per_mole**moles) * (1 if not cells else cell**cells)
-            )
+        for cells in (0,) if counted else (0, 1, -1):
+            trial = source * per_mole**moles * cell**cells
             if trial.dimensionality == target.dimensionality:
                 slope = (trial / target).to("dimensionless").magnitude
                 return _clean(float(slope)), 0.0
     raise UnitError(_mismatch(given, wanted))
+
+
+def _whole_molecule(source: Any, target: Any, given: str, wanted: str, of: Quantity | None) -> Any:
+    """Turn grams or moles of an element into grams or moles of the molecule that holds it."""
+    made = registry()
+    for symbol, element in ELEMENTS.items():
+        power = source.dimensionality.get(f"[{element}]", 0)
+        if power == target.dimensionality.get(f"[{element}]", 0):
+            continue
+        if power != 1 or of is None or not of.atoms(symbol) or not of.molar_mass:
+            name = "this quantity" if of is None else of.name
+            raise UnitError(
+                f"one of {given!r} and {wanted!r} counts {element} alone, and the vocabulary has "
+                f"no formula of {name} with {element}; give the values in {wanted}."
+            )
+        moles = "[substance]" in source.dimensionality
+        content = of.atoms(symbol) if moles else of.mass_fraction(symbol)
+        source = source / made.Quantity(content, element)
+    return source
 
 
 def _clean(slope: float) -> float:

@@ -1,65 +1,49 @@
-"""From a file to a block of cells: delimiters, encodings, preambles, header and unit rows."""
+"""From a file to sheets of cells: delimiters, encodings, workbooks, and what they cost to read."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
-import datetime as dt
-import difflib
 import io
 import re
 import statistics
 import warnings
-from collections.abc import Callable, Sequence
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bayesbio.data.importing.sheets import cells as reading_cells
-from bayesbio.data.importing.sheets.cells import FORMAT_WORDS, Cell, is_blank, read_cell, to_number
-from bayesbio.data.importing.sheets.headers import RUN_WORDS
-from bayesbio.data.vocabulary import lookup as vocabulary
-from bayesbio.data.vocabulary import units
-from bayesbio.errors import DataError
+from bayesbio.data.findings import Finding, warning
+from bayesbio.data.importing.sheets.cells import Cell, is_blank
+from bayesbio.errors import DataError, nearest_name
 
 DELIMITERS = (";", "\t", ",", "|")
 EXCEL = (".xlsx", ".xlsm", ".xltx")
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".asc")
-MEASURED = re.compile(r"[<>≤≥]?\s*(?!10?\s*[eE^]\s*\d|10\s*\(|10\s*\*\*)\d[\d.,]*\s*(%|[A-Za-z°])")
-HEADER_WITHIN = 200  # rows searched for the header
+NOT_READ = (".xls", ".ods", ".xlsb")
+SNIFFED = 400  # lines from which the delimiter is found
+UNPACKED = 1_000_000_000  # bytes of a workbook without its compression
+SPARSE = 20  # cells of the rectangle for each that is there
+FREE = 100_000  # cells of a rectangle that is never refused
 
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """One rectangle of cells: a text file or a sheet of a workbook."""
+    """One rectangle of cells without blank rows: a text file or a sheet of a workbook."""
 
     name: str
-    rows: tuple[tuple[Cell, ...], ...]
-    delimiter: str = ""
-    headed: bool = False  # the first row is certainly the header
-
-
-@dataclasses.dataclass(frozen=True)
-class Block:
-    """A sheet taken apart: preamble, names, units and rows of data."""
-
-    name: str
-    header: tuple[str, ...]
-    units: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     numbers: tuple[int, ...]  # row numbers in the file, counted from 1
-    preamble: dict[str, Cell]
-    decimal: str
-
-    def column(self, place: int) -> list[Cell]:
-        """Give the cells of one column."""
-        return [row[place] for row in self.rows]
+    delimiter: str = ""
+    headed: bool = False  # the first row is certainly the header
+    findings: tuple[Finding, ...] = ()
 
 
 def read_sheets(path: Path) -> list[Sheet]:
     """
-    Read a CSV file, or every sheet of an Excel workbook, as cells.
+    Read a CSV file, or every visible sheet of an Excel workbook, as cells.
 
     Raises
     ------
@@ -67,115 +51,32 @@ def read_sheets(path: Path) -> list[Sheet]:
         If the file is missing, empty or of another kind.
     """
     if not path.exists():
-        raise DataError(_missing_file(path))
-    if path.stat().st_size == 0:
-        raise DataError(f"{path.name} is empty; expected a header row and one row a sample.")
-    if path.suffix.lower() in EXCEL:
-        return _workbook(path)
-    if path.suffix.lower() in (".xls", ".ods", ".xlsb"):
+        names = [each.name for each in path.parent.iterdir()] if path.parent.exists() else []
+        near = nearest_name(path.name, sorted(names))
+        hint = f"Did you mean {near}?" if near else "Check the folder and the spelling."
+        raise DataError(f"There is no file or folder {path}. {hint}")
+    if path.suffix.lower() in NOT_READ:
         raise DataError(
             f"{path.name} is a {path.suffix} file, which is not read here; save it as "
             ".xlsx or .csv."
         )
-    return [_text_sheet(path)]
-
-
-def _missing_file(path: Path) -> str:
-    folder = path.parent if path.parent.exists() else None
-    names = sorted(p.name for p in folder.iterdir()) if folder else []
-    close = difflib.get_close_matches(path.name, names, n=1)
-    hint = f" Did you mean {close[0]}?" if close else " Check the folder and the spelling."
-    return f"There is no file or folder {path}.{hint}"
-
-
-def _workbook(path: Path) -> list[Sheet]:
-    import openpyxl
-
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
-            book = openpyxl.load_workbook(path, data_only=True)
-    except Exception as error:  # zip, XML and openpyxl errors alike mean an unreadable file
-        raise DataError(
-            f"{path.name} cannot be opened as an Excel workbook ({error}); open it in "
-            "Excel and save "
-            "it again as .xlsx, or export it as CSV."
-        ) from error
     sheets = []
-    for page in book.worksheets:
-        rows = [tuple(_shown(cell) for cell in row) for row in page.iter_rows()]
-        if page.sheet_state == "visible" and any(not is_blank(c) for row in rows for c in row):
-            sheets.append(Sheet(page.title, _rectangle(rows)))
-    if not sheets:
+    if path.stat().st_size:
+        excel = path.suffix.lower() in EXCEL
+        sheets = _workbook(path) if excel else [_text_sheet(path)]
+    if not any(sheet.rows for sheet in sheets):
         raise DataError(f"{path.name} is empty; expected a header row and one row a sample.")
     return sheets
-
-
-def _shown(cell: Any) -> Cell:
-    """Give the value of a cell; one formatted as percent says so, as 0.985 is shown as 98.5 %."""
-    value = cell.value
-    if isinstance(value, (int, float)) and "%" in str(cell.number_format):
-        return f"{value * 100.0:.12g} %"
-    return value
-
-
-def _text_sheet(path: Path) -> Sheet:
-    raw = path.read_bytes()
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text = raw.decode("utf-16")
-    elif b"\x00" in raw[:1000]:
-        raise DataError(f"{path.name} is not a text file; expected CSV or an Excel .xlsx workbook.")
-    else:
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = raw.decode("cp1252", errors="replace")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
-        raise DataError(f"{path.name} is empty; expected a header row and one row a sample.")
-    declared = re.match(r"sep=(.)\n", text, re.IGNORECASE)
-    if declared:
-        delimiter = declared.group(1)
-        text = "\n" + text[declared.end() :]
-    else:
-        delimiter = _delimiter(text)
-    rows = [tuple(row) for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
-    return Sheet(path.stem, _rectangle(rows), delimiter)
-
-
-def _delimiter(text: str) -> str:
-    """Find the sign that splits most lines into the same number of fields."""
-    best, best_score = ",", 0.0
-    lines = [line for line in text.split("\n") if line.strip()][:400]
-    for place, sign in enumerate(DELIMITERS):
-        counts = [len(row) for row in csv.reader(lines, delimiter=sign) if row]
-        wide = [count for count in counts if count > 1]
-        if not wide:
-            continue
-        usual = statistics.mode(wide)
-        share = sum(count == usual for count in counts) / len(counts)
-        score = share * (1.0 + 0.02 * min(usual, 20)) - 0.01 * place
-        if score > best_score + (0.25 if sign == "," else 0.0):
-            best, best_score = sign, score
-    return best
-
-
-def _rectangle(rows: Sequence[tuple[Cell, ...]]) -> tuple[tuple[Cell, ...], ...]:
-    width = max((len(row) for row in rows), default=0)
-    return tuple(row + (None,) * (width - len(row)) for row in rows)
 
 
 def sheet_of_frame(frame: pd.DataFrame, name: str = "table") -> Sheet:
     """Give a DataFrame as a sheet; a named index becomes columns."""
     if any(label is not None for label in frame.index.names):
         frame = frame.reset_index()
-    rows: list[tuple[Cell, ...]] = [tuple(str(column) for column in frame.columns)]
-    columns = []
-    for place in range(frame.shape[1]):
-        column = frame.iloc[:, place]
-        columns.append([_plain(value) for value in column.tolist()])
-    rows += list(zip(*columns, strict=True)) if columns else []
-    return Sheet(name, tuple(rows), headed=True)
+    columns = [[_plain(v) for v in frame.iloc[:, i].tolist()] for i in range(frame.shape[1])]
+    header = tuple(str(column) for column in frame.columns)
+    rows = (header, *zip(*columns, strict=True))
+    return Sheet(name, rows, tuple(range(1, len(rows) + 1)), headed=True)
 
 
 def _plain(value: Cell) -> Cell:
@@ -190,130 +91,151 @@ def _plain(value: Cell) -> Cell:
     return value
 
 
-def take_apart(sheet: Sheet, understood: Callable[[str], bool]) -> Block | None:
+def _sheet(
+    name: str, cells: Iterable[tuple[int, dict[int, Cell]]], delimiter: str = "", *findings: Finding
+) -> Sheet:
     """
-    Find header, unit row, data and preamble of a sheet; None if it holds no table.
+    Make a rectangle of the cells that are there: columns and rows without any are left out.
 
-    Parameters
-    ----------
-    sheet : Sheet
-    understood : callable
-        Tells whether a text is the name of a column that is known.
+    Raises
+    ------
+    DataError
+        If a few rows are so much longer than the others that the rectangle would be nearly empty.
     """
-    rows = list(sheet.rows)
-    if sheet.headed:
-        top: int | None = 0
-    else:
-        rows = [_uncomment(row) for row in rows]
-        top = _header_row(rows, understood)
-    if top is None:
-        return None
-    header = tuple(_label(cell) for cell in rows[top])
-    width = max((place + 1 for place, name in enumerate(header) if name), default=0)
-    body_width = max(
-        (p + 1 for row in rows[top + 1 :] for p, c in enumerate(row) if not is_blank(c)), default=0
+    filled = [(number, row) for number, row in cells if row]
+    columns = sorted({column for _, row in filled for column in row})
+    count = sum(len(row) for _, row in filled)
+    if len(columns) * len(filled) > max(SPARSE * count, FREE):
+        number, longest = max(filled, key=lambda each: len(each[1]))
+        usual = statistics.median(len(row) for _, row in filled)
+        raise DataError(
+            f"Row {number} of {name} has {len(longest)} cells, where rows have {usual:g}; expected "
+            "rows of about the same length. Delete what does not belong to the table."
+        )
+    rows = tuple(tuple(map(row.get, columns)) for _, row in filled)
+    return Sheet(name, rows, tuple(number for number, _ in filled), delimiter, findings=findings)
+
+
+def _workbook(path: Path) -> list[Sheet]:
+    book, formulas = _opened(path, data_only=True), None
+    with zipfile.ZipFile(path) as packed:
+        parts = [name for name in packed.namelist() if name.startswith("xl/worksheets/")]
+        if any(b"<f" in packed.read(name) for name in parts if name.endswith(".xml")):
+            formulas = _opened(path, data_only=False)
+    sheets = []
+    for page in book.worksheets:
+        if page.sheet_state != "visible":
+            continue
+        rows: dict[int, dict[int, Cell]] = {}
+        for cell in _cells(page):
+            value = _shown(cell)
+            if not is_blank(value):
+                rows.setdefault(cell.row, {})[cell.column] = value
+        lost = []
+        if formulas is not None:
+            lost = [
+                cell.coordinate
+                for cell in _cells(formulas[page.title])
+                if cell.data_type == "f" and cell.column not in rows.get(cell.row, {})
+            ]
+        findings = [_lost_formulas(page.title, lost)] if lost else []
+        sheets.append(_sheet(page.title, sorted(rows.items()), "", *findings))
+    return [sheet for sheet in sheets if sheet.rows]
+
+
+def _opened(path: Path, *, data_only: bool) -> Any:
+    import openpyxl
+
+    try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+        if size > UNPACKED:
+            raise DataError(
+                f"{path.name} holds {size / 1e9:.1f} GB once unpacked; workbooks up to "
+                f"{UNPACKED / 1e9:g} GB are read. Export the table as CSV."
+            )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
+            return openpyxl.load_workbook(path, data_only=data_only)
+    except DataError:
+        raise
+    except Exception as error:  # zip, XML and openpyxl errors alike mean an unreadable file
+        raise DataError(
+            f"{path.name} cannot be opened as an Excel workbook ({error}); open it in Excel and "
+            "save it again as .xlsx, or export it as CSV."
+        ) from error
+
+
+def _cells(page: Any) -> Iterable[Any]:
+    """
+    Give the cells of a sheet that are in the file.
+
+    ``iter_rows`` goes through the whole rectangle up to the last one: 17 thousand million cells
+    where somebody once typed into the last cell of the sheet.
+    """
+    return page._cells.values()
+
+
+def _lost_formulas(sheet: str, cells: list[str]) -> Finding:
+    listed = ", ".join(cells[:5]) + (", ..." if len(cells) > 5 else "")
+    return warning(
+        f"Sheet {sheet!r}: {len(cells)} cells ({listed}) hold a formula without a stored value; "
+        "they were read as empty.",
+        "Open the workbook in Excel or LibreOffice, save it there, and read it again.",
     )
-    width = max(width, body_width)
-    header = header[:width]
-    first = top + 1
-    while first < len(rows) and all(is_blank(cell) for cell in rows[first]):
-        first += 1
-    unit_texts = ("",) * width
-    if first < len(rows) and _is_unit_row(rows[first][:width], header):
-        unit_texts = tuple(_label(cell) for cell in rows[first][:width])
-        first += 1
-    kept, numbers = [], []
-    for number, row in enumerate(rows[first:], first + 1):
-        cells = row[:width]
-        if all(is_blank(cell) for cell in cells):
+
+
+def _shown(cell: Any) -> Cell:
+    """Give the value of a cell; one formatted as percent says so, as 0.985 is shown as 98.5 %."""
+    value = cell.value
+    if isinstance(value, int | float) and "%" in str(cell.number_format):
+        return f"{value * 100.0:.12g} %"
+    return value
+
+
+def _text_sheet(path: Path) -> Sheet:
+    raw = path.read_bytes()
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = raw.decode("utf-16", errors="replace")
+    elif b"\x00" in raw:
+        raise DataError(f"{path.name} is not a text file; expected CSV or an Excel .xlsx workbook.")
+    else:
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = raw.decode("cp1252", errors="replace")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    declared = re.match(r"sep=(.)\n", text, re.IGNORECASE)
+    if declared:
+        text = "\n" + text[declared.end() :]
+    limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
+    try:
+        delimiter = declared.group(1) if declared else _delimiter(text)
+        rows = [
+            (number, {place: cell for place, cell in enumerate(row) if not is_blank(cell)})
+            for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1)
+        ]
+    except csv.Error as error:
+        raise DataError(
+            f"{path.name} cannot be taken apart into cells ({error}); save it as CSV again."
+        ) from error
+    finally:
+        csv.field_size_limit(limit)
+    return _sheet(path.stem, rows, delimiter)
+
+
+def _delimiter(text: str) -> str:
+    """Find the sign that splits most lines into the same number of fields."""
+    best, best_score = ",", 0.0
+    lines = [line for line in text.split("\n", 4 * SNIFFED)[: 4 * SNIFFED] if line.strip()]
+    for rank, sign in enumerate(DELIMITERS):
+        counts = [len(row) for row in csv.reader(lines[:SNIFFED], delimiter=sign) if row]
+        wide = [count for count in counts if count > 1]
+        if not wide:
             continue
-        if tuple(_label(cell) for cell in cells) == header:
-            continue  # the header again, as on a new printed page
-        kept.append(cells)
-        numbers.append(number)
-    decimal = reading_cells.decimal_sign((cell for row in kept for cell in row), sheet.delimiter)
-    preamble = _preamble(rows[:top])
-    return Block(sheet.name, header, unit_texts, tuple(kept), tuple(numbers), preamble, decimal)
-
-
-def _uncomment(row: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    """Drop the sign of a comment line, keeping what it says."""
-    if row and isinstance(row[0], str) and re.match(r"\s*(#+|//|%%)\s*\S", row[0]):
-        return (re.sub(r"^\s*(#+|//|%%)\s*", "", row[0]), *row[1:])
-    return row
-
-
-def _label(cell: Cell) -> str:
-    if is_blank(cell):
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return re.sub(r"\s+", " ", str(cell)).strip()
-
-
-def _header_row(rows: list[tuple[Cell, ...]], understood: Callable[[str], bool]) -> int | None:
-    """Find the row whose texts are understood best; else the first full row of texts."""
-    best, best_score = None, 0.0
-    usual = _usual_width(rows)
-    fallback = None
-    for place, row in enumerate(rows[:HEADER_WITHIN]):
-        filled = [cell for cell in row if not is_blank(cell)]
-        texts = [c for c in filled if isinstance(c, str) and read_cell(c).kind == "text"]
-        moments = sum(reading_cells.to_moment(cell) is not None for cell in filled)
-        if not texts or len(texts) - moments < 0.6 * len(filled):
-            continue
-        if fallback is None and len(filled) >= max(2, usual - 1) and place + 1 < len(rows):
-            fallback = place
-        known = sum(understood(_label(text)) for text in texts)
-        if known < min(2, usual):
-            continue
-        score = known + 0.001 * len(texts)
-        if score > best_score:
-            best, best_score = place, score
-    return best if best is not None else fallback
-
-
-def _usual_width(rows: list[tuple[Cell, ...]]) -> int:
-    widths = [sum(not is_blank(cell) for cell in row) for row in rows]
-    widths = [width for width in widths if width > 0]
-    return statistics.mode(sorted(widths, reverse=True)) if widths else 0
-
-
-def _is_unit_row(cells: Sequence[Cell], header: Sequence[str]) -> bool:
-    """Tell whether a row holds units: at least one, and nothing but units, dashes and formats."""
-    for cell, name in zip(cells, header, strict=False):
-        if vocabulary.key(name) in RUN_WORDS and re.match(r"\s*\w", str(cell or "")):
-            return False  # run 'A' of clone 'K' is not in ampere and kelvin
-    texts = [_label(cell) for cell in cells if not is_blank(cell)]
-    if not texts or any(isinstance(c, (int, float, dt.datetime)) for c in cells if not is_blank(c)):
-        return False
-    sure = 0
-    for text in texts:
-        inside = text.strip("[](){} ")
-        if to_number(inside) is not None or MEASURED.match(inside):
-            return False
-        if FORMAT_WORDS.fullmatch(inside) or not inside:
-            continue
-        if not units.is_unit(inside):
-            sure -= 1
-            continue
-        sure += 1
-    return sure >= 1 and sure >= 0.5 * len(texts)
-
-
-def _preamble(rows: list[tuple[Cell, ...]]) -> dict[str, Cell]:
-    """Read pairs of key and value above the header: side by side, or split by a colon."""
-    found: dict[str, Cell] = {}
-    for row in rows:
-        filled = [cell for cell in row if not is_blank(cell)]
-        if not filled or not isinstance(filled[0], str):
-            continue
-        text = filled[0].strip()
-        if len(filled) >= 2:
-            for name, value in zip(filled[::2], filled[1::2], strict=False):
-                if isinstance(name, str):
-                    found.setdefault(name.strip().rstrip(":= "), value)
-        elif match := re.match(r"([^:=]{2,40})\s*[:=]\s+?(.+)|([^:=]{2,40})[:=](\S.*)", text):
-            name = match.group(1) or match.group(3)
-            found.setdefault(name.strip(), (match.group(2) or match.group(4)).strip())
-    return found
+        usual = statistics.mode(wide)
+        share = sum(count == usual for count in counts) / len(counts)
+        score = share * (1.0 + 0.02 * min(usual, 20)) - 0.01 * rank
+        if score > best_score + (0.25 if sign == "," else 0.0):
+            best, best_score = sign, score
+    return best

@@ -10,19 +10,12 @@ from typing import Any
 import numpy as np
 
 from bayesbio.data.column_report import COLUMN_ROLES, ColumnUse
-from bayesbio.data.findings import Finding
-from bayesbio.data.importing.sheets import headers
-from bayesbio.data.importing.sheets.cells import (
-    Cell,
-    Reading,
-    is_blank,
-    read_cell,
-    to_duration,
-    to_moment,
-)
-from bayesbio.data.importing.sheets.files import Block
+from bayesbio.data.findings import Finding, error, warning
+from bayesbio.data.importing.sheets.dialect import Dialect, dialect_named
+from bayesbio.data.importing.sheets.headers import Header, Headers, snake
 from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.lookup import Quantity, Vocabulary, key, unknown_name
+from bayesbio.data.vocabulary.lookup import Vocabulary, unknown_name
+from bayesbio.data.vocabulary.terms import Quantity, key
 from bayesbio.errors import DataError, did_you_mean
 
 ROLE_NAMES = {"ignore": "not used", "none": "not used", "unused": "not used", "input": "profile"}
@@ -37,9 +30,9 @@ ADDED = re.compile(
 COUNTED = re.compile(r"cum|total|sum|volume|weight", re.I)
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What the user said about a foreign file, and the words that hold for it."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class ReadOptions:
+    """What the user says about a file, and the words that hold for it."""
 
     words: Vocabulary
     declared: tuple[str, ...] = ()
@@ -48,15 +41,30 @@ class Options:
     columns: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     roles: Mapping[str, str] = dataclasses.field(default_factory=dict)
     event_kinds: tuple[str, ...] = ()
+    dialect: Dialect = dataclasses.field(default_factory=lambda: dialect_named(None))
+    decimal: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.decimal not in (None, ".", ","):
+            raise DataError(f"decimal={self.decimal!r} came; expected '.' or ','.")
+        object.__setattr__(self, "headers", Headers(self.words, self.dialect))
+
+    headers: Headers = dataclasses.field(init=False)
 
     def knows(self, text: str) -> bool:
         """Tell whether a text is the name of a column that would be understood."""
-        if headers.is_structure(text) or _lookup(self.columns, text) is not None:
+        if self.dialect.is_ordering(text) or self.target_of(text) is not None:
             return True
         if text in (self.run, self.time):
             return True
-        found = headers.understand(text, self.words)
-        return bool(found.words) or (headers.is_structure(found.name) and found.unit is not None)
+        header = self.headers.read(text)
+        ordering = self.dialect.is_ordering(header.name) and header.unit is not None
+        return bool(header.words) or ordering
+
+    def target_of(self, header: str) -> Any:
+        """Give what the user, else the dialect, says that a column is; None if nothing."""
+        target = _lookup(self.columns, header)
+        return target if target is not None else _lookup(self.dialect.columns, header)
 
     def role_of(self, header: str, word: Quantity | None) -> str | None:
         """Give the role that the user set for a column or for its quantity."""
@@ -84,18 +92,17 @@ def check_role(role: Any) -> str:
     text = ROLE_NAMES.get(text, text)
     if text not in COLUMN_ROLES:
         raise DataError(
-            f"The role {role!r} is unknown; use measurement, profile, setting, run, "
-            "time, replicate, "
-            "bolus, sample, covariate or ignore."
+            f"The role {role!r} is unknown; use measurement, profile, setting, run, time, "
+            f"replicate, bolus, sample, covariate or ignore.{did_you_mean(text, COLUMN_ROLES)}"
         )
     return text
 
 
 @dataclasses.dataclass
-class Plan:
+class ColumnPlan:
     """How one column of a block is read."""
 
-    place: int
+    index: int
     header: str
     role: str = "not used"
     word: Quantity | None = None
@@ -131,16 +138,12 @@ def _lookup(mapping: Mapping[str, Any], header: str) -> Any:
 
 
 def find_header(header: Sequence[str], wanted: str) -> int | None:
-    """Find the place of a column by the name a user gave."""
-    for place, name in enumerate(header):
-        if name == wanted:
-            return place
-    for place, name in enumerate(header):
-        if key(name) == key(wanted):
-            return place
-    for place, name in enumerate(header):  # the name without its unit
-        if key(re.sub(r"[\[(].*?[\])]", "", name)) == key(wanted) and key(wanted):
-            return place
+    """Give the index of a column by the name a user gave, with or without its unit."""
+    bare = [key(re.sub(r"[\[(].*?[\])]", "", name)) for name in header]
+    keys = [key(name) for name in header]
+    for names, name in ((list(header), wanted), (keys, key(wanted)), (bare, key(wanted))):
+        if name and name in names:
+            return names.index(name)
     return None
 
 
@@ -153,65 +156,7 @@ def missing_column(wanted: str, header: Sequence[str], sheet: str) -> DataError:
     )
 
 
-class Survey:
-    """The columns of a block with their cells read once."""
-
-    def __init__(self, block: Block) -> None:
-        self.block = block
-        self.cells: list[list[Cell]] = [block.column(i) for i in range(len(block.header))]
-        self.readings: list[list[Reading]] = [
-            [read_cell(cell, block.decimal) for cell in column] for column in self.cells
-        ]
-
-    def filled(self, place: int) -> list[Cell]:
-        """Give the cells of a column that are not blank."""
-        return [cell for cell in self.cells[place] if not is_blank(cell)]
-
-    def count(self, place: int, kind: str) -> int:
-        """Count the cells of a kind in a column."""
-        return sum(reading.kind == kind for reading in self.readings[place])
-
-    def is_empty(self, place: int) -> bool:
-        """Tell whether a column holds nothing."""
-        return not any(r.kind in ("number", "text", "undetected") for r in self.readings[place])
-
-    def is_numeric(self, place: int) -> bool:
-        """Tell whether most of what a column holds are numbers."""
-        numbers = self.count(place, "number") + self.count(place, "undetected")
-        return numbers > 0 and numbers > self.count(place, "text")
-
-    def is_moment(self, place: int) -> bool:
-        """Tell whether a column holds dates."""
-        filled = self.filled(place)
-        return bool(filled) and sum(to_moment(c) is not None for c in filled) > 0.6 * len(filled)
-
-    def is_duration(self, place: int) -> bool:
-        """Tell whether a column holds hours and minutes."""
-        filled = self.filled(place)
-        return bool(filled) and sum(to_duration(c) is not None for c in filled) > 0.6 * len(filled)
-
-    def numbers(self, place: int) -> np.ndarray:
-        """Give the numbers of a column."""
-        return np.array([r.value for r in self.readings[place] if r.kind == "number"])
-
-    def cell_unit(self, place: int) -> str:
-        """Give the unit that every number of a column carries in its own cell, or blank."""
-        stated = [r.unit for r in self.readings[place] if r.kind == "number"]
-        return stated[0] if stated and all(stated) else ""
-
-    def constant_in(self, place: int, runs: Sequence[str]) -> bool:
-        """Tell whether a column has one value in each run."""
-        seen: dict[str, str] = {}
-        for run, cell in zip(runs, self.cells[place], strict=True):
-            if is_blank(cell):
-                continue
-            text = str(cell).strip()
-            if seen.setdefault(run, text) != text:
-                return False
-        return True
-
-
-def fitting_unit(found: headers.Header, values: np.ndarray) -> tuple[Quantity | None, str, str]:
+def fitting_unit(header: Header, values: np.ndarray) -> tuple[Quantity | None, str, str]:
     """
     Choose the quantity and the unit that a header means.
 
@@ -220,16 +165,16 @@ def fitting_unit(found: headers.Header, values: np.ndarray) -> tuple[Quantity | 
     word, unit, note
         ``word`` is None if the unit given fits none of the quantities of that name.
     """
-    first = found.words[0]
-    if found.unit is None or (units.spell(found.unit) == "1" and first.unit != "1"):
+    first = header.words[0]
+    if header.unit is None or (units.spell(header.unit) == "1" and first.unit != "1"):
         unit, note = assumed_unit(first, values)
         return first, unit, note
-    for word in found.words:
-        if units.same_dimension(found.unit, word.unit, molar_mass=word.molar_mass):
-            return word, found.unit, ""
-    if found.unit in ("mm", "MM") and first.molar_mass:
-        return first, "mM", f"{found.unit!r} taken for mM"
-    return None, found.unit, ""
+    for word in header.words:
+        if units.same_dimension(header.unit, word.unit, of=word):
+            return word, header.unit, ""
+    if header.unit in ("mm", "MM") and first.molar_mass:
+        return first, "mM", f"{header.unit!r} taken for mM"
+    return None, header.unit, ""
 
 
 def assumed_unit(word: Quantity, values: np.ndarray) -> tuple[str, str]:
@@ -245,22 +190,8 @@ def assumed_unit(word: Quantity, values: np.ndarray) -> tuple[str, str]:
     high = float(np.max(values)) if values.size else 0.0
     middle = float(np.median(values)) if values.size else 0.0
     unit = word.unit
-    shares = (
-        "viability",
-        "dissolved_oxygen",
-        "offgas_oxygen",
-        "offgas_carbon_dioxide",
-        "purity",
-        "packed_cell_volume",
-        "aggregate_content",
-        "fragment_content",
-        "acidic_variants",
-        "basic_variants",
-        "main_peak",
-        "galactosylation",
-    )
-    if word.name in shares and high > 1.5:
-        unit = "%"
+    if word.unit_if_above_one and high > 1.5:
+        unit = word.unit_if_above_one
     elif word.unit == "K" and values.size and middle < 150.0:
         unit = "degC"
     elif word.unit == "1e6 cells/mL" and high > 1e4:
@@ -274,11 +205,11 @@ def plan_quantity(
     header: str,
     unit_text: str,
     values: np.ndarray,
-    options: Options,
+    options: ReadOptions,
     *,
     constant: bool = False,
     dosed: bool = False,
-) -> tuple[Plan, list[Finding]]:
+) -> tuple[ColumnPlan, list[Finding]]:
     """
     Understand the header of a column of numbers, or the name of an analyte in a long table.
 
@@ -286,15 +217,15 @@ def plan_quantity(
 
     Returns
     -------
-    plan : Plan
-        With role "not used" if it cannot be used; its place is not set.
+    plan : ColumnPlan
+        With role "not used" if it cannot be used; its index is not set.
     findings : list of Finding
     """
-    plan = Plan(-1, header)
-    target = _lookup(options.columns, header)
-    own = headers.understand(header, options.words, unit_text or None)
+    plan = ColumnPlan(-1, header)
+    target = options.target_of(header)
+    own = options.headers.read(header, unit_text or None)
     if target is not None:
-        return _as_told(plan, target, own, values, options)
+        return _as_mapped(plan, target, own, values, options)
     if not own.words and (match := ADDED.fullmatch(own.name)):
         return _added(plan, match["front"] or match["back"], own, options)
     if dosed and _is_amount(own) and options.role_of(header, None) is None:
@@ -306,50 +237,50 @@ def plan_quantity(
     return _unknown(plan, own, values, options, constant=constant)
 
 
-def _as_told(
-    plan: Plan, target: Any, own: headers.Header, values: np.ndarray, options: Options
-) -> tuple[Plan, list[Finding]]:
+def _as_mapped(
+    plan: ColumnPlan, target: Any, own: Header, values: np.ndarray, options: ReadOptions
+) -> tuple[ColumnPlan, list[Finding]]:
     """Follow a user's mapping such as 'glucose [mM]'."""
     role, unit = None, None
     if isinstance(target, Mapping):
         role, unit, target = target.get("role"), target.get("unit"), target.get("quantity", "")
     text = str(target).strip()
     if key(text) in ("", "ignore", "notused", "none"):
-        plan.note = "left out as told"
+        plan.note = "left out as asked"
         return plan, []
     bracketed = re.fullmatch(r"(.+?)\s*[\[(](.+)[\])]", text)
     if bracketed and units.is_unit(bracketed.group(2)):
         text, unit = bracketed.group(1), bracketed.group(2)
-    told = headers.understand(text, options.words, unit)
-    if not told.words:
-        if told.unit is None:
-            guess = options.words.nearest(told.name)
-            raise DataError(unknown_name(told.name, guess))
-        told = told._replace(words=(Quantity(headers.snake(told.name), told.unit),))
-    if told.unit is None:
-        told = told._replace(unit=own.unit)
-        fits = told.unit is None or fitting_unit(told, values)[0] is not None
-        told = told if fits else told._replace(unit=None)
-    if told.replicate == 0:
-        told = told._replace(replicate=own.replicate if own.words else 0)
-    plan, findings = _known(plan, told, values, options)
+    stated = options.headers.read(text, unit)
+    if not stated.words:
+        if stated.unit is None:
+            guess = options.words.nearest(stated.name)
+            raise DataError(unknown_name(stated.name, guess))
+        stated = stated._replace(words=(Quantity(snake(stated.name), stated.unit),))
+    if stated.unit is None:
+        stated = stated._replace(unit=own.unit)
+        fits = stated.unit is None or fitting_unit(stated, values)[0] is not None
+        stated = stated if fits else stated._replace(unit=None)
+    if stated.replicate == 0:
+        stated = stated._replace(replicate=own.replicate if own.words else 0)
+    plan, findings = _known(plan, stated, values, options)
     if role:
         plan.role = check_role(role)
     return plan, findings
 
 
-def _declared(own: headers.Header, options: Options) -> headers.Header:
+def _declared(own: Header, options: ReadOptions) -> Header:
     """Find a declared name at the front of a header: hare_thousands is hare."""
-    pieces = headers.snake(own.name).split("_")
-    for place in range(len(pieces) - 1, 0, -1):
-        front = "_".join(pieces[:place])
+    pieces = snake(own.name).split("_")
+    for count in range(len(pieces) - 1, 0, -1):
+        front = "_".join(pieces[:count])
         if front in options.declared and (word := options.words.find(front)) is not None:
-            rest = "_".join(pieces[place:])
+            rest = "_".join(pieces[count:])
             return own._replace(words=(word,), note=f"{rest!r} is not a unit; values as they stand")
     return own
 
 
-def _is_amount(own: headers.Header) -> bool:
+def _is_amount(own: Header) -> bool:
     """Tell an amount or a volume from what is not added each time."""
     if own.unit is None or COUNTED.search(own.name):
         return False
@@ -357,10 +288,10 @@ def _is_amount(own: headers.Header) -> bool:
 
 
 def _added(
-    plan: Plan, name: str, own: headers.Header, options: Options
-) -> tuple[Plan, list[Finding]]:
+    plan: ColumnPlan, name: str, own: Header, options: ReadOptions
+) -> tuple[ColumnPlan, list[Finding]]:
     """Read a column such as 'Glucose added (g)' as boluses."""
-    words = headers.understand(name.strip(" _-"), options.words).words
+    words = options.headers.read(name.strip(" _-")).words
     unit = own.unit
     if unit is not None and units.same_dimension(unit, "L"):
         volume = options.words.find("volume")
@@ -369,7 +300,7 @@ def _added(
         return plan, []
     if words and unit is not None:
         word = words[0]
-        if units.same_dimension(unit, word.amount_unit, molar_mass=word.molar_mass):
+        if units.same_dimension(unit, word.amount_unit, of=word):
             plan.role, plan.word, plan.unit = "bolus", word, unit
             return plan, []
     plan.note = "an amount added needs a unit such as g, mmol or mL"
@@ -377,27 +308,24 @@ def _added(
 
 
 def _known(
-    plan: Plan,
-    own: headers.Header,
+    plan: ColumnPlan,
+    own: Header,
     values: np.ndarray,
-    options: Options,
+    options: ReadOptions,
     *,
     constant: bool = False,
-) -> tuple[Plan, list[Finding]]:
+) -> tuple[ColumnPlan, list[Finding]]:
     first = own.words[0]
     plan.replicate, plan.part, plan.note = own.replicate, own.part, own.note
     if own.bad_unit:
         plan.note = f"unit {own.bad_unit!r} is unknown"
         return plan, [
-            Finding(
-                "error",
-                "",
-                None,
+            error(
                 f"Column {plan.header!r} gives {first.name} in {own.bad_unit!r}, which is no unit "
                 f"known here; expected one like {first.unit}.",
                 f"Correct the header, or read with columns={{{plan.header!r}: "
                 f"'{first.name} [{first.unit}]'}}.",
-                "unit",
+                subject="unit",
             )
         ]
     word, unit, note = fitting_unit(own, values)
@@ -405,18 +333,15 @@ def _known(
     if word is None and (by_volume := _by_volume(own, values)) is not None:
         word, unit, note = by_volume
         findings.append(
-            Finding(
-                "warning",
-                "",
-                None,
+            warning(
                 f"Column {plan.header!r} gives {first.name} per kg; it was read as {unit}, at a "
                 "density of 1 kg/L.",
                 f"Convert it with the density you measured, and head it '{first.name} ({unit})'.",
-                "unit",
+                subject="unit",
             )
         )
     if word is None:
-        own_name = headers.snake(own.name)
+        own_name = snake(own.name)
         if own_name != first.name and (first.unit not in FIRM_UNITS or own.note):
             plan.word = Quantity(own_name, unit, lower=None)
             plan.role, plan.unit = options.role_of(plan.header, plan.word) or "measurement", unit
@@ -425,10 +350,7 @@ def _known(
         plan.note = f"{unit!r} does not fit {first.name}"
         hint = "" if first.molar_mass or "mol" not in unit else " (no molar mass is known for it)"
         return plan, [
-            Finding(
-                "error",
-                "",
-                None,
+            error(
                 f"Column {plan.header!r} gives {first.name} in {unit!r}{hint}; expected "
                 "a unit that "
                 f"can be converted to {first.unit}.",
@@ -436,7 +358,7 @@ def _known(
                 f"[{first.unit}]'}} if only the header is wrong, or with '{first.name}_2 "
                 f"[{unit}]' if it "
                 "is another quantity.",
-                "unit",
+                subject="unit",
             )
         ]
     plan.word, plan.unit = word, unit
@@ -450,7 +372,7 @@ def _known(
     return plan, findings
 
 
-def _by_volume(own: headers.Header, values: np.ndarray) -> tuple[Quantity | None, str, str] | None:
+def _by_volume(own: Header, values: np.ndarray) -> tuple[Quantity | None, str, str] | None:
     """Read a share of the broth's mass, such as g/kg, as a share of its volume."""
     unit = re.sub(r"/\s*kg$|\s*kg\s*(\^?-1|\*\*-1)$", "/L", own.unit or "")
     if unit == own.unit or not units.is_unit(unit):
@@ -460,27 +382,24 @@ def _by_volume(own: headers.Header, values: np.ndarray) -> tuple[Quantity | None
 
 
 def _unknown(
-    plan: Plan, own: headers.Header, values: np.ndarray, options: Options, *, constant: bool
-) -> tuple[Plan, list[Finding]]:
-    name = headers.snake(own.name)
+    plan: ColumnPlan, own: Header, values: np.ndarray, options: ReadOptions, *, constant: bool
+) -> tuple[ColumnPlan, list[Finding]]:
+    name = snake(own.name)
     role = options.role_of(plan.header, None) or options.role_of(name, None)
-    if key(own.name) in headers.IGNORED_WORDS and role is None:
+    if options.dialect.is_a("ignored", own.name) and role is None:
         return plan, []
     guess = options.words.typo(own.name)
     if guess is not None and role is None:
         unit = own.unit or options.words.quantity(guess).unit
         plan.note = f"misspelt {guess}?"
-        return plan, [Finding("error", "", None, unknown_name(own.name, guess, unit), "")]
+        return plan, [error(unknown_name(own.name, guess, unit), "")]
     if own.bad_unit and role is None:
         return plan, [
-            Finding(
-                "error",
-                "",
-                None,
+            error(
                 f"Column {plan.header!r} has the unit {own.bad_unit!r}, which is not known here.",
                 "Write a unit like g/L, mM, 1e6 cells/mL, % or mL/h, or leave the column out with "
                 f"roles={{{plan.header!r}: 'ignore'}}.",
-                "unit",
+                subject="unit",
             )
         ]
     if own.unit is not None:
@@ -507,5 +426,5 @@ def _unknown(
     ]
 
 
-def _unused(plan: Plan, why: str, then: str = "") -> Finding:
-    return Finding("warning", "", None, f"Column {plan.header!r} is not used: {why}", then)
+def _unused(plan: ColumnPlan, why: str, then: str = "") -> Finding:
+    return warning(f"Column {plan.header!r} is not used: {why}", then)

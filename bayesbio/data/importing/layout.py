@@ -1,0 +1,406 @@
+"""The columns that order a table: which is the run, the time, the replicate, and is it long."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bayesbio.data.column_report import ColumnUse
+from bayesbio.data.importing.columns import ReadOptions, find_header
+from bayesbio.data.importing.sheets.blocks import Block, Column
+from bayesbio.data.importing.sheets.cells import Cell, Reading, is_blank, plain_text
+from bayesbio.data.importing.sheets.dates import date_order, to_clock, to_duration, to_moment
+from bayesbio.data.vocabulary import units
+from bayesbio.data.vocabulary.terms import key
+
+DETAILS = ("replicate", "flag", "sd", "value_upper")
+LONG = ("quantity", "value", "unit")
+STRUCTURAL = ("run", "time", *DETAILS, *LONG)
+EXCEL_EPOCH = dt.datetime(1899, 12, 30)
+SERIAL_DATES = (20000, 80000)  # days since the epoch of Excel: 1954 to 2119
+LABELLED_TIME = re.compile(
+    r"(?:day|d|tag|wd|t|time|hour|h|week|w|dag|jour)?\.?\s*[_#-]?\s*(-?\d+(?:[.,]\d+)?)\s*"
+    r"(h|hrs?|hours?|d|days?|min|std|tage?)?",
+    re.IGNORECASE,
+)
+
+
+@dataclasses.dataclass
+class Layout:
+    """The ordering columns of a block; None where there is none."""
+
+    block: Block
+    run: Column | None = None
+    time: Column | None = None
+    clock: Column | None = None  # a time of day that belongs to a column of dates
+    kind: str = "elapsed"  # or "moment"
+    time_unit: str = "h"
+    time_note: str = ""
+    origin: Column | None = None  # a column that says when the run was inoculated
+    roles: dict[str, Column] = dataclasses.field(default_factory=dict)
+    order: str = "day"
+    order_open: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        """Tell whether each row is one value of a named quantity."""
+        return "quantity" in self.roles and "value" in self.roles
+
+    def cell(self, role: str, row: int) -> Cell:
+        """Give the cell of a row in the column of a role; None without such a column."""
+        return self.roles[role].cells[row] if role in self.roles else None
+
+    def others(self) -> list[Column]:
+        """Give the columns that do not order the table."""
+        single = (self.run, self.time, self.clock, self.origin)
+        taken = {id(column) for column in (*single, *self.roles.values())}
+        return [column for column in self.block.columns if id(column) not in taken]
+
+    def uses(self) -> list[ColumnUse]:
+        """Report the ordering columns."""
+        elapsed = self.kind == "elapsed"
+        uses = []
+        for column, role, quantity, unit, house, note in (
+            (self.run, "run", "", "", "", ""),
+            (
+                self.time,
+                "time",
+                "time",
+                self.time_unit if elapsed else "",
+                "h" if elapsed else "",
+                self.time_note if elapsed else "date and time",
+            ),
+            (self.clock, "time", "", "", "", "time of day"),
+            (self.origin, "time", "", "", "", "time zero"),
+        ):
+            if column is not None:
+                name = self.block.name
+                uses.append(ColumnUse(column.header, role, quantity, unit, house, 0, note, name))
+        return uses + [
+            ColumnUse(column.header, role, sheet=self.block.name)
+            for role, column in self.roles.items()
+        ]
+
+
+def lay_out(block: Block, options: ReadOptions) -> Layout:
+    """Find the ordering columns of a block."""
+    return _Finder(block, options).layout()
+
+
+class _Finder:
+    """Finds the ordering columns of one block."""
+
+    def __init__(self, block: Block, options: ReadOptions) -> None:
+        self.block, self.options, self.dialect = block, options, options.dialect
+        self.stated = {
+            id(column): role
+            for column in block.columns
+            if (role := _stated_role(column.header, options))
+        }
+        self.keys = {
+            id(column): key(options.headers.read(column.header).name if column.header else "")
+            for column in block.columns
+        }
+
+    def layout(self) -> Layout:
+        layout = Layout(self.block)
+        for role in (*DETAILS, *LONG):
+            column = self._as_stated(role) or self._first(role)
+            if column is not None:
+                layout.roles[role] = column
+        if not layout.is_long:
+            for role in (*LONG, "sd", "value_upper"):
+                layout.roles.pop(role, None)
+        self._choose_time(layout)
+        layout.run = self._run(layout)
+        if layout.run is not None:
+            layout.roles = {r: c for r, c in layout.roles.items() if c is not layout.run}
+        self._replicate_of_runs(layout)
+        return layout
+
+    def _as_stated(self, role: str) -> Column | None:
+        return next((c for c in self.block.columns if self.stated.get(id(c)) == role), None)
+
+    def _named(self, role: str) -> list[Column]:
+        """Give the columns whose name is listed for a role and which have no other."""
+        names = self.dialect.headers[role]
+        listed = [c for c in self.block.columns if self.keys[id(c)] in names]
+        free = [column for column in listed if id(column) not in self.stated]
+        return sorted(free, key=lambda column: names.index(self.keys[id(column)]))
+
+    def _first(self, role: str) -> Column | None:
+        return next((column for column in self._named(role) if _suits(column, role)), None)
+
+    def _choose_time(self, layout: Layout) -> None:
+        """Choose the finest time column; elapsed time goes before days, and days before dates."""
+        chosen = self._as_stated("time")
+        if self.options.time is not None:
+            index = find_header(self.block.header, self.options.time)
+            chosen = self.block.columns[index] if index is not None else chosen
+        columns = self.block.columns if chosen is None else [chosen]
+        clocks = [] if chosen is not None else self._clocks()
+        candidates: list[tuple[int, int, int, str]] = []
+        for number, column in enumerate(columns):
+            name = self.keys[id(column)]
+            if column.is_empty or column in clocks:
+                continue
+            momentary = name in self.dialect.headers["moment"]
+            if chosen is None and (
+                id(column) in self.stated or not (momentary or self.dialect.is_time(name))
+            ):
+                continue
+            kind = _kind_of_time(column, momentary)
+            if chosen is None and (kind is None or self._measures_something_else(column)):
+                continue
+            distinct = len({str(cell).strip() for cell in column.filled})
+            rank = 2 if kind != "elapsed" else 0 if name in self.dialect.headers["time"] else 1
+            rank += 3 if self.dialect.time_units.get(name) == "year" else 0
+            candidates.append((-distinct, rank, number, kind or "elapsed"))
+        for column in self._named("inoculation"):
+            if column.is_moment and column is not chosen:
+                layout.origin = column
+        if not candidates:
+            return
+        _, _, number, layout.kind = min(candidates)
+        hours = [c for c in candidates if c[3] == "elapsed" and c[1] == 0]
+        if layout.kind == "moment" and hours:  # hours since the start say more than the calendar
+            number, layout.kind = hours[0][2], "elapsed"
+        layout.time = columns[number]
+        if layout.kind == "moment":
+            dated = [columns[number] for _, _, number, kind in candidates if kind == "moment"]
+            self._read_dates(layout, layout.time, dated)
+        else:
+            self._read_unit(layout, layout.time)
+
+    def _read_dates(self, layout: Layout, time: Column, dated: list[Column]) -> None:
+        """Find the time of day that belongs to dates, and the order of day and month."""
+        layout.clock = self._clock_beside(time)
+        cells = [cell for column in dated for cell in column.cells]
+        order = date_order(cells)
+        layout.order_open = order is None and any(_slashed(cell) for cell in cells)
+        layout.order = order or ("day" if self.block.decimal == "," else "month")
+        if layout.order_open:
+            layout.order = _tighter_order(time.cells, layout.order)
+
+    def _read_unit(self, layout: Layout, time: Column) -> None:
+        """Find the unit of elapsed time: as stated, in its name, or hours."""
+        header = self.options.headers.read(time.header, time.unit or None)
+        given = _stated_unit(time.header, self.options) or header.unit or time.cell_unit or None
+        if given is not None and units.spell(given) != "1" and units.same_dimension(given, "h"):
+            layout.time_unit = given
+            return
+        usual = self.dialect.time_units.get(self.keys[id(time)])
+        layout.time_unit = usual or "h"
+        clockwise = time.is_duration and not time.is_numeric
+        layout.time_note = "" if usual or clockwise else "no unit given, taken for h"
+
+    def _measures_something_else(self, column: Column) -> bool:
+        """Tell a time from a quantity that shares its letter by the unit: 'T / °C' is no time."""
+        header = self.options.headers.read(column.header, column.unit or None)
+        if header.unit is None or units.spell(header.unit) == "1":
+            return False
+        return bool(header.words) and not units.same_dimension(header.unit, "h")
+
+    def _clocks(self) -> list[Column]:
+        """Find times of day, which stand beside a column of bare dates."""
+        if not any(_is_bare(c) for c in self._named("moment") if c.is_moment):
+            return []
+        return [
+            column
+            for column in self._named("clock")
+            if not column.is_numeric
+            and column.filled
+            and all(to_clock(cell) is not None for cell in column.filled)
+        ]
+
+    def _clock_beside(self, time: Column) -> Column | None:
+        """Find the column of times of day that belongs to a column of dates."""
+        if not _is_bare(time):
+            return None
+        for column in self.block.columns:
+            name = self.keys[id(column)]
+            timely = any(name in self.dialect.headers[role] for role in ("moment", "time"))
+            if column is time or not timely or column.is_numeric:
+                continue
+            clocks = sum(to_clock(cell) is not None for cell in column.filled)
+            if column.filled and clocks > 0.6 * len(column.filled):
+                return column
+        return None
+
+    def _run(self, layout: Layout) -> Column | None:
+        """Choose the column whose names keep samples apart and still have several times each."""
+        if self.options.run is not None:
+            index = find_header(self.block.header, self.options.run)
+            if index is not None:
+                return self.block.columns[index]
+        stated = self._as_stated("run")
+        if stated is not None:
+            return stated
+        free = layout.others()
+        candidates = [
+            c for c in self._named("run") if c in free and not c.is_empty and not c.is_moment
+        ]
+        when = [column for column in (layout.time, layout.clock) if column is not None]
+        series = [*when, *([layout.roles["quantity"]] if "quantity" in layout.roles else [])]
+        scored = []
+        for rank, column in enumerate(candidates):
+            runs = [str(cell) for cell in fill_down(column.cells)]
+            doubled = len(runs) - _distinct(runs, series)
+            lonely = bool(when) and _distinct(runs, when) < 2 * len(set(runs))
+            scored.append((lonely and len(candidates) > 1, doubled, rank))
+        return candidates[min(scored)[-1]] if scored else None
+
+    def _replicate_of_runs(self, layout: Layout) -> None:
+        """Leave a replicate column that keeps runs apart, not samples, to the covariates."""
+        column = layout.roles.get("replicate")
+        if column is None or layout.run is None:
+            return
+        runs = [str(cell) for cell in fill_down(layout.run.cells)]
+        values = {str(cell).strip() for cell in column.filled}
+        if len(values) > 1 and column.is_constant_in(runs):
+            del layout.roles["replicate"]
+
+
+def _distinct(runs: Sequence[str], columns: Sequence[Column]) -> int:
+    """Count the rows that a run and some columns keep apart."""
+    return len({(run, *(str(c.cells[row]) for c in columns)) for row, run in enumerate(runs)})
+
+
+def _is_bare(column: Column) -> bool:
+    """Tell whether the dates of a column have no time of day."""
+    return all(moment is None or moment.time() == dt.time(0) for moment in column.moments)
+
+
+def _stated_role(header: str, options: ReadOptions) -> str | None:
+    """Give the structural role that the user named for a column, if any."""
+    if not header:
+        return None
+    target = options.target_of(header)
+    if isinstance(target, Mapping):
+        target = target.get("role") or target.get("quantity")
+    if target is None:
+        role = options.role_of(header, None)
+        return role if role is None or role in STRUCTURAL else "other"
+    bare = re.sub(r"[\[(].*", "", str(target)).strip().lower()
+    return bare if bare in STRUCTURAL else "other"
+
+
+def _stated_unit(header: str, options: ReadOptions) -> str | None:
+    target = options.target_of(header)
+    if isinstance(target, Mapping):
+        return target.get("unit")
+    match = re.search(r"[\[(](.+)[\])]", str(target))
+    return match.group(1) if match else None
+
+
+def _suits(column: Column, role: str) -> bool:
+    if column.is_empty and role != "flag":
+        return False
+    if role in ("quantity", "unit"):
+        return not column.is_numeric and not column.is_moment
+    if role in ("value", "sd", "value_upper"):
+        return column.is_numeric or column.counts["number"] > 0
+    return True
+
+
+def _kind_of_time(column: Column, momentary: bool) -> str | None:
+    if column.is_moment:
+        return "moment"
+    if column.is_numeric:
+        numbers, (first, last) = column.numbers, SERIAL_DATES
+        serial = momentary and len(numbers) and numbers.min() > first and numbers.max() < last
+        return "moment" if serial else "elapsed"
+    if column.is_duration:
+        return "elapsed"
+    labelled = sum(_labelled(cell) is not None for cell in column.filled)
+    return "elapsed" if column.filled and labelled > 0.8 * len(column.filled) else None
+
+
+def _labelled(cell: Cell) -> re.Match[str] | None:
+    """Read a time such as 'Day 3'."""
+    if not isinstance(cell, str) or len(cell) > 40:
+        return None
+    return LABELLED_TIME.fullmatch(cell.strip())
+
+
+def _slashed(cell: Cell) -> bool:
+    return isinstance(cell, str) and bool(re.match(r"\d{1,2}[/-]\d{1,2}[/-]\d{2,4}", cell.strip()))
+
+
+def _tighter_order(cells: list[Cell], usual: str) -> str:
+    """Choose the order of day and month that gives the shorter span, as a run is short."""
+    spans = {}
+    for order in ("day", "month"):
+        moments = [m for cell in cells if (m := to_moment(cell, order)) is not None]
+        spans[order] = (max(moments) - min(moments)) if moments else dt.timedelta.max
+    if spans["day"] == spans["month"]:
+        return usual
+    return min(spans, key=lambda order: spans[order])
+
+
+def fill_down(cells: Sequence[Cell]) -> list[Cell]:
+    """
+    Repeat a name down to the next one, as in merged cells.
+
+    Examples
+    --------
+    >>> fill_down(["R1", None, "R2"])
+    ['R1', 'R1', 'R2']
+    """
+    filled: list[Cell] = []
+    last: Cell = None
+    for cell in cells:
+        last = last if is_blank(cell) else cell
+        filled.append(last)
+    return filled
+
+
+def row_runs(layout: Layout, default: str, *, merged: bool = True) -> list[str]:
+    """Give the run of every row; ``merged`` repeats a name down to the next one."""
+    if layout.run is None:
+        return [default] * len(layout.block)
+    cells = fill_down(layout.run.cells) if merged else layout.run.cells
+    return [plain_text(cell) or default for cell in cells]
+
+
+def row_times(layout: Layout) -> list[float | dt.datetime | str | None]:
+    """Read the time of every row: hours, a moment, None if blank, the text if it is no time."""
+    column = layout.time
+    if column is None:
+        return [None] * len(layout.block)
+    times: list[Any] = []
+    for row, (cell, reading) in enumerate(zip(column.cells, column.readings, strict=True)):
+        time: Any = None
+        if not is_blank(cell):
+            if layout.kind == "moment":
+                time = _moment(cell, layout.order)
+                clock = None if layout.clock is None else to_clock(layout.clock.cells[row])
+                time = time + clock if time is not None and clock is not None else time
+            else:
+                time = _hours(cell, reading, layout.time_unit)
+            time = str(cell) if time is None else time
+        times.append(time)
+    return times
+
+
+def _moment(cell: Cell, order: str) -> dt.datetime | None:
+    if isinstance(cell, int | float) and SERIAL_DATES[0] < cell < SERIAL_DATES[1]:
+        return EXCEL_EPOCH + dt.timedelta(seconds=round(float(cell) * 86400.0))
+    return to_moment(cell, order)
+
+
+def _hours(cell: Cell, reading: Reading, unit: str) -> float | None:
+    if reading.kind == "number" and not reading.flag:
+        given = reading.unit or unit
+        if not units.same_dimension(given, "h"):
+            return None
+        return float(units.convert(reading.value, given, "h"))
+    hours = to_duration(cell)
+    match = _labelled(cell)
+    if hours is None and match:
+        number = float(match.group(1).replace(",", "."))
+        return float(units.convert(number, match.group(2) or unit, "h"))
+    return hours

@@ -1,0 +1,192 @@
+"""A dialect: the words with which a laboratory or an instrument writes its sheets, as data."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bayesbio.data.vocabulary.terms import key
+from bayesbio.errors import DataError, did_you_mean
+
+SHIPPED = Path(__file__).parents[1] / "dialects"
+PARTS = {
+    "name": str,
+    "headers": dict,
+    "time_units": dict,
+    "units": dict,
+    "joined_units": dict,
+    "cells": dict,
+    "flags": dict,
+    "event_kinds": dict,
+    "interpolations": dict,
+    "sheets": dict,
+    "columns": dict,
+}
+ORDERING = (  # roles of the columns that order a table, as they stand in [headers]
+    "run", "time", "moment", "inoculation", "replicate", "flag", "sd", "value_upper", "quantity",
+    "value", "unit",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Dialect:
+    """
+    The words of one kind of sheet.
+
+    A dialect is a TOML file with the parts of ``dialects/generic.toml``, each optional: what it
+    lists is added to the words that every import knows. ``[columns]`` maps headers as the argument
+    ``columns`` of `bayesbio.data.read_campaign` does.
+
+    Parameters
+    ----------
+    name : str
+    headers : mapping of role to keys of column names
+        The likeliest first.
+    time_units : mapping of key to unit
+        Names of time columns that state their unit.
+    unit_words : set of str
+        What may stand as a unit behind a name without brackets.
+    joined_units : mapping of text to unit
+        ``gL`` is g/L.
+    cells : mapping of text in lower case to kind
+        Texts in place of a number: missing, undetected, over_range or out_of_range.
+    flags, event_kinds, interpolations : mapping of text in lower case to word of the house
+    sheets : mapping of str to pattern
+        Titles that name no run (``plain``), sheets of feeds, rows that are no samples (``footer``).
+    columns : mapping of header to quantity
+        Such as ``{"Glc-04": "glucose [mM]"}``.
+
+    Examples
+    --------
+    >>> words = dialect_named(None)
+    >>> words.cells["n.d."], words.flags["<"], words.is_ordering("Batch ID")
+    ('undetected', 'below', True)
+    """
+
+    name: str
+    headers: Mapping[str, tuple[str, ...]]
+    time_units: Mapping[str, str]
+    unit_words: frozenset[str]
+    joined_units: Mapping[str, str]
+    cells: Mapping[str, str]
+    flags: Mapping[str, str]
+    event_kinds: Mapping[str, str]
+    interpolations: Mapping[str, str]
+    sheets: Mapping[str, re.Pattern[str]]
+    columns: Mapping[str, Any]
+
+    @functools.cached_property
+    def ordering(self) -> frozenset[str]:
+        """Keys of every column name that orders a table."""
+        named = {word for role in ORDERING for word in self.headers[role]}
+        return frozenset(named | set(self.time_units))
+
+    def is_ordering(self, text: str) -> bool:
+        """Whether a name is one that orders a table: run, time, replicate, value, ..."""
+        return key(text) in self.ordering
+
+    def is_a(self, role: str, text: str) -> bool:
+        """Whether a name is listed for a role of [headers]."""
+        return key(text) in self.headers[role]
+
+    def is_time(self, text: str) -> bool:
+        """Whether a name is that of elapsed time."""
+        return self.is_a("time", text) or key(text) in self.time_units
+
+
+def dialect_named(given: str | os.PathLike[str] | None) -> Dialect:
+    """
+    Load a dialect: a shipped one by its name, one of your own by the path of its TOML file.
+
+    Raises
+    ------
+    DataError
+        If there is no such dialect, or its file cannot be read.
+    """
+    if given is None:
+        return _dialect(())
+    text = os.fspath(given)
+    path = Path(text) if text.endswith(".toml") else SHIPPED / f"{text}.toml"
+    if not path.is_file():
+        names = sorted(each.stem for each in SHIPPED.glob("*.toml"))
+        raise DataError(
+            f"There is no dialect {text!r}; shipped are {', '.join(names)}. Give one of them, or "
+            f"the path of a .toml file.{did_you_mean(text, names)}"
+        )
+    return (
+        _dialect((str(path), path.stat().st_mtime_ns)) if path.stem != "generic" else _dialect(())
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def _dialect(file: tuple[Any, ...]) -> Dialect:
+    content = _content(SHIPPED / "generic.toml")
+    if file:
+        content = _merged(content, _content(Path(file[0])))
+    headers = {
+        role: tuple(
+            dict.fromkeys(name.lower() if role == "filler" else key(name) for name in names)
+        )
+        for role, names in content["headers"].items()
+    }
+    return Dialect(
+        content["name"],
+        headers,
+        {key(name): unit for name, unit in _turned(content["time_units"]).items()},
+        frozenset(content["units"]["behind_a_name"]),
+        _turned(content["joined_units"]),
+        {text.lower(): kind for text, kind in _turned(content["cells"]).items()},
+        {
+            text.lower(): "" if flag == "none" else flag
+            for text, flag in {**_turned(content["flags"]), "": "none"}.items()
+        },
+        _turned(content["event_kinds"]),
+        _turned(content["interpolations"]),
+        {name: re.compile(pattern, re.IGNORECASE) for name, pattern in content["sheets"].items()},
+        content["columns"],
+    )
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"The dialect {path} is no TOML file ({error}); correct it.") from error
+    for part, value in content.items():
+        if part not in PARTS or not isinstance(value, PARTS[part]):
+            raise DataError(
+                f"The dialect {path.name} has the part {part!r}; expected "
+                f"{', '.join(PARTS)}, as in generic.toml.{did_you_mean(part, PARTS)}"
+            )
+    return {"name": path.stem, **{part: {} for part in list(PARTS)[1:]}, **content}
+
+
+def _merged(general: dict[str, Any], special: dict[str, Any]) -> dict[str, Any]:
+    """Add the words of a dialect to the general ones: its own go first."""
+    merged: dict[str, Any] = {"name": special["name"]}
+    for part in list(PARTS)[1:]:
+        merged[part] = dict(general[part])
+        for name, value in special[part].items():
+            if part == "headers" and name not in general[part]:
+                raise DataError(
+                    f"The dialect {special['name']!r} lists headers of the role {name!r}; expected "
+                    f"{', '.join(general[part])}.{did_you_mean(name, general[part])}"
+                )
+            known = general[part].get(name)
+            merged[part][name] = [*value, *(known or [])] if isinstance(value, list) else value
+    return merged
+
+
+def _turned(lists: Mapping[str, list[str]]) -> dict[str, str]:
+    """Give what each listed text stands for; the first listing holds."""
+    turned: dict[str, str] = {}
+    for meaning, texts in lists.items():
+        for text in texts:
+            turned.setdefault(text, meaning)
+    return turned
