@@ -1,6 +1,6 @@
-"""Titer: what drives it, what the next culture will give, and which run is unusual."""
+"""Titer: sparse Bayesian regression on factors, key factors, next experiments, assay bridges."""
 
-from bayesbio.titer.assays.assay_bridge import JointTiter, joint_from_archive
+from bayesbio.titer.assays.assay_bridge import JointTiter
 from bayesbio.titer.assays.joint_posterior import JointPosterior
 from bayesbio.titer.end_titer_forecast import forecast_titer
 from bayesbio.titer.factors.factor_coding import Coding
@@ -17,18 +17,17 @@ from bayesbio.titer.factors.terms import (
     Term,
     second_order,
 )
+from bayesbio.titer.model import TiterModel
+from bayesbio.titer.posterior import TiterPosterior
 from bayesbio.titer.questions.contributions import explain
-from bayesbio.titer.questions.held_out import titer_forecast
 from bayesbio.titer.questions.key_factors_table import confounding, interactions, key_factors
-from bayesbio.titer.questions.leave_group_out import LeftOutGroups, leave_out
 from bayesbio.titer.questions.partial_dependence import interaction_surface, partial_effect
 from bayesbio.titer.questions.suggestions import suggest
 from bayesbio.titer.regression.effect_priors import R2D2, Horseshoe
 from bayesbio.titer.regression.group_effects import Varying
 from bayesbio.titer.regression.likelihood import Gaussian, Hurdle, StudentT
-from bayesbio.titer.regression.model import TiterModel
-from bayesbio.titer.regression.posterior import TiterPosterior, titer_from_archive
-from bayesbio.titer.virtual import VirtualTiter
+from bayesbio.titer.validation.held_out_forecaster import titer_forecast
+from bayesbio.titer.validation.leave_group_out import LeftOutGroups, leave_out
 
 __all__ = [
     "Coding",
@@ -52,13 +51,11 @@ __all__ = [
     "TiterModel",
     "TiterPosterior",
     "Varying",
-    "VirtualTiter",
     "confounding",
     "explain",
     "forecast_titer",
     "interaction_surface",
     "interactions",
-    "joint_from_archive",
     "key_factors",
     "leave_out",
     "partial_effect",
@@ -66,5 +63,4 @@ __all__ = [
     "second_order",
     "suggest",
     "titer_forecast",
-    "titer_from_archive",
 ]

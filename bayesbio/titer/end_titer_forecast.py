@@ -1,4 +1,4 @@
-"""The titer a running batch will end with, from what was read so far."""
+"""End titer of a running batch: importance sampling of a process model, or regression."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def forecast_titer(
     Returns
     -------
     Dataset
-        The quantity, dims (chain, draw, run, time). ``attrs``: effective_draws, noticed.
+        The quantity, dims (chain, draw, run, time). ``attrs``: effective_draws, warnings.
 
     Raises
     ------
@@ -126,17 +126,17 @@ def _mechanistic(
         }
         wide = {name: value[..., None] for name, value in parameters.items()}
         values = settled.draw(values[..., None], wide, rng)[..., 0]
-    said = []
+    warnings = []
     if not calibration.check().passed:
-        said.append("The calibration did not pass its checks.")
+        warnings.append("The calibration did not pass its checks.")
     if effective < LEAST_DRAWS:
-        said.append(
+        warnings.append(
             f"Only {effective:.0f} of {weight.size} draws agree with the readings so far: this run "
             "is unlike those calibrated, or has more readings than resampling can follow. "
             "Calibrate with it."
         )
     return _dataset(
-        values, run, at, quantity, str(course[quantity].attrs.get("unit", "")), said
+        values, run, at, quantity, str(course[quantity].attrs.get("units", "")), warnings
     ).assign_attrs(effective_draws=effective)
 
 
@@ -211,12 +211,12 @@ def _features(rows: pd.DataFrame, names: list[str], now: float) -> np.ndarray:
 
 
 def _dataset(
-    values: np.ndarray, run: Run, at: float, quantity: str, unit: str, said: list[str]
+    values: np.ndarray, run: Run, at: float, quantity: str, unit: str, warnings: list[str]
 ) -> xr.Dataset:
     found = xr.Dataset(
         {quantity: (("chain", "draw", "run", "time"), values[..., None, None])},
         coords={"run": [run.name], "time": [at]},
-        attrs={"noticed": said},
+        attrs={"warnings": warnings},
     )
-    found[quantity].attrs["unit"] = unit
+    found[quantity].attrs["units"] = unit
     return found

@@ -1,4 +1,4 @@
-"""The probability of several readings of one sample, its titer integrated out."""
+"""Marginal likelihood of several readings of one sample, its titer integrated out."""
 
 from __future__ import annotations
 
@@ -10,16 +10,45 @@ import numpy as np
 import pytensor.tensor as pt
 
 from bayesbio.data.table import Table
-from bayesbio.errors import DataError
-from bayesbio.inference.noise.tails import is_symbolic, log_probability_between, normal_log_cdf
+from bayesbio.errors import DataError, ModelError
+from bayesbio.inference.noise.censoring import NORMAL, limits_of, log_interval_probability
+from bayesbio.inference.noise.tails import is_symbolic
+from bayesbio.titer.regression.response_transform import TRANSFORMS
 
 NODES, WEIGHTS = np.polynomial.hermite.hermgauss(24)  # for readings below a limit
 
 
+@dataclasses.dataclass(frozen=True)
+class AssaySpecification:
+    """Assays of one titer, the reference first; see `bayesbio.titer.JointTiter`."""
+
+    titer: str
+    others: Iterable[str]
+    factors: Iterable[str] = ()
+    transform: str = "log"
+
+    def __post_init__(self) -> None:
+        for name in ("others", "factors"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+        if self.transform not in TRANSFORMS:
+            raise ModelError(f"The transform is {self.transform!r}; expected 'log' or 'identity'.")
+        if not self.others or self.titer in self.others:
+            raise ModelError(
+                f"Beside {self.titer!r} came {list(self.others)}; expected one or more other "
+                "columns."
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The reference, then the others."""
+        return (self.titer, *self.others)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class JointReadings:
+class AssayReadings:
     """
-    Readings of several assays on the scale of the model, each shape (rows, assays).
+    Transformed readings of several assays, each shape (rows, assays).
 
     Parameters
     ----------
@@ -41,10 +70,10 @@ class JointReadings:
         """Which readings are known by a limit only."""
         return np.isfinite(self.low) | np.isfinite(self.high)
 
-    def scaled(self, centre: np.ndarray, spread: np.ndarray) -> JointReadings:
+    def scaled(self, centre: np.ndarray, spread: np.ndarray) -> AssayReadings:
         """Give readings in spreads above a centre."""
         value, low, high = ((each - centre) / spread for each in (self.value, self.low, self.high))
-        return JointReadings(value, self.read, low, high)
+        return AssayReadings(value, self.read, low, high)
 
     def log_probability(self, reading: Any, error: Any) -> Any:
         """
@@ -56,28 +85,14 @@ class JointReadings:
             What they would read without error.
         error : broadcastable
         """
-        symbolic = is_symbolic(reading) or is_symbolic(error)
-        library: Any = pt if symbolic else np
         shape = (len(self.low), *(1,) * (reading.ndim - 2), self.low.shape[1])
         low, high = self.low.reshape(shape), self.high.reshape(shape)
-        from_below, to_above = np.isfinite(low), np.isfinite(high)
-        over = (reading - np.where(from_below, low, 0.0)) / error
-        under = (np.where(to_above, high, 0.0) - reading) / error
-        told = library.where(from_below, normal_log_cdf(over), 0.0)
-        told = library.where(to_above, normal_log_cdf(under), told)
-        both = from_below & to_above
-        if both.any():
-            # From whichever tail is the smaller, so that nothing cancels.
-            far = over < 0.0
-            wider = library.where(far, normal_log_cdf(over), normal_log_cdf(under))
-            less = library.where(far, normal_log_cdf(-under), normal_log_cdf(-over))
-            told = library.where(both, log_probability_between(wider, less), told)
-        return told.sum(axis=-1)
+        return log_interval_probability(NORMAL, low, high, reading, error).sum(axis=-1)
 
 
-def joint_readings(names: Iterable[str], scale: str, table: Table) -> JointReadings:
-    """Give readings on the scale of the model, quantified or known by a limit."""
-    names = tuple(names)
+def assay_readings(model: AssaySpecification, table: Table) -> AssayReadings:
+    """Give transformed readings, quantified or known by a limit."""
+    names = model.names
     value = np.array([table[name] for name in names], dtype=float).T
     upper = np.array([table.upper(name) for name in names], dtype=float).T
     flags = np.array([table.flag(name) for name in names]).T
@@ -88,20 +103,19 @@ def joint_readings(names: Iterable[str], scale: str, table: Table) -> JointReadi
             "without an upper limit above the lower one; give it (value_upper in a sheet, uppers= "
             "of a Table), or flag them 'above'."
         )
-    if scale == "log":
+    if model.transform == "log":
         wrong = known & (value <= 0.0) & ~(between & (value == 0.0))
         if wrong.any():
             raise DataError(
                 f"{int(wrong.sum())} readings are zero or less and have no logarithm. Flag them "
-                "'below' with the limit as value, or use scale='natural'."
+                "'below' with the limit as value, or use transform='identity'."
             )
         with np.errstate(divide="ignore"):  # between nothing and a limit is below it
             value = np.log(np.where(known, value, 1.0))
             upper = np.log(np.where(known & between, upper, 1.0))
     read = known & (flags == "")
-    low = np.where(known & (between | (flags == "above")), value, -np.inf)
-    high = np.where(known & (flags == "below"), value, np.where(known & between, upper, np.inf))
-    return JointReadings(np.where(read, value, 0.0), read, low, high)
+    low, high = limits_of(np.where(known, flags, ""), value, upper)
+    return AssayReadings(np.where(read, value, 0.0), read, low, high)
 
 
 def titer_given(
@@ -113,7 +127,7 @@ def titer_given(
     start: Any,
     rise: Any,
 ) -> tuple[Any, Any]:
-    """Mean and variance of the titer given quantified readings of one row, draw by draw."""
+    """Conditional mean and variance of the titer given quantified readings of one row, by draw."""
     weight = read / error**2
     precision = (weight * rise**2).sum(axis=-1)
     pull = (weight * rise * (value - start - rise * location[:, None])).sum(axis=-1)
@@ -121,8 +135,8 @@ def titer_given(
     return location + variance * pull, variance
 
 
-def joint_log_likelihood(
-    readings: JointReadings, location: Any, between: Any, error: Any, start: Any, rise: Any
+def marginal_log_likelihood(
+    readings: AssayReadings, location: Any, between: Any, error: Any, start: Any, rise: Any
 ) -> Any:
     """
     Log probability of each row's readings, the titer integrated out.
@@ -138,7 +152,7 @@ def joint_log_likelihood(
     precision = (weight * rise**2).sum(axis=1)
     pull = (weight * rise * residual).sum(axis=1)
     variance = 1.0 / (1.0 / between**2 + precision)
-    told = (
+    log_density = (
         -0.5 * (weight * residual**2).sum(axis=1)
         - (seen * (0.5 * np.log(2.0 * np.pi) + library.log(error))).sum(axis=1)
         - 0.5 * library.log(1.0 + between**2 * precision)
@@ -146,15 +160,15 @@ def joint_log_likelihood(
     )
     rows = np.flatnonzero(readings.limited.any(axis=1))
     if not rows.size:
-        return told
+        return log_density
     middle = (location + variance * pull)[rows]
     at = middle[:, None] + library.sqrt(2.0 * variance[rows])[:, None] * NODES
-    part = JointReadings(*(each[rows] for each in dataclasses.astuple(readings)))
+    part = AssayReadings(*(each[rows] for each in dataclasses.astuple(readings)))
     inside = part.log_probability(start + rise * at[:, :, None], error)
     inside = inside + np.log(WEIGHTS) - 0.5 * np.log(np.pi)
     top = inside.max(axis=1)
     extra = top + library.log(library.exp(inside - top[:, None]).sum(axis=1))
     if library is pt:
-        return pt.inc_subtensor(told[rows], extra)
-    told[rows] += extra
-    return told
+        return pt.inc_subtensor(log_density[rows], extra)
+    log_density[rows] += extra
+    return log_density

@@ -1,29 +1,31 @@
-"""What was learned about assays and proxies of one titer, and what it estimates."""
+"""Posterior of an assay bridge: bridges between assays, and titers estimated from readings."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayesbio.data.table import Table
-from bayesbio.errors import DataError
-from bayesbio.inference.archive.files import write_archive
+from bayesbio.errors import CalibrationError, DataError, did_you_mean
+from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.judgement import verdict_of
 from bayesbio.inference.diagnostics.verdict import Verdict
-from bayesbio.titer.assays.assay_likelihood import JointReadings, joint_readings, titer_given
-from bayesbio.titer.factors.design_matrix import Design
+from bayesbio.titer.assays.assay_likelihood import (
+    AssayReadings,
+    AssaySpecification,
+    assay_readings,
+    titer_given,
+)
+from bayesbio.titer.factors.design_matrix import DesignMatrix
 from bayesbio.titer.factors.factor_coding import as_table
-
-if TYPE_CHECKING:
-    from bayesbio.titer.assays.assay_bridge import JointTiter
 
 KIND = "joint_titer"
 GRID = np.linspace(-6.0, 6.0, 241)  # of a titer given quantified readings, in its spreads
@@ -33,7 +35,7 @@ GRID_STEP = GRID[1] - GRID[0]
 @dataclasses.dataclass(frozen=True, eq=False)
 class JointPosterior:
     """
-    Draws of how assays and proxies go together.
+    Posterior of the relations between assays and proxies of one titer.
 
     Made by `JointTiter.fit`.
 
@@ -41,24 +43,27 @@ class JointPosterior:
     ----------
     model : JointTiter
     table : Table
-    design : Design or None
+    design : DesignMatrix or None
     centre, spread : array, shape (assays,)
-        Of the readings on the scale of the model, the reference first.
+        Of the transformed readings, the reference first.
     posterior : DataTree
         Standardised: location, between, error, intercept, slope (and effect).
-    random_seed : int
+    options : mapping
+        What was asked of the sampler.
+    warnings : tuple of str
     """
 
-    model: JointTiter
+    model: AssaySpecification
     table: Table
-    design: Design | None
+    design: DesignMatrix | None
     centre: np.ndarray
     spread: np.ndarray
     posterior: xr.DataTree
-    random_seed: int
+    options: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
 
     @cached_property
-    def _draws(self) -> dict[str, np.ndarray]:
+    def _flat(self) -> dict[str, np.ndarray]:
         posterior = self.posterior["posterior"].to_dataset()
         return {
             str(name): values.to_numpy().reshape(-1, *values.shape[2:])
@@ -66,50 +71,69 @@ class JointPosterior:
         }
 
     @property
+    def data(self) -> Any:
+        """Table it was fitted on."""
+        return self.table
+
+    @property
     def data_hash(self) -> str:
         """Hash of the table."""
         return self.table.hash
 
     @property
+    def random_seed(self) -> int:
+        """Seed of the sampler."""
+        return int(self.options["random_seed"])
+
+    @cached_property
     def hash(self) -> str:
         """Hash of model, data and draws."""
-        found = hashlib.sha256(f"{self.model}{self.table.hash}".encode())
-        for name, values in sorted(self._draws.items()):
-            found.update(name.encode() + np.ascontiguousarray(values).tobytes())
-        return found.hexdigest()
+        return result_hash(self)
 
     def check(self) -> Verdict:
-        """Tell whether the draws can be trusted."""
-        names = ("location", "between", "error", "intercept", "slope")
-        return verdict_of(self.posterior, variables=names)
+        """Judge convergence."""
+        names = ["location", "between", "error", "intercept", "slope"]
+        return verdict_of(self.posterior, variables=names + ["effect"] * (self.design is not None))
+
+    def require(self) -> JointPosterior:
+        """Give the posterior itself if its checks pass, else raise `CalibrationError`."""
+        if not self.check().passed:
+            raise CalibrationError(str(self.check()))
+        return self
 
     def summary(self) -> pd.DataFrame:
         """
-        Give each assay's bridge to the reference, and its error.
+        Each assay's slope against the reference, and its error.
 
         Returns
         -------
         DataFrame
             Index parameter; columns unit, eti_5, eti_50, eti_95. ``slope[octet]`` is the change of
-            the reading per change of the titer; 1 on the log scale for a proportional assay.
+            the reading per change of the titer; of logarithms 1 for a proportional assay.
         """
-        lines = {"between": self._draws["between"] * self.spread[0]}
-        for place, name in enumerate(self.model.names):
-            lines[f"error[{name}]"] = self._draws["error"][:, place] * self.spread[place]
-        for place, name in enumerate(self.model.others):
-            lines[f"slope[{name}]"] = (
-                self._draws["slope"][:, place] * self.spread[place + 1] / self.spread[0]
-            )
-        told = {name: np.quantile(values, [0.05, 0.5, 0.95]) for name, values in lines.items()}
-        found = pd.DataFrame.from_dict(told, orient="index", columns=["eti_5", "eti_50", "eti_95"])
-        unit = "log" if self.model.scale == "log" else self.table.unit(self.model.titer)
-        found.insert(0, "unit", ["1" if name.startswith("slope") else unit for name in found.index])
-        found.index.name = "parameter"
-        return found
+        log = self.model.transform == "log"
+        units = ["log" if log else self.table.unit(name) for name in self.model.names]
+        lines = {"between": (units[0], self._flat["between"] * self.spread[0])}
+        for n, name in enumerate(self.model.names):
+            lines[f"error[{name}]"] = (units[n], self._flat["error"][:, n] * self.spread[n])
+        for n, name in enumerate(self.model.others, 1):
+            unit = "1" if log or units[n] == units[0] else f"{units[n] or 1}/({units[0] or 1})"
+            slope = self._flat["slope"][:, n - 1] * self.spread[n] / self.spread[0]
+            lines[f"slope[{name}]"] = (unit, slope)
+        table = pd.DataFrame.from_dict(
+            {
+                name: (unit, *np.quantile(values, [0.05, 0.5, 0.95]))
+                for name, (unit, values) in lines.items()
+            },
+            orient="index",
+            columns=["unit", "eti_5", "eti_50", "eti_95"],
+        ).rename_axis("parameter")
+        table.attrs["verdict"] = str(self.check())
+        return table
 
     def bridge(self, assay: str, titers: Any) -> pd.DataFrame:
         """
-        Tell what an assay reads, without its error, where the reference reads so much.
+        Expected reading of an assay, without its error, at titers of the reference.
 
         Parameters
         ----------
@@ -129,20 +153,24 @@ class JointPosterior:
         """
         others = self.model.names[1:]
         if assay not in others:
-            raise DataError(f"{assay!r} is none of {', '.join(others)}.")
-        place = others.index(assay)
+            raise DataError(
+                f"{assay!r} is none of {', '.join(others)}.{did_you_mean(assay, others)}"
+            )
+        index = others.index(assay)
         given = np.atleast_1d(np.asarray(titers, dtype=float))
         level = self._forward(given[None, :], 0)
         read = (
-            self._draws["intercept"][:, place, None] + self._draws["slope"][:, place, None] * level
+            self._flat["intercept"][:, index, None] + self._flat["slope"][:, index, None] * level
         )
-        read = self._backward(read, place + 1)
+        read = self._backward(read, index + 1)
         bands = np.quantile(read, [0.05, 0.5, 0.95], axis=0)
         found = pd.DataFrame({self.model.titer: given})
         found[["eti_5", "eti_50", "eti_95"]] = bands.T
         return found.assign(probability_higher=(read > given).mean(axis=0))
 
-    def predict(self, rows: Any = None, *, random_seed: int = 0) -> xr.Dataset:
+    def predict(
+        self, rows: Any = None, *, noise: bool = False, random_seed: int = 0
+    ) -> xr.Dataset:
         """
         Estimate the titer of samples from whatever was read of them.
 
@@ -150,18 +178,19 @@ class JointPosterior:
         ----------
         rows : Table or DataFrame, optional
             Readings, NaN or no column where there is none; by default the rows that were fitted.
+        noise : bool
+            Whether a reading of the reference is predicted, its error included.
         random_seed : int
             Same input, same bytes.
 
         Returns
         -------
         Dataset
-            The titer (what the reference would read without error), dims (chain, draw, run).
+            The titer (what the reference would read), dims (chain, draw, run).
         """
         table = self.table if rows is None else _completed(rows, self.model)
-        readings = joint_readings(self.model.names, self.model.scale, table)
-        readings = readings.scaled(self.centre, self.spread)
-        draws = self._draws
+        readings = assay_readings(self.model, table).scaled(self.centre, self.spread)
+        draws = self._flat
         rng = np.random.default_rng(random_seed)
         location = np.repeat(draws["location"][:, None], len(table), axis=1)
         if self.design is not None:
@@ -187,7 +216,7 @@ class JointPosterior:
                 continue
             # Within limits: the inverse of its distribution function, summed over a grid.
             tried = mean[:, None] + spread[:, None] * GRID
-            part = JointReadings(
+            part = AssayReadings(
                 *(
                     np.broadcast_to(each[row], (count, each.shape[1]))
                     for each in dataclasses.astuple(readings)
@@ -202,38 +231,36 @@ class JointPosterior:
             pick = np.minimum((upto < rng.uniform(size=(count, 1))).sum(axis=1), len(GRID) - 1)
             jitter = GRID_STEP * rng.uniform(-0.5, 0.5, count)
             drawn[:, row] = tried[np.arange(count), pick] + spread * jitter
+        if noise:
+            drawn = drawn + draws["error"][:, :1] * rng.standard_normal(drawn.shape)
         sizes = self.posterior["posterior"].sizes
         shape = (sizes["chain"], sizes["draw"], len(table))
-        found = xr.Dataset(
-            {self.model.titer: (("chain", "draw", "run"), self._backward(drawn, 0).reshape(shape))},
+        values = self._backward(drawn, 0).reshape(shape)
+        return xr.Dataset(
+            {
+                self.model.titer: (
+                    ("chain", "draw", "run"),
+                    values,
+                    {"units": self.table.unit(self.model.titer)},
+                )
+            },
             coords={"run": np.arange(len(table))},
         )
-        found[self.model.titer].attrs["unit"] = self.table.unit(self.model.titer)
-        return found
 
-    def _forward(self, values: np.ndarray, place: int) -> np.ndarray:
-        raw = np.log(values) if self.model.scale == "log" else values
-        return (raw - self.centre[place]) / self.spread[place]
+    def _forward(self, values: np.ndarray, assay: int) -> np.ndarray:
+        raw = np.log(values) if self.model.transform == "log" else values
+        return (raw - self.centre[assay]) / self.spread[assay]
 
-    def _backward(self, values: np.ndarray, place: int) -> np.ndarray:
-        raw = self.centre[place] + self.spread[place] * values
-        return np.exp(raw) if self.model.scale == "log" else raw
+    def _backward(self, values: np.ndarray, assay: int) -> np.ndarray:
+        raw = self.centre[assay] + self.spread[assay] * values
+        return np.exp(raw) if self.model.transform == "log" else raw
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""
-        content = {
-            "model": dataclasses.asdict(self.model),
-            "table": self.table.to_dict(),
-            "design": None if self.design is None else self.design.to_dict(),
-            "centre": self.centre.tolist(),
-            "spread": self.spread.tolist(),
-            "random_seed": self.random_seed,
-        }
-        write_archive(path, self.posterior, kind=KIND, content=content)
-        return Path(path)
+        return save_result(path, self, KIND)
 
 
-def _completed(rows: Any, model: JointTiter) -> Table:
+def _completed(rows: Any, model: AssaySpecification) -> Table:
     """Add columns that were not read."""
     if isinstance(rows, Table):
         return rows

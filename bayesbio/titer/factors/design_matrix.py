@@ -1,4 +1,4 @@
-"""Columns of a regression, and what they add up to, for the sampler and for many draws at once."""
+"""Design matrix of a regression, and its product with effects, symbolic or for many draws."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ import numpy as np
 import pytensor.tensor as pt
 
 from bayesbio.titer.factors.factor_coding import Coding
-from bayesbio.titer.factors.terms import TERMS, Cells, Term
-
-KINDS = ("main", "square", "interaction")
+from bayesbio.titer.factors.terms import Cells, Term
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Design:
+class DesignMatrix:
     """
-    The terms of a regression and the means their columns are shifted by.
+    Terms of a regression, and the means by which their columns are centred.
 
     Terms of fixed shape come first, so that their columns make one matrix.
 
@@ -36,14 +34,14 @@ class Design:
     offset: np.ndarray
 
     @classmethod
-    def of_cells(cls, coding: Coding, terms: Iterable[Term], cells: Cells) -> Design:
-        """Order the terms, check them, and learn the means of their columns."""
+    def of_cells(cls, coding: Coding, terms: Iterable[Term], cells: Cells) -> DesignMatrix:
+        """Order the terms, check them, and take the means of their columns."""
         given = tuple(dict.fromkeys(terms))
         for term in given:
             term.check(coding)
         ordered = (
-            *(term for term in given if not term.shape_names()),
-            *(term for term in given if term.shape_names()),
+            *(term for term in given if not term.shape_units(coding)),
+            *(term for term in given if term.shape_units(coding)),
         )
         filled = {
             name: np.where(np.isnan(values), 0.0, values) if values.dtype == float else values
@@ -51,7 +49,7 @@ class Design:
         }
         offset: list[float] = []
         for term in ordered:
-            if term.shape_names():
+            if term.shape_units(coding):
                 offset += [0.0] * len(term.labels(coding))
             else:
                 offset += [float(np.mean(column)) for column in term.columns(filled, coding, {})]
@@ -64,7 +62,7 @@ class Design:
 
     @cached_property
     def term_of_column(self) -> np.ndarray:
-        """Place of each column's term, shape (columns,)."""
+        """Index of each column's term, shape (columns,)."""
         return np.repeat(
             np.arange(len(self.terms)), [len(term.labels(self.coding)) for term in self.terms]
         )
@@ -72,20 +70,20 @@ class Design:
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of terms that occur."""
-        return tuple(kind for kind in KINDS if any(term.kind == kind for term in self.terms))
+        return tuple(dict.fromkeys(term.kind for term in self.terms))
 
     @cached_property
     def kind_of_term(self) -> np.ndarray:
-        """Place of each term's kind among `kinds`, shape (terms,)."""
+        """Index of each term's kind among `kinds`, shape (terms,)."""
         return np.array([self.kinds.index(term.kind) for term in self.terms], dtype=int)
 
-    @property
-    def shape_names(self) -> tuple[str, ...]:
-        """Names of the unknown shapes."""
-        return tuple(name for term in self.terms for name in term.shape_names())
+    @cached_property
+    def shape_units(self) -> dict[str, str]:
+        """Unknowns of the shapes, with their units."""
+        return {n: unit for term in self.terms for n, unit in term.shape_units(self.coding).items()}
 
     def columns(self, cells: Cells, shapes: Mapping[str, Any]) -> list[Any]:
-        """Give every column, shifted by its mean."""
+        """Give every column, centred."""
         raw = [column for term in self.terms for column in term.columns(cells, self.coding, shapes)]
         return [column - shift for column, shift in zip(raw, self.offset, strict=True)]
 
@@ -105,41 +103,17 @@ class Design:
         """
         columns = self.columns(cells, shapes)
         symbolic = isinstance(effects, pt.Variable)
-        plain = [place for place, column in enumerate(columns) if _is_plain(column)]
-        rest = [place for place in range(len(columns)) if place not in set(plain)]
+        fixed = [n for n, column in enumerate(columns) if _is_fixed(column)]
         total: Any = 0.0
-        if plain:
-            matrix = np.column_stack([columns[place] for place in plain])
-            total = (
-                pt.dot(matrix, effects[np.array(plain)])
-                if symbolic
-                else effects[:, plain] @ matrix.T
+        if fixed:
+            matrix = np.column_stack([columns[n] for n in fixed])
+            total = pt.dot(matrix, effects[np.array(fixed)]) if symbolic else (
+                effects[:, fixed] @ matrix.T
             )
-        for place in rest:
-            total = total + (
-                columns[place] * effects[place]
-                if symbolic
-                else columns[place] * effects[:, place, None]
-            )
+        for n in sorted(set(range(len(columns))) - set(fixed)):
+            total = total + columns[n] * (effects[n] if symbolic else effects[:, n, None])
         return total
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give the design as plain lists and dictionaries, ready for JSON."""
-        return {
-            "coding": self.coding.to_dict(),
-            "terms": [[type(term).__name__, dataclasses.asdict(term)] for term in self.terms],
-            "offset": self.offset.tolist(),
-        }
 
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Design:
-        """Rebuild what `to_dict` gave."""
-        return cls(
-            Coding.from_dict(content["coding"]),
-            tuple(TERMS[name](**fields) for name, fields in content["terms"]),
-            np.array(content["offset"], dtype=float),
-        )
-
-
-def _is_plain(column: Any) -> bool:
+def _is_fixed(column: Any) -> bool:
     return isinstance(column, np.ndarray) and column.ndim == 1

@@ -1,9 +1,8 @@
-"""From the cells of a table to numbers a model can use: standardised, or the number of a level."""
+"""Coding of factors: standardised numbers, level indices, and rows that are missing either."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,17 +20,20 @@ CONSTANT = 1e-12
 @dataclasses.dataclass(frozen=True)
 class FactorCode:
     """
-    How one factor is turned into numbers.
+    Coding of one factor.
 
     Parameters
     ----------
     name, unit : str
     centre, spread : float [unit of the factor]
-        Mean and standard deviation of what was fitted; a number enters as (x - centre) / spread.
+        Mean and standard deviation of the fitted values; a number enters as (x - centre) / spread.
     low, high : float [unit of the factor]
-        Smallest and largest value fitted.
+        Smallest and largest fitted value.
     levels : tuple of str
         Of a factor that is a name; empty for numbers.
+    with_missing : bool
+        Whether rows without a level were fitted. They form a group beside the levels, with the
+        index ``len(levels)``.
     """
 
     name: str
@@ -41,30 +43,57 @@ class FactorCode:
     low: float = 0.0
     high: float = 0.0
     levels: tuple[str, ...] = ()
+    with_missing: bool = False
 
     @property
     def is_number(self) -> bool:
-        """Tell whether it holds numbers rather than levels."""
+        """Whether it holds numbers rather than levels."""
         return not self.levels
+
+    @property
+    def indicator_names(self) -> tuple[str, ...]:
+        """Names of the level indices, rows without a level last."""
+        return (*self.levels, *([NOT_RECORDED] if self.with_missing else []))
 
     def encode(self, values: Any) -> np.ndarray:
         """
-        Give standardised numbers (NaN where missing), or the numbers of levels.
+        Give standardised numbers (NaN where missing), or level indices (-1 where not fitted).
 
-        A level that was not fitted gets -1; a missing one the level ``(not recorded)`` where rows
-        without a level were fitted, else -1.
+        Raises
+        ------
+        DataError
+            If a factor that was fitted as a number holds something else.
         """
         if self.is_number:
-            return (np.asarray(values, dtype=float) - self.centre) / self.spread
-        known = {level: place for place, level in enumerate(self.levels)}
-        given = [NOT_RECORDED if _is_missing(value) else str(value) for value in values]
-        return np.array([known.get(value, -1) for value in given], dtype=int)
+            try:
+                numbers = np.asarray(values, dtype=float)
+            except (TypeError, ValueError):
+                raise DataError(
+                    f"{self.name} was fitted as a number, but {list(values)[:3]} came; give numbers"
+                    f"{f' [{self.unit}]' if self.unit else ''}, NaN where a value is not known."
+                ) from None
+            return (numbers - self.centre) / self.spread
+        index = {level: number for number, level in enumerate(self.levels)}
+        missing = len(self.levels) if self.with_missing else -1
+        return np.array(
+            [
+                missing
+                if is_missing(value)
+                else index.get(str(value), missing if str(value) == NOT_RECORDED else -1)
+                for value in values
+            ],
+            dtype=int,
+        )
+
+    def decode(self, scores: Any) -> Any:
+        """Give numbers in the unit of the factor from standardised ones."""
+        return self.centre + self.spread * scores
 
 
 @dataclasses.dataclass(frozen=True)
 class Coding:
     """
-    How the factors of a table are turned into numbers.
+    Coding of all factors of a table.
 
     Parameters
     ----------
@@ -74,7 +103,7 @@ class Coding:
     --------
     >>> columns = [TableColumn("ph", "factor"), TableColumn("titer", "response", "g/L")]
     >>> table = Table(pd.DataFrame({"ph": [6.8, 7.2], "titer": [1.0, 2.0]}), columns)
-    >>> coding, noticed = Coding.of_table(table, ["ph"])
+    >>> coding, warnings = Coding.of_table(table, ["ph"])
     >>> coding.cells({"ph": [7.2]})["ph"].round(3).tolist()
     [1.0]
     """
@@ -84,58 +113,36 @@ class Coding:
     @classmethod
     def of_table(cls, table: Table, factors: Iterable[str]) -> tuple[Coding, list[str]]:
         """
-        Learn centres, ranges and levels; leave out factors that do not vary.
+        Estimate centres and ranges, list levels, and leave out factors that do not vary.
 
         Returns
         -------
         Coding
         list of str
-            What was noticed: constant factors, exact copies, missing cells.
+            Warnings: constant factors, exact copies, missing cells.
 
         Raises
         ------
         DataError
             If a factor is unknown, or none varies.
         """
-        codes, noticed = [], []
+        codes, warnings = [], []
         for name in factors:
-            column = table.column(name)
-            values = table[name]
-            missing = np.array([_is_missing(value) for value in values])
-            if column.is_number:
-                known = values[~missing]
-                if not known.size or np.ptp(known) <= CONSTANT * np.abs(known).max():
-                    at = f" ({known[0]:g} {column.unit}".rstrip() + ")" if known.size else ""
-                    noticed.append(
-                        f"{name} is the same in every row{at}: nothing can be learned about it, "
-                        "and it was left out."
-                    )
-                    continue
-                code = FactorCode(
-                    name,
-                    column.unit,
-                    float(known.mean()),
-                    float(known.std()),
-                    float(known.min()),
-                    float(known.max()),
-                )
-            else:
-                used = [level for level in column.levels if (values[~missing] == level).any()]
-                if len(used) + bool(missing.any()) < 2:
-                    noticed.append(
-                        f"{name} is {', '.join(used) or 'missing'} in every row: nothing can be "
-                        "learned about it, and it was left out."
-                    )
-                    continue
-                levels = (*used, *([NOT_RECORDED] if missing.any() else []))
-                code = FactorCode(name, levels=levels)
+            column, values = table.column(name), table[name]
+            missing = np.array([is_missing(value) for value in values])
+            code, constant = (_number_code if column.is_number else _level_code)(
+                column, values, missing
+            )
+            if code is None:
+                warnings.append(f"{constant}: nothing can be learned about it; it was left out.")
+                continue
             if missing.any():
                 how = (
                     "they are drawn along with the model, given the other factors of their row"
                     if code.is_number
-                    else f"they make a level of their own, {NOT_RECORDED}"
+                    else f"they form a group of their own, {NOT_RECORDED}"
                 )
-                noticed.append(f"{name} is missing in {missing.sum()} of {len(table)} rows; {how}.")
+                warnings.append(f"{name} is missing in {missing.sum()} of {len(table)} rows; {how}.")
             codes.append(code)
         if not codes:
             raise DataError(
@@ -144,8 +151,7 @@ class Coding:
                 "role factor to the columns that were set: read_table(..., factors=[...])."
             )
         coding = cls(tuple(codes))
-        noticed += coding.copies(table)
-        return coding, noticed
+        return coding, [*warnings, *coding.copies(table)]
 
     def __iter__(self) -> Any:
         return iter(self.codes)
@@ -167,11 +173,9 @@ class Coding:
         for code in self.codes:
             if code.name == name:
                 return code
-        lower = {known.lower(): known for known in self.names}
-        near = difflib.get_close_matches(str(name).lower(), lower, n=1)
-        hint = f" Did you mean {lower[near[0]]!r}?" if near else ""
         raise DataError(
-            f"{name!r} is none of the factors that were fitted: {', '.join(self.names)}.{hint}"
+            f"{name!r} is none of the factors that were fitted: {', '.join(self.names)}."
+            f"{did_you_mean(str(name), self.names)}"
         )
 
     def cells(self, rows: Any) -> dict[str, np.ndarray]:
@@ -200,28 +204,53 @@ class Coding:
         return {code.name: code.encode(rows[code.name]) for code in self.codes}
 
     def copies(self, table: Table) -> list[str]:
-        """Tell which numeric factors are exact copies of an earlier one, up to scale."""
-        said = []
+        """Name numeric factors that are exact copies of an earlier one, up to unit and offset."""
+        warnings = []
         scores = {name: self[name].encode(table[name]) for name in self.numbers}
-        for place, name in enumerate(self.numbers):
-            for earlier in self.numbers[:place]:
-                one, other = scores[earlier], scores[name]
+        for number, name in enumerate(self.numbers):
+            for earlier in self.numbers[:number]:
                 for sign, word in ((1.0, ""), (-1.0, ", reversed")):
-                    if np.allclose(one, sign * other, rtol=0.0, atol=1e-8, equal_nan=True):
-                        said.append(
+                    if np.allclose(
+                        scores[earlier], sign * scores[name], rtol=0.0, atol=1e-8, equal_nan=True
+                    ):
+                        warnings.append(
                             f"{name} is an exact copy of {earlier} (up to unit and offset{word}): "
-                            "the two cannot be told apart, and share what they do."
+                            "their effects cannot be distinguished, and are shared between them."
                         )
-        return said
+        return warnings
 
-    def to_dict(self) -> list[dict[str, Any]]:
-        """Give the codes as plain lists and dictionaries, ready for JSON."""
-        return [dataclasses.asdict(code) for code in self.codes]
+    def outside(self, rows: Any) -> np.ndarray:
+        """Mark rows beyond the fitted range of a number, or with a level that was not fitted."""
+        found = np.zeros(len(next(iter(self.cells(rows).values()))), dtype=bool)
+        for code in self.codes:
+            cells = code.encode(rows[code.name])
+            if code.is_number:
+                values = code.decode(cells)
+                slack = 1e-9 * (code.high - code.low)
+                found |= (values < code.low - slack) | (values > code.high + slack)
+            else:
+                found |= cells < 0
+        return found
 
-    @classmethod
-    def from_dict(cls, content: Iterable[Mapping[str, Any]]) -> Coding:
-        """Rebuild what `to_dict` gave."""
-        return cls(tuple(FactorCode(**{**c, "levels": tuple(c["levels"])}) for c in content))
+
+def _number_code(
+    column: TableColumn, values: np.ndarray, missing: np.ndarray
+) -> tuple[FactorCode | None, str]:
+    read = values[~missing]
+    if not read.size or np.ptp(read) <= CONSTANT * np.abs(read).max():
+        at = f" ({read[0]:g} {column.unit}".rstrip() + ")" if read.size else ""
+        return None, f"{column.name} is the same in every row{at}"
+    numbers = (read.mean(), read.std(), read.min(), read.max())
+    return FactorCode(column.name, column.unit, *map(float, numbers)), ""
+
+
+def _level_code(
+    column: TableColumn, values: np.ndarray, missing: np.ndarray
+) -> tuple[FactorCode | None, str]:
+    used = tuple(level for level in column.levels if (values[~missing] == level).any())
+    if not used or len(used) + bool(missing.any()) < 2:
+        return None, f"{column.name} is {', '.join(used) or 'missing'} in every row"
+    return FactorCode(column.name, levels=used, with_missing=bool(missing.any())), ""
 
 
 def as_table(given: Table | pd.DataFrame, response: str) -> Table:
@@ -281,5 +310,6 @@ def as_rows(given: Any) -> pd.DataFrame:
     )
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or bool(value != value) or value is pd.NA
+def is_missing(value: Any) -> bool:
+    """Whether a cell is empty."""
+    return value is None or value is pd.NA or bool(value != value)

@@ -1,4 +1,4 @@
-"""Coordinates of uncertain cells: what is left of them once the titer of their row has spoken."""
+"""Reparameterisation of missing factor values, conditional on the titer of the same row."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import pymc as pm
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 
-# In standard deviations of a titer: one farther away moves its cells no further, since it is hardly
-# a straight line in them there.
+# In standard deviations of a titer: larger residuals count as this, since the titer is hardly linear
+# in the cells there.
 FARTHEST = 5.0
 
 
 class StandardisedGivenTiter(Transform):
     """
-    Coordinates in which standard normal cells stay standard normal once the titer has spoken.
+    Coordinates in which standard normal cells stay standard normal given the titer of their row.
 
-    With cells that are standard normal beforehand, and a titer that is normal about a straight line
-    in those of its row, the cells are normal afterwards; the coordinates are these, standardised.
-    How well the titer is known then no longer decides how narrow the cells are. Where the titer is
-    no straight line in the cells, or not normal, coordinates are less apt, never the posterior
-    another.
+    Where the cells are standard normal a priori and the titer is normal with a mean linear in those
+    of its row, their conditional distribution is normal; the coordinates are whitened by it. Where
+    the titer is not linear in the cells, or not normal, the coordinates are less efficient, and
+    the posterior is the same.
 
     Parameters
     ----------
@@ -45,26 +44,26 @@ class StandardisedGivenTiter(Transform):
     def forward(self, value: Any, *inputs: Any) -> Any:
         """From cells to coordinates."""
         slope, _, spread = inputs[-3:]
-        told = self._told(*inputs[-3:])
-        left = value - slope * told.centre[self.row]
-        along = self._by_row(slope * left) / (spread * (told.root + spread))
-        return left + slope * along[self.row]
+        conditional = self._conditional(*inputs[-3:])
+        centred = value - slope * conditional.centre[self.row]
+        along = self._by_row(slope * centred) / (spread * (conditional.root + spread))
+        return centred + slope * along[self.row]
 
     def backward(self, value: Any, *inputs: Any) -> Any:
         """From coordinates to cells."""
         slope, _, spread = inputs[-3:]
-        told = self._told(*inputs[-3:])
-        along = self._by_row(slope * value) / (told.root * (told.root + spread))
-        return value + slope * (told.centre - along)[self.row]
+        conditional = self._conditional(*inputs[-3:])
+        along = self._by_row(slope * value) / (conditional.root * (conditional.root + spread))
+        return value + slope * (conditional.centre - along)[self.row]
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         """Logarithm of |d cells / d coordinates|, of all rows together."""
-        return pt.sum(pt.log(inputs[-1]) - pt.log(self._told(*inputs[-3:]).root))
+        return pt.sum(pt.log(inputs[-1]) - pt.log(self._conditional(*inputs[-3:]).root))
 
-    def _told(self, slope: Any, residual: Any, spread: Any) -> _Told:
+    def _conditional(self, slope: Any, residual: Any, spread: Any) -> _Conditional:
         root = pt.sqrt(spread**2 + self._by_row(slope**2))
-        away = residual / root
-        return _Told(root, away / (1.0 + (away / FARTHEST) ** 8) ** 0.125 / root)
+        scaled = residual / root
+        return _Conditional(root, scaled / (1.0 + (scaled / FARTHEST) ** 8) ** 0.125 / root)
 
     def _by_row(self, values: Any) -> Any:
         """Sum of the cells of each row."""
@@ -72,8 +71,8 @@ class StandardisedGivenTiter(Transform):
         return pt.inc_subtensor(pt.zeros(rows)[self.row], values)
 
 
-class _Told(NamedTuple):
-    """Standard deviation of the titer with its cells unknown, and how far slopes move the cells."""
+class _Conditional(NamedTuple):
+    """Standard deviation of the titer with its cells unknown, and the factor of the slopes."""
 
     root: Any
     centre: Any

@@ -1,4 +1,4 @@
-"""Factors that are shares of a whole, such as the components of a medium."""
+"""Mixture factors: shares of a whole, such as the components of a medium."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Mixture:
                 "expected two factors or more and a total above zero."
             )
 
-    def check(self, table: Table) -> None:
+    def validate(self, table: Table) -> None:
         """Refuse rows whose components do not make the whole (`DataError`)."""
         sums = np.sum([table[name] for name in self.factors], axis=0)
         off = np.flatnonzero(~(np.abs(sums - self.total) <= TOLERANCE * self.total))
@@ -65,20 +65,20 @@ class Mixture:
     def moved(self, rows: pd.DataFrame, name: str, value: float) -> pd.DataFrame:
         """Set one component; the others share the rest in their proportions."""
         others = [factor for factor in self.factors if factor != name]
-        found = rows.copy()
-        rest = found[others].sum(axis=1).to_numpy(float)
+        changed = rows.copy()
+        rest = changed[others].sum(axis=1).to_numpy(float)
         share = np.where(
             rest[:, None] > 0.0,
-            found[others].to_numpy(float) / np.where(rest > 0.0, rest, 1.0)[:, None],
+            changed[others].to_numpy(float) / np.where(rest > 0.0, rest, 1.0)[:, None],
             1.0 / len(others),
         )
-        found[others] = share * (self.total - value)
-        found[name] = float(value)
-        return found
+        changed[others] = share * (self.total - value)
+        changed[name] = float(value)
+        return changed
 
     def closed(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Scale the components of rows so that they make the whole."""
-        found, names = rows.copy(), list(self.factors)
-        values = np.maximum(found[names].to_numpy(float), 0.0)
-        found[names] = self.total * values / values.sum(axis=1, keepdims=True)
-        return found
+        changed, names = rows.copy(), list(self.factors)
+        values = np.maximum(changed[names].to_numpy(float), 0.0)
+        changed[names] = self.total * values / values.sum(axis=1, keepdims=True)
+        return changed

@@ -1,4 +1,4 @@
-"""Which of many pairs of factors are worth a term."""
+"""Screening of pairwise interactions by the residuals of a ridge regression, with heredity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def screened_interactions(
     response: str,
     *,
     factors: Iterable[str] | None = None,
-    scale: str = "natural",
+    transform: str = "identity",
     heredity: str | None = "weak",
     keep: int = 30,
 ) -> tuple[tuple[str, str], ...]:
@@ -33,8 +33,8 @@ def screened_interactions(
     table : Table
     response : str
     factors : iterable of str, optional
-        By default all; names are passed over.
-    scale : {"natural", "log"}
+        By default all; names are skipped.
+    transform : {"identity", "log"}
         Of the response; readings flagged below count with half their limit, between limits with
         their middle.
     heredity : {"weak", "strong", None}
@@ -46,8 +46,8 @@ def screened_interactions(
     Returns
     -------
     tuple of (factor, factor)
-        The most promising first. The response was looked at: what a fit says of them afterwards is
-        a little too sure.
+        The most promising first. The response was used once for that, so intervals of a later fit
+        are a little too narrow.
 
     Notes
     -----
@@ -64,23 +64,25 @@ def screened_interactions(
     values = np.where(flag == "below", 0.5 * values, values)
     values = np.where(flag == "between", 0.5 * (values + table.upper(response)), values)
     kept = np.isfinite(values) & (flag != "excluded")
-    if scale == "log":
+    if transform == "log":
         kept &= values > 0.0
     wanted = table.factors if factors is None else tuple(factors)
     names = [name for name in wanted if table.column(name).is_number]
+    if len(names) < 2:
+        return ()
     rows = table.select(kept)
     scores = TabularFeatures.of_table(rows, names).of(rows)
     scores = standardised(scores, scores)
-    y = np.log(values[kept]) if scale == "log" else values[kept]
+    y = np.log(values[kept]) if transform == "log" else values[kept]
     y = (y - y.mean()) / (y.std() or 1.0)
     lines = np.hstack([scores, scores**2])
     lines = standardised(lines, lines)
     weights = lines.T @ lines + PENALTY * len(y) * np.eye(lines.shape[1])
     slopes = np.linalg.solve(weights, lines.T @ y)
-    left = y - lines @ slopes
+    residual = y - lines @ slopes
     size = np.hypot(slopes[: len(names)], slopes[len(names) :])
     acting = size >= np.quantile(size, 1.0 - ACTIVE)
-    found = []
+    pairs = []
     for one, other in itertools.combinations(range(len(names)), 2):
         count = int(acting[one]) + int(acting[other])
         if count < {None: 0, "weak": 1, "strong": 2}[heredity]:
@@ -89,6 +91,6 @@ def screened_interactions(
         product = product - lines @ np.linalg.solve(weights, lines.T @ product)
         spread = product.std()
         if spread > 0.0:
-            found.append((abs(float(np.mean(product * left))) / spread, names[one], names[other]))
-    found.sort(key=lambda line: -line[0])
-    return tuple((one, other) for _, one, other in found[:keep])
+            pairs.append((abs(float(np.mean(product * residual))) / spread, names[one], names[other]))
+    pairs.sort(key=lambda line: -line[0])
+    return tuple((one, other) for _, one, other in pairs[:keep])

@@ -1,4 +1,4 @@
-"""What a factor may do to the titer: along a line, with an optimum, levelling off, by levels."""
+"""Terms of a regression: linear, quadratic, saturating, monotone, by level, and interactions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayesbio.errors import ModelError
-from bayesbio.titer.factors.factor_coding import Coding, FactorCode
+from bayesbio.errors import DataError, ModelError
+from bayesbio.titer.factors.coded_rows import CodedRows
+from bayesbio.titer.factors.factor_coding import NOT_RECORDED, Coding, FactorCode
 
 Cells = Mapping[str, Any]
 
@@ -20,11 +21,11 @@ Cells = Mapping[str, Any]
 @dataclasses.dataclass(frozen=True)
 class Term:
     """
-    One thing that factors do: one or more columns, whose effects share a prior scale.
+    One term of a regression: one or more columns, whose effects share a prior scale.
 
     The same formulas serve the sampler (PyTensor, one value of each shape) and predictions (numpy,
     shapes with a leading axis of draws). Columns are of the size of one where factors vary as they
-    did in the data.
+    did in the data. A new term is a subclass; nothing else has to know it.
 
     Parameters
     ----------
@@ -34,12 +35,28 @@ class Term:
     Attributes
     ----------
     kind : str
-        "main", "square", "interaction": terms of one kind share how sparse they are.
+        "main", "square", "interaction", or one of its own: terms of one kind share how sparse they
+        are.
+    expected_share : float
+        Share of the terms of this kind that are expected to act, for the prior.
+
+    Examples
+    --------
+    >>> class Threshold(Term):
+    ...     """Higher above the middle of the range than below it."""
+    ...     def columns(self, cells, coding, shape):
+    ...         code = coding[self.factor]
+    ...         middle = (0.5 * (code.low + code.high) - code.centre) / code.spread
+    ...         return [2.0 * (cells[self.factor] > middle) - 1.0]
+    >>> coding = Coding((FactorCode("ph", low=-1.0, high=1.0),))
+    >>> Threshold("ph").columns({"ph": np.array([-0.5, 0.5])}, coding, {})[0].tolist()
+    [-1.0, 1.0]
     """
 
     factor: str
 
     kind: ClassVar[str] = "main"
+    expected_share: ClassVar[float] = 0.4
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -60,16 +77,27 @@ class Term:
         self._number(coding)
 
     def shape(self, coding: Coding) -> dict[str, Any]:
-        """Register what its shape depends on in the current ``pm.Model``; name -> variable."""
+        """Register the unknowns of its shape in the current ``pm.Model``; name -> variable."""
         return {}
 
-    def shape_names(self) -> tuple[str, ...]:
-        """Names of the unknowns of its shape."""
-        return ()
+    def shape_units(self, coding: Coding) -> dict[str, str]:
+        """Names of the unknowns of its shape, with their units."""
+        return {}
 
     def columns(self, cells: Cells, coding: Coding, shape: Mapping[str, Any]) -> list[Any]:
         """Give its columns, each of shape (rows,) or, with draws of shapes, (draws, rows)."""
         raise NotImplementedError
+
+    def unseen_columns(self, rows: CodedRows, coding: Coding) -> list[np.ndarray]:
+        """
+        Columns of levels that were not fitted; their effects are drawn from the prior of the term.
+
+        Raises
+        ------
+        DataError
+            If such levels have no meaning for it.
+        """
+        return []
 
     def _number(self, coding: Coding) -> FactorCode:
         code = coding[self.factor]
@@ -80,10 +108,19 @@ class Term:
             )
         return code
 
+    def _levels(self, coding: Coding) -> FactorCode:
+        code = coding[self.factor]
+        if code.is_number:
+            raise ModelError(
+                f"{type(self).__name__}({self.factor!r}) needs levels, but {self.factor} holds "
+                "numbers. Use Linear, Monotone or Saturating, or give the column levels."
+            )
+        return code
+
 
 @dataclasses.dataclass(frozen=True)
 class Linear(Term):
-    """A number that acts along a line (of log titer, or of titer)."""
+    """Linear effect of a number (on log titer, or on titer)."""
 
     @override
     def columns(self, cells: Cells, coding: Coding, shape: Mapping[str, Any]) -> list[Any]:
@@ -92,9 +129,10 @@ class Linear(Term):
 
 @dataclasses.dataclass(frozen=True)
 class Square(Term):
-    """The square of a standardised number: with its line, an optimum inside or beside the range."""
+    """Quadratic effect of a standardised number: with its line, an optimum in or beside the range."""
 
     kind: ClassVar[str] = "square"
+    expected_share: ClassVar[float] = 0.15
 
     @property
     @override
@@ -109,58 +147,87 @@ class Square(Term):
 @dataclasses.dataclass(frozen=True)
 class Nominal(Term):
     """
-    A name: each level has an effect of its own, drawn towards the mean of the levels.
+    An effect for each level of a name, shrunk towards the mean of the levels.
 
-    An unseen level is drawn from the distribution of levels.
+    An unseen level is drawn from the distribution of levels; rows without a level have an effect
+    of their own.
     """
 
     @override
     def check(self, coding: Coding) -> None:
-        _levels(self, coding)
+        self._levels(coding)
 
     @override
     def labels(self, coding: Coding) -> tuple[str, ...]:
-        return tuple(f"{self.factor}[{level}]" for level in coding[self.factor].levels)
+        return tuple(_base_labels(coding[self.factor]))
 
     @override
     def columns(self, cells: Cells, coding: Coding, shape: Mapping[str, Any]) -> list[Any]:
-        return _indicators(cells[self.factor], len(coding[self.factor].levels))
+        return _base_columns(cells[self.factor], coding[self.factor])
+
+    @override
+    def unseen_columns(self, rows: CodedRows, coding: Coding) -> list[np.ndarray]:
+        return _unseen_indicators(rows, self.factor)
 
 
 @dataclasses.dataclass(frozen=True)
 class Ordered(Term):
     """
-    Levels in an order: each step up goes the same way, by an amount of its own.
+    Monotonic effect of ordered levels: each step up goes the same way, by an amount of its own.
 
-    The order is that of the column's levels. Bürkner and Charpentier (2020), doi:10.1111/bmsp.12195
+    The order is that of the column's levels. Rows without a level lie in the middle of the order,
+    with an effect of their own beside it. Bürkner and Charpentier (2020), doi:10.1111/bmsp.12195
     """
 
     @override
     def check(self, coding: Coding) -> None:
-        _levels(self, coding)
+        if len(self._levels(coding).levels) < 2:
+            raise ModelError(
+                f"Ordered({self.factor!r}) needs two levels or more; only "
+                f"{coding[self.factor].levels[0]} and missing cells occur. Use Nominal."
+            )
 
     @override
-    def shape_names(self) -> tuple[str, ...]:
-        return (f"steps_{self.factor}",)
+    def labels(self, coding: Coding) -> tuple[str, ...]:
+        missing = [f"{self.factor}[{NOT_RECORDED}]"] if coding[self.factor].with_missing else []
+        return (self.factor, *missing)
+
+    @override
+    def shape_units(self, coding: Coding) -> dict[str, str]:
+        return {f"steps_{self.factor}": "1"}
 
     @override
     def shape(self, coding: Coding) -> dict[str, Any]:
-        name, steps = self.shape_names()[0], len(coding[self.factor].levels) - 1
-        return {name: _simplex(name, steps)}
+        name = f"steps_{self.factor}"
+        return {name: _simplex(name, len(coding[self.factor].levels) - 1)}
 
     @override
     def columns(self, cells: Cells, coding: Coding, shape: Mapping[str, Any]) -> list[Any]:
-        level, steps = cells[self.factor], len(coding[self.factor].levels) - 1
-        risen = np.array([level >= step + 1 for step in range(steps)], dtype=float)
-        return [2.0 * (shape[self.shape_names()[0]] @ risen) - 1.0]
+        code, level = coding[self.factor], cells[self.factor]
+        passed = np.array([level >= step for step in range(1, len(code.levels))], dtype=float)
+        rank = 2.0 * (shape[f"steps_{self.factor}"] @ passed) - 1.0
+        if not code.with_missing:
+            return [rank]
+        missing = (level == len(code.levels)).astype(float)
+        return [rank * (1.0 - missing), missing]
+
+    @override
+    def unseen_columns(self, rows: CodedRows, coding: Coding) -> list[np.ndarray]:
+        unseen = rows.unseen(self.factor)
+        if unseen:
+            raise DataError(
+                f"{self.factor} is {unseen[0]!r}; an ordered factor has only the levels that were "
+                f"fitted: {', '.join(coding[self.factor].levels)}."
+            )
+        return []
 
 
 @dataclasses.dataclass(frozen=True)
 class Monotone(Term):
     """
-    A number that only rises or only falls, in straight pieces between quantiles of the data.
+    Monotonic, piecewise linear effect of a number, in pieces of equal width over its range.
 
-    Beyond the range of the data it stays where it is. Its steps are a simplex, as for `Ordered`.
+    Beyond the range of the data it is constant. Its steps are a simplex, as for `Ordered`.
 
     Parameters
     ----------
@@ -178,12 +245,12 @@ class Monotone(Term):
             raise ModelError(f"Monotone({self.factor!r}) has {self.pieces} pieces; give 2 or more.")
 
     @override
-    def shape_names(self) -> tuple[str, ...]:
-        return (f"steps_{self.factor}",)
+    def shape_units(self, coding: Coding) -> dict[str, str]:
+        return {f"steps_{self.factor}": "1"}
 
     @override
     def shape(self, coding: Coding) -> dict[str, Any]:
-        name = self.shape_names()[0]
+        name = f"steps_{self.factor}"
         return {name: _simplex(name, self.pieces)}
 
     @override
@@ -194,19 +261,19 @@ class Monotone(Term):
         width = (high - low) / self.pieces
         z = cells[self.factor]
         library: Any = pt if isinstance(z, pt.Variable) else np
-        risen = library.stack(
+        passed = library.stack(
             [
                 library.clip((z - low - width * piece) / width, 0.0, 1.0)
                 for piece in range(self.pieces)
             ]
         )
-        return [2.0 * (shape[self.shape_names()[0]] @ risen) - 1.0]
+        return [2.0 * (shape[f"steps_{self.factor}"] @ passed) - 1.0]
 
 
 @dataclasses.dataclass(frozen=True)
 class Saturating(Term):
     """
-    A number, zero or more, whose effect levels off: x / (half + x).
+    Saturating (Michaelis-Menten) effect of a number, zero or more: x / (half + x).
 
     The half-saturation is between a tenth of and ten times the middle of the range (95 % prior).
     """
@@ -221,34 +288,34 @@ class Saturating(Term):
             )
 
     @override
-    def shape_names(self) -> tuple[str, ...]:
-        return (f"half_saturation_{self.factor}",)
+    def shape_units(self, coding: Coding) -> dict[str, str]:
+        return {f"half_saturation_{self.factor}": coding[self.factor].unit}
 
     @override
     def shape(self, coding: Coding) -> dict[str, Any]:
-        code, name = coding[self.factor], self.shape_names()[0]
+        code, name = coding[self.factor], f"half_saturation_{self.factor}"
         return {name: pm.LogNormal(name, np.log(0.5 * (code.low + code.high)), np.log(10.0) / 2.0)}
 
     @override
     def columns(self, cells: Cells, coding: Coding, shape: Mapping[str, Any]) -> list[Any]:
         code = coding[self.factor]
-        half = shape[self.shape_names()[0]][..., None]
+        half = shape[f"half_saturation_{self.factor}"][..., None]
         library: Any = pt if isinstance(cells[self.factor], pt.Variable) else np
-        x = library.maximum(code.centre + code.spread * cells[self.factor], 0.0)
+        x = library.maximum(code.decode(cells[self.factor]), 0.0)
 
-        def level(value: Any) -> Any:
+        def saturation(value: Any) -> Any:
             return value / (half + value)
 
-        bottom, top = level(code.low), level(code.high)
-        return [2.0 * (level(x) - bottom) / (top - bottom) - 1.0]
+        low, high = saturation(code.low), saturation(code.high)
+        return [2.0 * (saturation(x) - low) / (high - low) - 1.0]
 
 
 @dataclasses.dataclass(frozen=True)
 class Interaction(Term):
     """
-    Two factors that act together: the product of their standardised columns.
+    Interaction of two factors: the product of their standardised columns.
 
-    A name enters with an indicator per level, so that each level has a slope of its own.
+    A name enters with an indicator per level, so that each level has its own slope.
 
     Parameters
     ----------
@@ -258,6 +325,7 @@ class Interaction(Term):
     other: str
 
     kind: ClassVar[str] = "interaction"
+    expected_share: ClassVar[float] = 0.05
 
     @property
     @override
@@ -288,11 +356,14 @@ class Interaction(Term):
         sides = [_base_columns(cells[name], coding[name]) for name in self.factors]
         return [one * two for one, two in itertools.product(*sides)]
 
-
-TERMS = {
-    term.__name__: term
-    for term in (Linear, Square, Nominal, Ordered, Monotone, Saturating, Interaction)
-}
+    @override
+    def unseen_columns(self, rows: CodedRows, coding: Coding) -> list[np.ndarray]:
+        unseen = sorted(n for n in self.factors if not coding[n].is_number and rows.unseen(n))
+        if not unseen:
+            return []
+        (partner,) = {*self.factors} - {unseen[0]}
+        factor = rows.cells[partner] if coding[partner].is_number else 1.0
+        return [column * factor for column in _unseen_indicators(rows, unseen[0])]
 
 
 def second_order(
@@ -354,27 +425,23 @@ def second_order(
     )
 
 
-def _levels(term: Term, coding: Coding) -> None:
-    if coding[term.factors[0]].is_number:
-        raise ModelError(
-            f"{type(term).__name__}({term.factors[0]!r}) needs levels, but {term.factors[0]} holds "
-            "numbers. Use Linear, Monotone or Saturating, or give the column levels."
-        )
-
-
 def _simplex(name: str, steps: int) -> Any:
     if steps == 1:
         return pm.Deterministic(name, pt.ones(1))
     return pm.Dirichlet(name, np.ones(steps))
 
 
-def _indicators(level: np.ndarray, levels: int) -> list[np.ndarray]:
-    return [(level == place).astype(float) for place in range(levels)]
-
-
 def _base_columns(cell: Any, code: FactorCode) -> list[Any]:
-    return [cell] if code.is_number else _indicators(cell, len(code.levels))
+    if code.is_number:
+        return [cell]
+    return [(cell == index).astype(float) for index in range(len(code.indicator_names))]
 
 
 def _base_labels(code: FactorCode) -> list[str]:
-    return [code.name] if code.is_number else [f"{code.name}[{level}]" for level in code.levels]
+    return [code.name] if code.is_number else [f"{code.name}[{n}]" for n in code.indicator_names]
+
+
+def _unseen_indicators(rows: CodedRows, factor: str) -> list[np.ndarray]:
+    unfitted = np.asarray(rows.cells[factor]) < 0
+    names = rows.names[factor]
+    return [((names == level) & unfitted).astype(float) for level in rows.unseen(factor)]

@@ -1,4 +1,4 @@
-"""Why one culture is predicted to give what it gives: contributions that add up."""
+"""Contributions to one prediction: Aumann-Shapley values that add up to it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import numpy as np
 import pandas as pd
 
 from bayesbio.errors import DataError
-from bayesbio.titer.factors.design_matrix import Design
+from bayesbio.titer.factors.coded_rows import CodedRows
+from bayesbio.titer.factors.design_matrix import DesignMatrix
 from bayesbio.titer.factors.factor_coding import as_rows
-from bayesbio.titer.factors.terms import Cells
-from bayesbio.titer.regression.posterior import TiterPosterior
+from bayesbio.titer.regression.draws import TiterDraws
+from bayesbio.titer.regression.group_effects import PRODUCTION
+from bayesbio.titer.regression.linear_predictor import LinearPredictor
 
 AVERAGE, PREDICTION = "average culture", "prediction"
-NODES = 16  # of the quadrature along the way
+NODES = 16  # of the quadrature along the path
 
 
-def explain(posterior: TiterPosterior, row: Any, *, random_seed: int = 0) -> pd.DataFrame:
+def explain(posterior: TiterDraws, row: Any, *, random_seed: int = 0) -> pd.DataFrame:
     """
-    Take the typical titer of one culture apart, from the average culture to this one.
+    Contributions to the typical titer of one culture, from the average culture to this one.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def explain(posterior: TiterPosterior, row: Any, *, random_seed: int = 0) -> pd.
     -------
     DataFrame
         Index part: the average culture, then each factor (line, square, levels), each pair that
-        acts together and each group, the largest first, then the prediction. Columns mean, eti_5,
+        interacts and the groups, the largest first, then the prediction. Columns mean, eti_5,
         eti_95 [unit of the response] and probability_positive. Draw by draw, and so in the mean,
         average and contributions add up to the prediction.
 
@@ -43,9 +45,10 @@ def explain(posterior: TiterPosterior, row: Any, *, random_seed: int = 0) -> pd.
 
     Notes
     -----
-    Each part is what the titer gains while all parts grow together from nothing to their size
-    (Aumann and Shapley 1974, "Values of non-atomic games"): on the natural scale the parts of the
-    regression themselves, on the log scale these times the logarithmic mean of the two titers.
+    Each contribution is the integral of the titer's derivative along the straight path from the
+    average culture (Aumann and Shapley 1974, "Values of non-atomic games"): without a transform
+    the parts of the regression themselves, of log titer these times the logarithmic mean of the
+    two titers.
 
     Examples
     --------
@@ -55,47 +58,40 @@ def explain(posterior: TiterPosterior, row: Any, *, random_seed: int = 0) -> pd.
     if len(frame) != 1:
         raise DataError(f"{len(frame)} rows came; explain takes one culture at a time.")
     rng = np.random.default_rng(random_seed)
-    at, makes_at, _ = posterior.locate(frame, np.random.default_rng(random_seed))
-    cells = posterior.design.coding.cells(frame)
-    if any(np.isnan(cells[name]).any() for name in posterior.population.names):
-        # The same generator draws the same cells as in `locate`.
-        cells = posterior.population.completed(cells, len(at), rng)
-    start, parts = _parts(posterior, posterior.design, cells, at[:, 0], "intercept", "effect")
-    makes_start: Any = None
-    makes_path: Any = None
-    makes_parts: dict[str, np.ndarray] = {}
-    if makes_at is not None and posterior.makes is not None:
-        makes_start, makes_parts = _parts(
+    rows = posterior.rows(frame, rng)
+    end = posterior.linear_predictor(rows, rng)
+    start, parts = _parts(posterior, posterior.design, rows, end.location[:, 0], "")
+    production_start, production_parts = None, {}
+    if end.production_logit is not None:
+        production_start, production_parts = _parts(
             posterior,
-            posterior.makes,
-            cells,
-            makes_at[:, 0],
-            "makes_intercept",
-            "makes_effect",
+            posterior.regression.production_design,
+            rows,
+            end.production_logit[:, 0],
+            PRODUCTION,
         )
-        makes_path = makes_at[:, 0] - makes_start
-    nothing = np.zeros(len(at))
-    names = list(dict.fromkeys([*parts, *makes_parts]))
-    gained = {name: nothing.copy() for name in names}
-    path = at[:, 0] - start
+    zero = np.zeros(len(start))
+    names = list(dict.fromkeys([*parts, *production_parts]))
+    gained = {name: zero.copy() for name in names}
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
     for node, weight in zip(0.5 * (nodes + 1.0), 0.5 * weights, strict=True):
-        here = start + node * path
-        makes_here = None if makes_start is None else makes_start + node * makes_path
-        slope, makes_slope = _slopes(posterior, here, makes_here)
+        location = start + node * (end.location[:, 0] - start)
+        logit = None
+        if end.production_logit is not None:
+            logit = production_start + node * (end.production_logit[:, 0] - production_start)
+        slope, production_slope = _slopes(posterior, location, logit)
         for name in names:
-            gained[name] += weight * slope * parts.get(name, nothing)
-            if makes_slope is not None:
-                gained[name] += weight * makes_slope * makes_parts.get(name, nothing)
-    first = _typical(posterior, start, makes_start)
-    last = _typical(posterior, at[:, 0], None if makes_at is None else makes_at[:, 0])
-    # What the quadrature leaves, one part in millions, is dealt out in proportion.
-    total = sum(gained.values(), nothing.copy())
-    size = sum((np.abs(values) for values in gained.values()), nothing.copy())
-    left = (last - first - total) / np.where(size > 0.0, size, 1.0)
-    gained = {name: values + left * np.abs(values) for name, values in gained.items()}
+            gained[name] += weight * slope * parts.get(name, zero)
+            gained[name] += weight * production_slope * production_parts.get(name, zero)
+    first = _typical(posterior, start, production_start)
+    last = posterior.typical(end)[:, 0]
+    # The error of the quadrature, one part in millions, is divided in proportion.
+    total = sum(gained.values(), zero.copy())
+    size = sum((np.abs(values) for values in gained.values()), zero.copy())
+    error = (last - first - total) / np.where(size > 0.0, size, 1.0)
+    gained = {name: values + error * np.abs(values) for name, values in gained.items()}
     order = sorted(gained, key=lambda name: -abs(float(gained[name].mean())))
-    told = {AVERAGE: first, **{name: gained[name] for name in order}, PREDICTION: last}
+    lines = {AVERAGE: first, **{name: gained[name] for name in order}, PREDICTION: last}
     found = pd.DataFrame(
         [
             {
@@ -104,68 +100,64 @@ def explain(posterior: TiterPosterior, row: Any, *, random_seed: int = 0) -> pd.
                 "eti_95": float(np.quantile(values, 0.95)),
                 "probability_positive": float((values > 0.0).mean()),
             }
-            for values in told.values()
+            for values in lines.values()
         ],
-        index=pd.Index(list(told), name="part"),
+        index=pd.Index(list(lines), name="part"),
     )
     found.attrs = {"unit": posterior.unit}
     return found
 
 
 def _parts(
-    posterior: TiterPosterior,
-    design: Design,
-    cells: Cells,
-    at: np.ndarray,
-    intercept: str,
-    effect: str,
+    posterior: TiterDraws,
+    design: DesignMatrix,
+    rows: CodedRows,
+    end: np.ndarray,
+    prefix: str,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Give the average culture's place, and what factors, pairs and groups add to it."""
-    shapes = {name: posterior.draws(name) for name in design.shape_names}
-    effects = posterior.draws(effect)
-    here = design.columns(cells, shapes)
-    start = posterior.draws(intercept).copy()
-    fitted = design.coding.cells(posterior.table.to_frame())
+    """Linear predictor of the average culture, and what factors, pairs and groups add to it."""
+    shapes = {name: posterior.flat[name] for name in design.shape_units}
+    effects = posterior.flat[f"{prefix}effect"]
+    here = design.columns(rows.cells, shapes)
+    start = posterior.flat[f"{prefix}intercept"].copy()
     fitted = {
         name: np.nan_to_num(values) if values.dtype == float else values
-        for name, values in fitted.items()
+        for name, values in design.coding.cells(posterior.table.to_frame()).items()
     }
-    shaped = [bool(term.shape_names()) for term in design.terms]
+    shaped = [bool(term.shape_units(design.coding)) for term in design.terms]
     average = design.columns(fitted, shapes) if any(shaped) else []
     parts: dict[str, np.ndarray] = {}
-    for column, place in enumerate(design.term_of_column):
-        term = design.terms[place]
+    for column, number in enumerate(design.term_of_column):
+        term = design.terms[number]
         value = np.broadcast_to(here[column], (len(start), 1))[:, 0]
-        if shaped[place]:
+        if shaped[number]:
             mean = average[column].mean(axis=-1)
             value = value - mean
             start = start + effects[:, column] * mean
         name = " x ".join(term.factors)
         parts[name] = parts.get(name, 0.0) + effects[:, column] * value
-    # Groups, and levels that were not fitted, are what is left of the way.
-    left = at - start - sum(parts.values(), np.zeros(len(start)))
-    if np.abs(left).max() > 1e-9:
-        groups = list(dict.fromkeys(one.group for one in posterior.levels))
-        parts[", ".join(groups) if groups else "level not fitted"] = left
+    # Groups, and levels that were not fitted, are the remainder.
+    remainder = end - start - sum(parts.values(), np.zeros(len(start)))
+    if np.abs(remainder).max() > 1e-9:
+        name = ", ".join(posterior.regression.groups) or "level not fitted"
+        parts[name] = parts.get(name, 0.0) + remainder
     return start, parts
 
 
 def _typical(
-    posterior: TiterPosterior, location: np.ndarray, makes: np.ndarray | None
+    posterior: TiterDraws, location: np.ndarray, logit: np.ndarray | None
 ) -> np.ndarray:
-    return posterior.typical(location[:, None], None if makes is None else makes[:, None])[:, 0]
+    at = LinearPredictor(location[:, None], None if logit is None else logit[:, None])
+    return posterior.typical(at)[:, 0]
 
 
 def _slopes(
-    posterior: TiterPosterior, location: np.ndarray, makes: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray | None]:
+    posterior: TiterDraws, location: np.ndarray, logit: np.ndarray | None
+) -> tuple[np.ndarray, Any]:
     """Differentiate the typical titer, by central differences."""
-    step = 1e-4 * (1.0 if posterior.scale == "log" else posterior.draws("noise"))
-    up = _typical(posterior, location + step, makes)
-    down = _typical(posterior, location - step, makes)
-    slope = (up - down) / (2.0 * step)
-    if makes is None:
-        return slope, None
-    up = _typical(posterior, location, makes + 1e-4)
-    down = _typical(posterior, location, makes - 1e-4)
-    return slope, (up - down) / 2e-4
+    step = 1e-4 * (1.0 if posterior.transform == "log" else posterior.flat["noise"])
+    up, down = (_typical(posterior, location + sign * step, logit) for sign in (1.0, -1.0))
+    if logit is None:
+        return (up - down) / (2.0 * step), 0.0
+    higher, lower = (_typical(posterior, location, logit + sign * 1e-4) for sign in (1.0, -1.0))
+    return (up - down) / (2.0 * step), (higher - lower) / 2e-4

@@ -1,29 +1,30 @@
-"""Which factors matter, how surely, and which cannot be told apart."""
+"""Key factors: influence, interactions and confounding, averaged over the cultures."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayesbio.errors import DataError
-from bayesbio.titer.regression.posterior import TiterPosterior
+from bayesbio.titer.factors.factor_coding import as_rows
+from bayesbio.titer.regression.draws import TiterDraws
 
 MOST_ROWS, MOST_DRAWS = 120, 600  # over which effects are averaged
-STEPS = 5  # settings of a number at which the titer is looked at
+STEPS = 5  # settings of a number at which the titer is computed
 TAILS = (0.05, 0.95)  # a factor's range is between these quantiles of the table
-SHARE_OF_SPREAD = 0.2  # of the readings: what matters where nothing else is said
+SHARE_OF_SPREAD = 0.2  # relevance threshold, of the readings, where none is given
 ALIASED, RELATED, SURE = 0.95, 0.5, 0.8
 
 
 def key_factors(
-    posterior: TiterPosterior, size: float | str | None = None, *, at: Any = None
+    posterior: TiterDraws, size: float | str | None = None, *, at: Any = None
 ) -> pd.DataFrame:
     """
-    Rank the factors by what they do to the titer.
+    Rank the factors by their influence on the titer.
 
     A factor is moved over its range (5th to 95th percentile of the table; all levels of a name) in
     cultures of the table, everything else as it was.
@@ -53,22 +54,18 @@ def key_factors(
         - rank, probability_first: expected rank by influence, and probability of the first;
         - low, high: the range.
 
-        ``attrs``: size, unit, and warnings (factors that cannot be told apart).
+        ``attrs``: size, unit, and warnings (pairs of confounded factors).
 
     Examples
     --------
     ``TiterModel("titer").fit(table).key_factors(size="10 %").query("key")``
     """
     threshold = threshold_of(posterior, size)
-    frame = reference_rows(posterior, at)
-    draws = thinned(posterior)
-    lines, influences = [], []
+    lines, influences = [], {}
     for name in posterior.factors:
         values = settings_of(posterior, name)
-        moved = np.array([_titer(posterior, frame, {name: v}, draws) for v in values])
-        influence = (moved.max(axis=0) - moved.min(axis=0)).mean(axis=1)
-        change = (moved[-1] - moved[0]).mean(axis=1)
-        influences.append(influence)
+        change, influence = _moves(posterior, name, at)
+        influences[name] = influence
         number = posterior.design.coding[name].is_number
         lines.append(
             {
@@ -85,7 +82,7 @@ def key_factors(
                 "high": values[-1],
             }
         )
-    rank = _ranks(np.array(influences))
+    rank = _ranks(np.array(list(influences.values())))
     found = pd.DataFrame(lines, index=pd.Index(posterior.factors, name="factor"))
     found.insert(9, "rank", rank.mean(axis=1))
     found.insert(10, "probability_first", (rank == 1).mean(axis=1))
@@ -93,18 +90,18 @@ def key_factors(
     found.attrs = {
         "size": threshold,
         "unit": posterior.unit,
-        "warnings": confounding(posterior, size=size, at=at)["sentence"].tolist(),
+        "warnings": _confounded(posterior, threshold, influences)["sentence"].tolist(),
         "rank_probability": {
-            name: [float((rank[k] == place + 1).mean()) for place in range(len(rank))]
+            name: [float((rank[k] == n + 1).mean()) for n in range(len(rank))]
             for k, name in enumerate(posterior.factors)
         },
     }
     return found
 
 
-def interactions(posterior: TiterPosterior, size: float | str | None = None) -> pd.DataFrame:
+def interactions(posterior: TiterDraws, size: float | str | None = None) -> pd.DataFrame:
     """
-    Rank the pairs that act together.
+    Rank the pairs of factors that interact.
 
     Parameters
     ----------
@@ -125,7 +122,7 @@ def interactions(posterior: TiterPosterior, size: float | str | None = None) -> 
     """
     threshold = threshold_of(posterior, size)
     frame = reference_rows(posterior, None)
-    draws = thinned(posterior)
+    draws = posterior.thinned(MOST_DRAWS)
     lines, pairs = [], []
     for term in posterior.design.terms:
         if term.kind != "interaction":
@@ -159,10 +156,10 @@ def interactions(posterior: TiterPosterior, size: float | str | None = None) -> 
 
 
 def confounding(
-    posterior: TiterPosterior, *, size: float | str | None = None, at: Any = None
+    posterior: TiterDraws, *, size: float | str | None = None, at: Any = None
 ) -> pd.DataFrame:
     """
-    Tell which factors cannot be told apart, by design or by what the data say.
+    Pairs of factors whose effects cannot be distinguished: collinear by design, or in the posterior.
 
     Parameters
     ----------
@@ -178,62 +175,54 @@ def confounding(
         Columns factor, other, association (correlation, correlation ratio or Cramér's V), and the
         probabilities that either, the first, the second matters; and a sentence. Listed are pairs
         with an association above 0.95, and pairs above 0.5 of which one matters but the data do not
-        say which.
+        decide which.
 
     Examples
     --------
     ``fitted.confounding()["sentence"].tolist()``
     """
-    threshold = threshold_of(posterior, size)
-    table = posterior.table
-    lines = []
-    related = [
+    related = {name for one, other, _ in _related(posterior) for name in (one, other)}
+    influences = {name: _moves(posterior, name, at)[1] for name in related}
+    return _confounded(posterior, threshold_of(posterior, size), influences)
+
+
+def _related(posterior: TiterDraws) -> list[tuple[str, str, float]]:
+    """Pairs of factors that are clearly associated, and how strongly."""
+    return [
         (one, other, strength)
         for one, other in itertools.combinations(posterior.factors, 2)
         if abs(strength := _association(posterior, one, other)) > RELATED
     ]
-    if related:
-        frame, draws = reference_rows(posterior, at), thinned(posterior)
-        matters = {}
-        for name in {name for one, other, _ in related for name in (one, other)}:
-            moved = np.array(
-                [
-                    _titer(posterior, frame, {name: value}, draws)
-                    for value in settings_of(posterior, name)
-                ]
+
+
+def _confounded(
+    posterior: TiterDraws, threshold: float, influences: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Pairs of associated factors whose effects the data do not distinguish."""
+    lines = []
+    for one, other, strength in _related(posterior):
+        matters = influences[one] > threshold, influences[other] > threshold
+        either = float((matters[0] | matters[1]).mean())
+        first, second = (float(each.mean()) for each in matters)
+        if abs(strength) > ALIASED:
+            sentence = (
+                f"{one} and {other} are collinear in these {len(posterior.table)} rows "
+                f"(association {strength:.2f}): the effect of one may be that of the other."
             )
-            matters[name] = (moved.max(axis=0) - moved.min(axis=0)).mean(axis=1) > threshold
-        for one, other, strength in related:
-            either = float((matters[one] | matters[other]).mean())
-            first, second = float(matters[one].mean()), float(matters[other].mean())
-            if abs(strength) > ALIASED:
-                said = (
-                    f"{one} and {other} go together in these {len(table)} rows (association "
-                    f"{strength:.2f}): what one does may be done by the other."
-                )
-            elif either > SURE and max(first, second) < SURE:
-                said = (
-                    f"{one} or {other} matters (probability {either:.2f}), but the data do not say "
-                    f"which: {first:.2f} and {second:.2f} (association {strength:.2f})."
-                )
-            else:
-                continue
-            lines.append((one, other, strength, either, first, second, said))
-    return pd.DataFrame(
-        lines,
-        columns=[
-            "factor",
-            "other",
-            "association",
-            "probability_either",
-            "probability_factor",
-            "probability_other",
-            "sentence",
-        ],
-    )
+        elif either > SURE and max(first, second) < SURE:
+            sentence = (
+                f"{one} or {other} matters (probability {either:.2f}), but the data do not decide "
+                f"which: {first:.2f} and {second:.2f} (association {strength:.2f})."
+            )
+        else:
+            continue
+        lines.append((one, other, strength, either, first, second, sentence))
+    columns = ["factor", "other", "association", "probability_either"]
+    columns += ["probability_factor", "probability_other", "sentence"]
+    return pd.DataFrame(lines, columns=columns)
 
 
-def threshold_of(posterior: TiterPosterior, size: float | str | None) -> float:
+def threshold_of(posterior: TiterDraws, size: float | str | None) -> float:
     """
     Give the size that matters in the unit of the response.
 
@@ -261,10 +250,8 @@ def threshold_of(posterior: TiterPosterior, size: float | str | None) -> float:
     return found
 
 
-def reference_rows(posterior: TiterPosterior, at: Any) -> pd.DataFrame:
+def reference_rows(posterior: TiterDraws, at: Any) -> pd.DataFrame:
     """Give the cultures over which effects are averaged: those fitted, thinned, unless stated."""
-    from bayesbio.titer.factors.factor_coding import as_rows
-
     if at is None:
         frame = posterior.table.to_frame()
     else:
@@ -278,13 +265,7 @@ def reference_rows(posterior: TiterPosterior, at: Any) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def thinned(posterior: TiterPosterior, most: int = MOST_DRAWS) -> np.ndarray:
-    """Give places of evenly spaced draws."""
-    count = len(posterior.draws("intercept"))
-    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
-
-
-def settings_of(posterior: TiterPosterior, name: str, steps: int = STEPS) -> Any:
+def settings_of(posterior: TiterDraws, name: str, steps: int = STEPS) -> Any:
     """Give settings of a factor over its range, or its levels."""
     code = posterior.design.coding[name]
     if not code.is_number:
@@ -293,7 +274,7 @@ def settings_of(posterior: TiterPosterior, name: str, steps: int = STEPS) -> Any
     return np.linspace(low, high, steps) if high > low else np.linspace(code.low, code.high, steps)
 
 
-def moved_rows(posterior: TiterPosterior, frame: pd.DataFrame, to: Any) -> pd.DataFrame:
+def moved_rows(posterior: TiterDraws, frame: pd.DataFrame, to: Any) -> pd.DataFrame:
     """Set factors of cultures; the other components of a mixture make room."""
     found = frame.copy()
     for name, value in to.items():
@@ -306,12 +287,20 @@ def moved_rows(posterior: TiterPosterior, frame: pd.DataFrame, to: Any) -> pd.Da
 
 
 def _titer(
-    posterior: TiterPosterior, frame: pd.DataFrame, to: dict[str, Any], draws: np.ndarray
+    posterior: TiterDraws, frame: pd.DataFrame, to: dict[str, Any], draws: np.ndarray
 ) -> np.ndarray:
     """Typical titer of the cultures with factors set, shape (draws, rows)."""
     rng = np.random.default_rng(0)
-    location, makes, _ = posterior.locate(moved_rows(posterior, frame, to), rng, draws=draws)
-    return posterior.typical(location, makes, draws=draws)
+    return posterior.predicted(moved_rows(posterior, frame, to), rng, noise=False, draws=draws)
+
+
+def _moves(posterior: TiterDraws, name: str, at: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Change of the titer from end to end of a factor's range, and influence, shape (draws,)."""
+    frame, draws = reference_rows(posterior, at), posterior.thinned(MOST_DRAWS)
+    settings = settings_of(posterior, name)
+    moved = np.array([_titer(posterior, frame, {name: value}, draws) for value in settings])
+    change = (moved[-1] - moved[0]).mean(axis=1)
+    return change, (moved.max(axis=0) - moved.min(axis=0)).mean(axis=1)
 
 
 def _ranks(influence: np.ndarray) -> np.ndarray:
@@ -322,7 +311,7 @@ def _ranks(influence: np.ndarray) -> np.ndarray:
     return rank
 
 
-def _association(posterior: TiterPosterior, one: str, other: str) -> float:
+def _association(posterior: TiterDraws, one: str, other: str) -> float:
     """Correlation of numbers, correlation ratio of number and name, Cramér's V of names."""
     coding, table = posterior.design.coding, posterior.table
     first, second = coding[one].encode(table[one]), coding[other].encode(table[other])

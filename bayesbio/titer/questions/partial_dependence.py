@@ -1,4 +1,4 @@
-"""The titer along one factor, and over two, with bands."""
+"""Partial dependence of the titer on one factor, or on two, with 90 % bands."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import DataError
-from bayesbio.titer.questions.key_factors_table import moved_rows, reference_rows, thinned
-from bayesbio.titer.regression.posterior import TiterPosterior
+from bayesbio.titer.questions.key_factors_table import MOST_DRAWS, moved_rows, reference_rows
+from bayesbio.titer.regression.draws import TiterDraws
 
 LEVELS = (0.05, 0.5, 0.95)
 
 
 def partial_effect(
-    posterior: TiterPosterior,
+    posterior: TiterDraws,
     factor: str,
     *,
     at: Mapping[str, Any] | None = None,
     points: int = 41,
 ) -> pd.DataFrame:
     """
-    Give the typical titer along one factor, averaged over the cultures of the table.
+    Partial dependence: typical titer along one factor, averaged over the cultures of the table.
 
     Parameters
     ----------
     posterior : TiterPosterior
     factor : str
     at : mapping of factor to value, optional
-        Other factors that are held.
+        Other factors, fixed.
     points : int
         Settings over the observed range; a name gets its levels.
 
@@ -51,7 +51,7 @@ def partial_effect(
     """
     values = _settings(posterior, factor, points)
     frame = _cultures(posterior, at)
-    draws = thinned(posterior)
+    draws = posterior.thinned(MOST_DRAWS)
     bands = [
         np.quantile(
             _mean_titer(posterior, moved_rows(posterior, frame, {factor: v}), draws), LEVELS
@@ -65,7 +65,7 @@ def partial_effect(
 
 
 def interaction_surface(
-    posterior: TiterPosterior,
+    posterior: TiterDraws,
     factor: str,
     other: str,
     *,
@@ -73,14 +73,14 @@ def interaction_surface(
     points: int = 15,
 ) -> xr.Dataset:
     """
-    Give the typical titer over two factors, averaged over the cultures of the table.
+    Partial dependence: typical titer over two factors, averaged over the cultures of the table.
 
     Parameters
     ----------
     posterior : TiterPosterior
     factor, other : str
     at : mapping of factor to value, optional
-        Other factors that are held.
+        Other factors, fixed.
     points : int
         Settings of each over its observed range.
 
@@ -102,7 +102,7 @@ def interaction_surface(
         raise DataError(f"{factor!r} was given twice; a surface is over two factors.")
     grid = [_settings(posterior, name, points) for name in (factor, other)]
     frame = _cultures(posterior, at)
-    draws = thinned(posterior, 300)
+    draws = posterior.thinned(300)
     bands = np.array(
         [
             [
@@ -119,22 +119,22 @@ def interaction_surface(
     )
     found = xr.Dataset(
         {
-            name: ((factor, other), bands[:, :, place], {"unit": posterior.unit})
-            for place, name in enumerate(("eti_5", "eti_50", "eti_95"))
+            name: ((factor, other), bands[:, :, n], {"units": posterior.unit})
+            for n, name in enumerate(("eti_5", "eti_50", "eti_95"))
         },
         coords={factor: grid[0], other: grid[1]},
     )
     for name in (factor, other):
-        found[name].attrs["unit"] = posterior.design.coding[name].unit
+        found[name].attrs["units"] = posterior.design.coding[name].unit
     return found
 
 
-def _settings(posterior: TiterPosterior, name: str, points: int) -> np.ndarray:
+def _settings(posterior: TiterDraws, name: str, points: int) -> np.ndarray:
     code = posterior.design.coding[name]
     return np.linspace(code.low, code.high, points) if code.is_number else np.array(code.levels)
 
 
-def _cultures(posterior: TiterPosterior, at: Mapping[str, Any] | None) -> pd.DataFrame:
+def _cultures(posterior: TiterDraws, at: Mapping[str, Any] | None) -> pd.DataFrame:
     frame = reference_rows(posterior, None)
     held = dict(at or {})
     for name in held:
@@ -142,6 +142,6 @@ def _cultures(posterior: TiterPosterior, at: Mapping[str, Any] | None) -> pd.Dat
     return moved_rows(posterior, frame, held)
 
 
-def _mean_titer(posterior: TiterPosterior, frame: pd.DataFrame, draws: np.ndarray) -> np.ndarray:
-    location, makes, _ = posterior.locate(frame, np.random.default_rng(0), draws=draws)
-    return posterior.typical(location, makes, draws=draws).mean(axis=1)
+def _mean_titer(posterior: TiterDraws, frame: pd.DataFrame, draws: np.ndarray) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return posterior.predicted(frame, rng, noise=False, draws=draws).mean(axis=1)

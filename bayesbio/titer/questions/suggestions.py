@@ -1,4 +1,4 @@
-"""What to try next: the settings that promise most, given what is not yet known."""
+"""Next experiments: batch expected improvement over the posterior of a titer model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import qmc
 
-from bayesbio.errors import DataError
-from bayesbio.titer.questions.key_factors_table import thinned
-from bayesbio.titer.regression.posterior import TiterPosterior
+from bayesbio.errors import DataError, did_you_mean
+from bayesbio.titer.factors.factor_coding import FactorCode
+from bayesbio.titer.regression.draws import TiterDraws
 
 CANDIDATES = 1024
 NEIGHBOURS, ROUNDS = 128, 2
@@ -20,7 +20,7 @@ MOST_DRAWS = 500
 
 
 def suggest(
-    posterior: TiterPosterior,
+    posterior: TiterDraws,
     n: int = 1,
     constraints: Mapping[str, Any] | None = None,
     *,
@@ -29,7 +29,7 @@ def suggest(
     random_seed: int = 0,
 ) -> pd.DataFrame:
     """
-    Suggest the next cultures, to be run together.
+    Next cultures, to be run together, by batch expected improvement.
 
     Parameters
     ----------
@@ -73,13 +73,11 @@ def suggest(
         raise DataError(f"{n} suggestions were asked for; expected one or more.")
     rng = np.random.default_rng(random_seed)
     space = _Space(posterior, dict(constraints or {}), where)
-    draws = thinned(posterior, MOST_DRAWS)
+    draws = posterior.thinned(MOST_DRAWS)
 
     def typical(frame: pd.DataFrame) -> np.ndarray:
-        location, makes, _ = posterior.locate(
-            frame, np.random.default_rng(random_seed), draws=draws
-        )
-        return posterior.typical(location, makes, draws=draws)
+        rng = np.random.default_rng(random_seed)
+        return posterior.predicted(frame, rng, noise=False, draws=draws)
 
     measured = posterior.table.to_frame()
     known = typical(measured)
@@ -116,8 +114,8 @@ def suggest(
         bar = np.maximum(bar, titer) if target is None else bar
         reached = reached | (titer > bar)
     found = pd.concat(chosen, ignore_index=True)
-    readings = posterior.predict(found, random_seed=random_seed)[posterior.response].to_numpy()
-    low, middle, high = np.quantile(readings, [0.05, 0.5, 0.95], axis=(0, 1))
+    readings = posterior.predicted(found, np.random.default_rng(random_seed), noise=True)
+    low, middle, high = np.quantile(readings, [0.05, 0.5, 0.95], axis=0)
     criterion = "expected_improvement" if target is None else "probability_above_target"
     found = found.assign(**{criterion: worths, "eti_5": low, "eti_50": middle, "eti_95": high})
     found.attrs = {
@@ -129,15 +127,15 @@ def suggest(
 
 
 class _Space:
-    """Where the factors may be."""
+    """Design space: bounds, levels and mixtures of the factors."""
 
     def __init__(
         self,
-        posterior: TiterPosterior,
+        posterior: TiterDraws,
         constraints: dict[str, Any],
         where: Callable[[pd.DataFrame], Any] | None,
     ) -> None:
-        self.mixtures, self.where = posterior.mixtures, where
+        self.mixtures, self.where = tuple(posterior.model.mixtures), where
         self.bounds: dict[str, tuple[float, float]] = {}
         self.levels: dict[str, list[str]] = {}
         coding = posterior.design.coding
@@ -146,27 +144,17 @@ class _Space:
         for code in coding:
             given = constraints.get(code.name)
             if not code.is_number:
-                allowed = list(code.levels) if given is None else given
-                allowed = [allowed] if isinstance(allowed, str) else [str(a) for a in allowed]
-                self.levels[code.name] = allowed
+                self.levels[code.name] = _allowed_levels(code, given)
                 continue
-            low, high = code.low, code.high
-            if given is not None:
-                low, high = (given, given) if np.ndim(given) == 0 else tuple(given)
-            if not low <= high:
-                raise DataError(
-                    f"{code.name} is constrained to ({low}, {high}); expected (low, high) "
-                    f"[{code.unit or 'its unit'}]."
-                )
-            self.bounds[code.name] = (float(low), float(high))
+            self.bounds[code.name] = _bounds(code, given)
 
     def sobol(self, number: int, random_seed: int) -> pd.DataFrame:
-        """Fill the space evenly; refuse an empty one."""
+        """Sobol sequence over the space; an empty one is refused."""
         names = [*self.bounds, *self.levels]
         sampler = qmc.Sobol(len(names), rng=np.random.default_rng(random_seed))
         shares = sampler.random(number)
         frame = pd.DataFrame(
-            {name: self._placed(name, shares[:, place]) for place, name in enumerate(names)}
+            {name: self._settings(name, shares[:, n]) for n, name in enumerate(names)}
         )
         allowed = self._allowed(frame)
         if not len(allowed):
@@ -178,17 +166,17 @@ class _Space:
     def around(
         self, row: pd.DataFrame, step: float, number: int, rng: np.random.Generator
     ) -> pd.DataFrame:
-        """Step away from a setting."""
+        """Random steps around a setting."""
         frame = pd.concat([row] * number, ignore_index=True)
         for name, (low, high) in self.bounds.items():
             moved = frame[name] + step * (high - low) * rng.standard_normal(number)
             frame[name] = np.clip(moved, low, high)
         return self._allowed(frame)
 
-    def _placed(self, name: str, share: np.ndarray) -> Any:
+    def _settings(self, name: str, share: np.ndarray) -> Any:
         if name in self.levels:
             allowed = self.levels[name]
-            return [allowed[min(int(s * len(allowed)), len(allowed) - 1)] for s in share]
+            return [allowed[min(int(each * len(allowed)), len(allowed) - 1)] for each in share]
         low, high = self.bounds[name]
         return low + (high - low) * share
 
@@ -199,8 +187,38 @@ class _Space:
         for mixture in self.mixtures:
             for name in mixture.factors:
                 low, high = self.bounds[name]
-                room = 1e-9 * mixture.total
-                kept &= frame[name].between(low - room, high + room).to_numpy()
+                slack = 1e-9 * mixture.total
+                kept &= frame[name].between(low - slack, high + slack).to_numpy()
         if self.where is not None:
             kept &= np.asarray(self.where(frame), dtype=bool)
         return frame[kept].reset_index(drop=True)
+
+
+def _allowed_levels(code: FactorCode, given: Any) -> list[str]:
+    """Levels that a constraint allows; one that was not fitted is refused."""
+    if given is None:
+        return list(code.levels)
+    allowed = [str(level) for level in ([given] if isinstance(given, str) else given)]
+    for level in allowed:
+        if level not in code.levels:
+            raise DataError(
+                f"{code.name} has no level {level!r}; the levels that were fitted are "
+                f"{', '.join(code.levels)}.{did_you_mean(level, code.levels)}"
+            )
+    return allowed
+
+
+def _bounds(code: FactorCode, given: Any) -> tuple[float, float]:
+    """Range that a constraint allows, by default what was observed."""
+    if given is None:
+        return code.low, code.high
+    try:
+        low, high = (float(end) for end in ((given, given) if np.ndim(given) == 0 else given))
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not low <= high:
+        raise DataError(
+            f"{code.name} is constrained to {given!r}; expected a number or (low, high) "
+            f"[{code.unit or 'its unit'}]."
+        )
+    return low, high

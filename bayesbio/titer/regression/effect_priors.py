@@ -1,4 +1,4 @@
-"""Priors that believe most effects to be nothing and a few to be large."""
+"""Shrinkage priors of effects: regularised horseshoe and R2-D2, with heredity."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesbio.errors import ModelError
-from bayesbio.titer.factors.design_matrix import Design
+from bayesbio.titer.factors.design_matrix import DesignMatrix
 
 HEREDITY = (None, "weak", "strong")
 # Degrees of freedom of the local scales. With Cauchy ones (1) single draws diverge in the tails of
 # terms that do nothing; 2 keeps the sparsity (forecasts as sharp, intervals a little wider).
 TAILS = 2.0
-# Share of the terms of a kind that are expected to act.
-EXPECTED = {"main": 0.4, "square": 0.15, "interaction": 0.05}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,16 +28,16 @@ class Horseshoe:
     slab : float [standard deviations of the response]
         Size of an effect that is clearly there.
     heredity : {None, "weak", "strong"}
-        Whether an interaction or square is believed only as far as one (weak) or all (strong) of
-        its factors act on their own. A pure interaction needs None.
+        Whether the scale of an interaction or square is multiplied by the shrinkage of one (weak)
+        or all (strong) of its factors. A pure interaction needs None.
 
     Notes
     -----
     Piironen and Vehtari (2017), doi:10.1214/17-EJS1337SI. The global scales are those of their
-    equation for 40 % of the lines, 15 % of the squares and 5 % of the interactions to act. Local
-    scales are half-t with two degrees of freedom. With
-    heredity a scale is multiplied by how open the prior of its factors is, a number between 0 and
-    1 (after Chipman 1996, "Bayesian variable selection with related predictors").
+    equation for the `expected_share` of each kind of term: 40 % of the lines, 15 % of the squares
+    and 5 % of the interactions. Local scales are half-t with two degrees of freedom. With heredity
+    a scale is multiplied by the shrinkage factor of its parents, a number between 0 and 1 (after
+    Chipman 1996, "Bayesian variable selection with related predictors").
 
     Examples
     --------
@@ -55,7 +53,7 @@ class Horseshoe:
         if not self.slab > 0.0:
             raise ModelError(f"The slab is {self.slab}; expected a number above zero.")
 
-    def effects(self, name: str, design: Design, noise: Any, rows: int) -> Any:
+    def effects(self, name: str, design: DesignMatrix, noise: Any, rows: int) -> Any:
         """
         Register the effects in the current ``pm.Model``, standardised.
 
@@ -63,7 +61,7 @@ class Horseshoe:
         ----------
         name : str
             Prefix of the names.
-        design : Design
+        design : DesignMatrix
         noise : variable or float
             Standard deviation of a reading, in that of the response.
         rows : int
@@ -71,27 +69,26 @@ class Horseshoe:
         Returns
         -------
         effects : PyTensor vector, shape (columns,)
-        scales : PyTensor vector, shape (terms,)
+        prior_sd : PyTensor vector, shape (terms,)
         """
-        counts = np.bincount(design.kind_of_term, minlength=len(design.kinds))
-        share = np.array([EXPECTED[kind] for kind in design.kinds])
-        expected = np.maximum(share * counts, 0.5)
-        believed = expected / np.maximum(counts - expected, 0.5) / np.sqrt(rows)
-        overall = pm.HalfStudentT(f"{name}_overall", nu=3.0, sigma=believed)[design.kind_of_term]
+        counts = np.bincount(design.kind_of_term)
+        shares = np.array([term.expected_share for term in design.terms])
+        expected = np.maximum(np.bincount(design.kind_of_term, shares), 0.5)
+        size = expected / np.maximum(counts - expected, 0.5) / np.sqrt(rows)
+        overall = pm.HalfStudentT(f"{name}_overall", nu=3.0, sigma=size)[design.kind_of_term]
         local = pm.HalfStudentT(f"{name}_local", nu=TAILS, sigma=1.0, shape=len(design.terms))
         slab = pm.InverseGamma(f"{name}_slab", 4.0, 4.0 * self.slab**2)
         raw = pm.Normal(f"{name}_raw", 0.0, 1.0, shape=len(design.labels))
         wide = overall * noise * local
-        open_ = wide / pt.sqrt(slab + wide**2)  # 0: shut, 1: as wide as the slab
-        open_ = _inherited(open_, design, self.heredity)
-        scales = pt.sqrt(slab) * open_
-        return raw * scales[design.term_of_column], scales
+        shrinkage = wide / pt.sqrt(slab + wide**2)  # 0: shrunk to zero, 1: as wide as the slab
+        prior_sd = pt.sqrt(slab) * _inherited(shrinkage, design, self.heredity)
+        return raw * prior_sd[design.term_of_column], prior_sd
 
 
 @dataclasses.dataclass(frozen=True)
 class R2D2:
     """
-    R2-D2: a prior on the share of variance explained, dealt out among the terms.
+    R2-D2: a prior on the share of variance explained, divided among the terms (Dirichlet).
 
     Parameters
     ----------
@@ -100,7 +97,7 @@ class R2D2:
     precision : float
         Of the Beta prior of that share.
     concentration : float
-        Of the Dirichlet that deals it out; smaller is sparser.
+        Of the Dirichlet that divides it; smaller is sparser.
     heredity : {None, "weak", "strong"}
         As for `Horseshoe`.
 
@@ -127,7 +124,7 @@ class R2D2:
                 f"{self.concentration}; expected a mean between 0 and 1, the others above zero."
             )
 
-    def effects(self, name: str, design: Design, noise: Any, rows: int) -> Any:
+    def effects(self, name: str, design: DesignMatrix, noise: Any, rows: int) -> Any:
         """Register the effects in the current ``pm.Model``; see `Horseshoe.effects`."""
         explained = pm.Beta(
             f"{name}_explained",
@@ -138,11 +135,8 @@ class R2D2:
         raw = pm.Normal(f"{name}_raw", 0.0, 1.0, shape=len(design.labels))
         share = part / pt.sum(part)
         odds = explained / (1.0 - explained)
-        scales = noise * pt.sqrt(odds) * _inherited(pt.sqrt(share), design, self.heredity)
-        return raw * scales[design.term_of_column], scales
-
-
-PRIORS = {prior.__name__: prior for prior in (Horseshoe, R2D2)}
+        prior_sd = noise * pt.sqrt(odds) * _inherited(pt.sqrt(share), design, self.heredity)
+        return raw * prior_sd[design.term_of_column], prior_sd
 
 
 def _check_heredity(heredity: str | None) -> None:
@@ -150,22 +144,20 @@ def _check_heredity(heredity: str | None) -> None:
         raise ModelError(f"heredity is {heredity!r}; expected None, 'weak' or 'strong'.")
 
 
-def _inherited(open_: Any, design: Design, heredity: str | None) -> Any:
-    """Multiply the openness of squares and interactions by that of their factors."""
+def _inherited(shrinkage: Any, design: DesignMatrix, heredity: str | None) -> Any:
+    """Multiply the shrinkage factors of squares and interactions by those of their parents."""
     if heredity is None:
-        return open_
-    place = {
-        term.factors[0]: number for number, term in enumerate(design.terms) if term.kind == "main"
-    }
+        return shrinkage
+    main = {term.factors[0]: n for n, term in enumerate(design.terms) if term.kind == "main"}
     factors: list[Any] = []
     for number, term in enumerate(design.terms):
-        parents = [] if term.kind == "main" else [place[f] for f in term.factors if f in place]
+        parents = [] if term.kind == "main" else [main[f] for f in term.factors if f in main]
         if not parents:
-            factors.append(open_[number])
+            factors.append(shrinkage[number])
             continue
         if heredity == "strong":
-            allowed = pt.prod(pt.stack([open_[parent] for parent in parents]))
+            allowed = pt.prod(pt.stack([shrinkage[parent] for parent in parents]))
         else:
-            allowed = 1.0 - pt.prod(pt.stack([1.0 - open_[parent] for parent in parents]))
-        factors.append(open_[number] * allowed)
+            allowed = 1.0 - pt.prod(pt.stack([1.0 - shrinkage[parent] for parent in parents]))
+        factors.append(shrinkage[number] * allowed)
     return pt.stack(factors)

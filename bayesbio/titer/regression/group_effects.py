@@ -1,23 +1,22 @@
-"""What rows of one clone, site, scale, vessel or day have in common."""
+"""Group effects: varying intercepts and slopes by clone, site, vessel or day."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pymc as pm
 
 from bayesbio.data.table import Table
-from bayesbio.errors import DataError
-from bayesbio.titer.factors.factor_coding import NOT_RECORDED
+from bayesbio.errors import DataError, did_you_mean
+from bayesbio.titer.factors.coded_rows import level_name
 from bayesbio.titer.factors.terms import Cells
 
 # Scales of the half-normal priors, in standard deviations of the response; of a logit.
 BETWEEN_LEVELS, BETWEEN_SLOPES, BETWEEN_LOGITS = 0.5, 0.3, 2.0
-CLEARLY = 5.0  # ratio of mean squares from which levels are told apart
-MAKES = "makes_"  # prefix of what belongs to making product at all
+CLEARLY = 5.0  # F ratio of mean squares from which the centred parameterisation is used
+PRODUCTION = "production_"  # prefix of unknowns of the logistic regression of a hurdle
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +59,8 @@ class Varying:
         prefix : str
             Of the names.
         centred : bool
-            Whether effects themselves are sampled, right where each level's readings say much.
+            Centred parameterisation, right where the readings of each level are informative; else
+            non-centred.
         """
         if centred:
             effects = pm.Normal(f"{prefix}by_{self.name}_raw", 0.0, spread, shape=len(levels))
@@ -74,12 +74,12 @@ class Varying:
         scale = BETWEEN_LEVELS if self.slope is None else BETWEEN_SLOPES
         return pm.HalfNormal(f"{prefix}sd_{self.name}_score", BETWEEN_LOGITS if prefix else scale)
 
-    def places(self, expected: Any, spread: Any) -> Any:
+    def level_means(self, expected: Any, spread: Any) -> Any:
         """
-        Register where levels lie, around what the regression expects of each.
+        Register the means of levels, around what the regression expects of each.
 
-        It is the same prior as that of `effects`, sampled in the places themselves: right where
-        each level's readings say much and its rows share their factors, as replicates do.
+        The same prior as that of `effects`, hierarchically centred: right where the readings of
+        each level are informative and its rows share their factors, as replicates do.
 
         Parameters
         ----------
@@ -90,58 +90,60 @@ class Varying:
         -------
         PyTensor vector, shape (levels,)
         """
-        places = pm.Normal(f"by_{self.name}_raw", expected, spread, shape=expected.shape)
-        pm.Deterministic(f"by_{self.name}_score", places - expected)
-        return places
+        means = pm.Normal(f"by_{self.name}_raw", expected, spread, shape=expected.shape)
+        pm.Deterministic(f"by_{self.name}_score", means - expected)
+        return means
 
     def times(self, effects: Any, cells: Cells) -> Any:
         """Multiply by the factor where it is a slope."""
         return effects if self.slope is None else effects * cells[self.slope]
 
 
-def levels_of(table: Table, group: str) -> tuple[tuple[str, ...], np.ndarray]:
+@dataclasses.dataclass(frozen=True, eq=False)
+class GroupLevels:
     """
-    Give the levels of a group that occur, and the number of each row's level.
+    Levels of a group in a table.
 
-    Raises
-    ------
-    DataError
-        If the column is unknown.
+    Parameters
+    ----------
+    names : tuple of str
+    index : int array, shape (rows,)
+        Level of each row.
     """
-    if group not in tuple(table):
-        raise DataError(
-            f"There is no column {group!r} to vary by; the table's columns are {', '.join(table)}."
-        )
-    given = [level_name(value) for value in table[group]]
-    levels = tuple(dict.fromkeys(given))
-    return levels, np.array([levels.index(value) for value in given], dtype=int)
+
+    names: tuple[str, ...]
+    index: np.ndarray
+
+    @classmethod
+    def of_table(cls, table: Table, group: str) -> GroupLevels:
+        """
+        List the levels that occur.
+
+        Raises
+        ------
+        DataError
+            If the column is unknown.
+        """
+        if group not in tuple(table):
+            raise DataError(
+                f"There is no column {group!r} to vary by; the table's columns are "
+                f"{', '.join(table)}.{did_you_mean(group, table)}"
+            )
+        given = [level_name(value) for value in table[group]]
+        names = tuple(dict.fromkeys(given))
+        index = {name: number for number, name in enumerate(names)}
+        return cls(names, np.array([index[name] for name in given], dtype=int))
 
 
-def level_name(value: Any) -> str:
-    """Name of a level: a text as it is, a number without needless digits."""
-    if value is None or value != value:
-        return NOT_RECORDED
-    return value if isinstance(value, str) else f"{float(value):g}"
-
-
-def row_levels(rows: Any, group: str, levels: Mapping[str, int]) -> tuple[np.ndarray, list[str]]:
-    """Give new rows the numbers of their levels, -1 for unseen ones, and name the unseen."""
-    if group not in rows:
-        return np.full(len(rows), -1), ["(not stated)"]
-    given = [level_name(value) for value in rows[group]]
-    places = np.array([levels.get(value, -1) for value in given], dtype=int)
-    return places, sorted({value for value in given if value not in levels})
-
-
-def tells_levels_apart(values: np.ndarray, numbers: np.ndarray) -> bool:
-    """Tell whether readings differ clearly more between levels than within (F of 5 or more)."""
+def differ_clearly(values: np.ndarray, index: np.ndarray) -> bool:
+    """Whether readings differ clearly more between levels than within (F of 5 or more)."""
     known = np.isfinite(values)
-    values, numbers = values[known], np.unique(numbers[known], return_inverse=True)[1]
-    counts = np.bincount(numbers)
-    spare = len(values) - len(counts)
-    if len(counts) < 2 or spare < 1:
+    values, index = values[known], np.unique(index[known], return_inverse=True)[1]
+    counts = np.bincount(index)
+    freedom = len(values) - len(counts)
+    if len(counts) < 2 or freedom < 1:
         return False
-    means = np.bincount(numbers, values) / counts
-    within = ((values - means[numbers]) ** 2).sum() / spare
+    means = np.bincount(index, values) / counts
+    within = ((values - means[index]) ** 2).sum() / freedom
     between = (counts * (means - values.mean()) ** 2).sum() / (len(counts) - 1)
     return bool(between >= CLEARLY * within)

@@ -1,4 +1,4 @@
-"""How readings of the titer scatter: normal or Student-t, censored, true zeros, assay error."""
+"""Likelihood of titer readings: normal or Student-t, censoring, assay error, hurdle for zeros."""
 
 from __future__ import annotations
 
@@ -9,31 +9,35 @@ from typing import Any, ClassVar, override
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from scipy import special
+from scipy import special, stats
 
 from bayesbio.errors import ModelError
-from bayesbio.inference.noise.tails import (
-    is_symbolic,
-    log_probability_between,
-    normal_log_cdf,
-    student_t_log_cdf,
+from bayesbio.inference.noise.censoring import (
+    NORMAL,
+    STUDENT_T,
+    Family,
+    censored_log_likelihood,
+    draw_between,
 )
+from bayesbio.inference.noise.tails import is_symbolic
+
+SMALLEST = 1e-300  # probability of being positive below which a mean is taken to be zero
 
 
 @dataclasses.dataclass(frozen=True)
 class Gaussian:
     """
-    Normal scatter, on the scale of the model (of log titer, or of titer).
+    Normal residuals of the transformed titer.
 
     Readings flagged below, above or between limits count with the exact probability.
 
     Parameters
     ----------
     assay : float or str, optional
-        Known standard deviation of the assay, added to what is estimated: on the natural scale in
-        the unit of the titer, on the log scale as a share of it (0.05 is 5 %). A name is a column
+        Known standard deviation of the assay, added to what is estimated: without a transform in
+        the unit of the titer, of log titer as a share of it (0.05 is 5 %). A name is a column
         that holds it [unit of the titer]. Where cultures were assayed repeatedly it need not be
-        known: let the culture vary (``varying=["run"]``), and what is left is the assay.
+        known: let the culture vary (``varying=["run"]``), and the residual is the assay's.
 
     Examples
     --------
@@ -44,6 +48,7 @@ class Gaussian:
     assay: float | str | None = None
 
     unknown_names: ClassVar[tuple[str, ...]] = ("noise",)
+    residuals: ClassVar[Family] = NORMAL
 
     def __post_init__(self) -> None:
         if isinstance(self.assay, float | int) and not self.assay >= 0.0:
@@ -53,25 +58,19 @@ class Gaussian:
         """Register the unknowns, standardised, in the current ``pm.Model``."""
         return {"noise_score": pm.HalfNormal("noise_score", 1.0)}
 
-    def log_density(self, score: Any, values: Mapping[str, Any]) -> Any:
-        """Log density of a standardised residual."""
-        return -0.5 * score**2 - 0.5 * np.log(2.0 * np.pi)
+    def shape(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Shape parameters of `residuals` among the unknowns."""
+        return ()
 
-    def log_cdf(self, score: Any, values: Mapping[str, Any]) -> Any:
-        """Log probability of a standardised residual below this."""
-        return normal_log_cdf(score)
-
-    def draw(
-        self, shape: tuple[int, ...], values: Mapping[str, Any], rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draw standardised residuals."""
-        return rng.standard_normal(shape)
+    def partial_mean(self, start: np.ndarray, values: Mapping[str, Any]) -> np.ndarray:
+        """Integral of z times the density of a standardised residual z, from `start` upwards."""
+        return stats.norm.pdf(start)
 
 
 @dataclasses.dataclass(frozen=True)
 class StudentT(Gaussian):
     """
-    Student-t scatter, so that single odd readings weigh less; degrees of freedom above 2.
+    Student-t residuals, so that single outliers weigh less; degrees of freedom above 2.
 
     Juarez and Steel (2010), doi:10.1002/jae.1113
 
@@ -82,6 +81,7 @@ class StudentT(Gaussian):
     """
 
     unknown_names: ClassVar[tuple[str, ...]] = ("noise", "degrees_of_freedom")
+    residuals: ClassVar[Family] = STUDENT_T
 
     @override
     def unknowns(self) -> dict[str, Any]:
@@ -90,53 +90,36 @@ class StudentT(Gaussian):
         return {**super().unknowns(), "degrees_of_freedom": freedom}
 
     @override
-    def log_density(self, score: Any, values: Mapping[str, Any]) -> Any:
+    def shape(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (values["degrees_of_freedom"],)
+
+    @override
+    def partial_mean(self, start: np.ndarray, values: Mapping[str, Any]) -> np.ndarray:
         freedom = values["degrees_of_freedom"]
-        library: Any = pt if is_symbolic(score) or is_symbolic(freedom) else np
-        log_gamma = pt.gammaln if library is pt else special.gammaln
-        return (
-            log_gamma(0.5 * (freedom + 1.0))
-            - log_gamma(0.5 * freedom)
-            - 0.5 * library.log(np.pi * freedom)
-            - 0.5 * (freedom + 1.0) * library.log1p(score**2 / freedom)
-        )
-
-    @override
-    def log_cdf(self, score: Any, values: Mapping[str, Any]) -> Any:
-        return student_t_log_cdf(score, values["degrees_of_freedom"])
-
-    @override
-    def draw(
-        self, shape: tuple[int, ...], values: Mapping[str, Any], rng: np.random.Generator
-    ) -> np.ndarray:
-        freedom = np.broadcast_to(values["degrees_of_freedom"], shape)
-        return rng.standard_t(freedom)
+        return stats.t.pdf(start, freedom) * (freedom + start**2) / (freedom - 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Hurdle:
     """
-    True zeros: a culture makes product or it does not, and if it does, so much.
+    Hurdle model for true zeros: a logistic regression of product at all, and of how much if any.
 
-    The probability of making product has a regression of its own on the main effects of the
-    factors (logit), with the same kind of prior. On the natural scale what is made is above zero
-    (truncated). A reading below a limit is either of the two.
+    The probability of product has a regression on the main effects of the factors (logit), with
+    the same kind of prior. Without a transform the positive part is truncated at zero. A reading
+    below a limit is either of the two.
 
     Parameters
     ----------
-    made : Gaussian or StudentT
-        Scatter of the titer where there is product.
+    positive : Gaussian or StudentT
+        Residuals of the titer where there is product.
 
     Examples
     --------
-    >>> Hurdle(StudentT()).made.unknown_names
+    >>> Hurdle(StudentT()).positive.unknown_names
     ('noise', 'degrees_of_freedom')
     """
 
-    made: Gaussian = dataclasses.field(default_factory=Gaussian)
-
-
-FAMILIES = {family.__name__: family for family in (Gaussian, StudentT)}
+    positive: Gaussian = dataclasses.field(default_factory=Gaussian)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -147,13 +130,11 @@ class Readings:
     Parameters
     ----------
     value : array, shape (rows,)
-        NaN for a zero of a hurdle on the log scale.
+        NaN for a zero of a hurdle.
     flag : text array, shape (rows,)
-        Blank, below, above, between or zero.
+        Blank, below, above, between or zero (a true zero of a hurdle).
     assay : array, shape (rows,)
         Known standard deviation of the assay, zero where it is not given.
-    floor : float
-        Zero titer on this scale; -inf on the log scale.
     upper : array, shape (rows,)
         Upper limit of readings between limits, whose lower one is the value; NaN elsewhere.
     """
@@ -161,83 +142,183 @@ class Readings:
     value: np.ndarray
     flag: np.ndarray
     assay: np.ndarray
-    floor: float
     upper: np.ndarray
+
+    @property
+    def quantified(self) -> np.ndarray:
+        """Values that are neither limits nor true zeros, NaN elsewhere."""
+        return np.where(self.flag == "", self.value, np.nan)
 
     def select(self, rows: np.ndarray) -> Readings:
         """Keep some rows."""
-        own = {name: getattr(self, name)[rows] for name in ("value", "flag", "assay", "upper")}
-        return dataclasses.replace(self, **own)
+        return Readings(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
 
 
-def log_likelihood(
-    family: Gaussian,
-    readings: Readings,
-    location: Any,
-    noise: Any,
-    values: Mapping[str, Any],
-    *,
-    makes: Any = None,
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class ReadingDistribution:
     """
-    Log probability of the readings, kind of row by kind of row.
+    Distribution of a reading given its linear predictor: density, probabilities, draws and mean.
+
+    Likelihood and predictions both come from here. Where readings cannot be below zero, the
+    distribution ends there: with a hurdle the positive part is truncated, without one the
+    probability of less than zero is that of reading zero (a Tobit model).
 
     Parameters
     ----------
     family : Gaussian or StudentT
-    readings : Readings
-    location : PyTensor vector (rows,) or array, shape (draws, rows)
-    noise : scalar variable or array, shape (draws, 1)
-        Standard deviation of a culture around its location.
-    values : mapping of name to variable or array
-        Further unknowns of the family.
-    makes : like `location`, optional
-        Logit of making product, for a hurdle.
+    zero : float
+        Zero titer on the scale of `location`; -inf for log titer.
+    bounded : bool
+        Whether no reading can be below zero.
+    hurdle : bool
 
-    Returns
-    -------
-    dict of flag to (..., rows of that flag)
+    Notes
+    -----
+    Tobin (1958), doi:10.2307/1907382; Cragg (1971), doi:10.2307/1909582
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> law = ReadingDistribution(Gaussian(), zero=0.0, bounded=True, hurdle=True)
+    >>> drawn = law.draw(np.zeros(20000), 1.0, {}, rng, np.full(20000, 50.0))
+    >>> float(drawn.min()) > 0.0, round(float(law.mean(np.zeros(1), 1.0, {}, np.full(1, 50.0))[0]), 3)
+    (True, 0.798)
     """
-    told: dict[str, Any] = {}
-    for flag in ("", "below", "above", "between", "zero"):
-        rows = np.flatnonzero(readings.flag == flag)
-        if not rows.size:
-            continue
-        everywhere = rows.size == len(readings.flag)
-        at = location if everywhere else location[..., rows]
-        library: Any = pt if is_symbolic(location) else np
-        assay = readings.assay[rows]
-        spread = library.sqrt(noise**2 + assay**2) if assay.any() else noise
-        logit = None if makes is None else (makes if everywhere else makes[..., rows])
-        if flag == "zero":
-            told[flag] = -_softplus(logit, library)
-            continue
-        score = (readings.value[rows] - at) / spread
-        if flag == "":
-            one = family.log_density(score, values) - library.log(spread)
-        elif flag == "below":
-            one = family.log_cdf(score, values)
-        elif flag == "above":
-            one = family.log_cdf(-score, values)
-        else:
-            # Seen from the nearer tail, where the difference of two probabilities is not lost.
-            end = (readings.upper[rows] - at) / spread
-            turned = score + end > 0.0
-            one = log_probability_between(
-                family.log_cdf(library.where(turned, -score, end), values),
-                family.log_cdf(library.where(turned, -end, score), values),
+
+    family: Gaussian
+    zero: float
+    bounded: bool
+    hurdle: bool
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the positive part of a hurdle ends at zero."""
+        return self.hurdle and self.bounded and bool(np.isfinite(self.zero))
+
+    def standardised(self, centre: float, spread: float) -> ReadingDistribution:
+        """The same distribution on the standardised scale of the model."""
+        return dataclasses.replace(self, zero=(self.zero - centre) / spread)
+
+    def log_likelihood(
+        self,
+        readings: Readings,
+        location: Any,
+        noise: Any,
+        values: Mapping[str, Any],
+        production_logit: Any = None,
+    ) -> dict[str, Any]:
+        """
+        Log probability of readings, by flag.
+
+        Parameters
+        ----------
+        readings : Readings
+        location : PyTensor vector (rows,) or array, shape (..., rows)
+        noise : scalar variable or array, broadcastable
+            Standard deviation of a culture around its location.
+        values : mapping of name to variable or array
+            Further unknowns of the family.
+        production_logit : like `location`, optional
+            For a hurdle.
+
+        Returns
+        -------
+        dict of flag to (..., rows of that flag)
+        """
+        result: dict[str, Any] = {}
+        for flag in ("", "below", "above", "between", "zero"):
+            rows = np.flatnonzero(readings.flag == flag)
+            if not rows.size:
+                continue
+            everywhere = rows.size == len(readings.flag)
+            at = location if everywhere else location[..., rows]
+            library: Any = pt if is_symbolic(location) else np
+            assay = readings.assay[rows]
+            spread = library.sqrt(noise**2 + assay**2) if assay.any() else noise
+            logit = production_logit
+            logit = logit if logit is None or everywhere else logit[..., rows]
+            if flag == "zero":
+                result[flag] = -_softplus(logit, library)
+                continue
+            one = censored_log_likelihood(
+                self.family.residuals,
+                readings.flag[rows],
+                readings.value[rows],
+                at,
+                spread,
+                *self.family.shape(values),
+                upper=readings.upper[rows],
+                truncated_below=self.zero if self.truncated else -np.inf,
             )
-        if logit is not None:
-            if np.isfinite(readings.floor):  # what is made is above zero
-                nothing = (readings.floor - at) / spread
+            if logit is not None:
+                one = one - _softplus(-logit, library)
                 if flag == "below":
-                    one = log_probability_between(one, family.log_cdf(nothing, values))
-                one = one - family.log_cdf(-nothing, values)
-            one = one - _softplus(-logit, library)
-            if flag == "below":
-                one = library.logaddexp(one, -_softplus(logit, library))
-        told[flag] = one
-    return told
+                    one = library.logaddexp(one, -_softplus(logit, library))
+            result[flag] = one
+        return result
+
+    def draw(
+        self,
+        location: np.ndarray,
+        spread: Any,
+        values: Mapping[str, Any],
+        rng: np.random.Generator,
+        production_logit: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """
+        Draw readings, on the scale of `location`.
+
+        Parameters
+        ----------
+        location : array, shape (..., rows)
+        spread : broadcastable
+            Standard deviation, assay included.
+        values : mapping of name to array
+        rng : numpy Generator
+        production_logit : like `location`, optional
+
+        Returns
+        -------
+        array, shape (..., rows)
+        """
+        residuals, shape = self.family.residuals, self.family.shape(values)
+        if self.truncated:
+            drawn = draw_between(residuals, self.zero, np.inf, location, spread, *shape, rng=rng)
+            drawn = np.maximum(drawn, np.nextafter(self.zero, np.inf))  # rounding
+        else:
+            drawn = residuals.draw(location, spread, *shape, rng=rng)
+            drawn = np.maximum(drawn, self.zero) if self.bounded else drawn
+        if production_logit is None:
+            return drawn
+        produced = rng.uniform(size=drawn.shape) < special.expit(production_logit)
+        return np.where(produced, drawn, self.zero)
+
+    def mean(
+        self,
+        location: np.ndarray,
+        spread: Any,
+        values: Mapping[str, Any],
+        production_logit: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """
+        Mean of readings, on the scale of `location`; of log titer, the mean where there is product.
+
+        For parameters see `draw`.
+        """
+        mean = location
+        if self.bounded and np.isfinite(self.zero):
+            start = (self.zero - location) / spread
+            share = np.exp(self.family.residuals.log_cdf(-start, *self.family.shape(values)))
+            excess = (location - self.zero) * share + spread * self.family.partial_mean(
+                start, values
+            )
+            if self.truncated:
+                # far below zero the quotient is lost to rounding; it is a small share of the spread
+                excess = np.where(share > SMALLEST, excess / np.maximum(share, SMALLEST), 0.0)
+            mean = self.zero + np.maximum(excess, 0.0)
+        if production_logit is not None and np.isfinite(self.zero):
+            mean = self.zero + (mean - self.zero) * special.expit(production_logit)
+        return mean
 
 
 def _softplus(x: Any, library: Any) -> Any:

@@ -1,104 +1,134 @@
-"""Where new cultures lie on the scale of the model, with levels that were not fitted."""
+"""Linear predictor of cultures: fixed effects and group effects, new levels from their prior."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from bayesbio.errors import DataError
-from bayesbio.titer.factors.design_matrix import Design
-from bayesbio.titer.factors.terms import Nominal, Ordered
-from bayesbio.titer.regression.group_effects import Varying, level_name, row_levels
+from bayesbio.titer.factors.coded_rows import CodedRows
+from bayesbio.titer.factors.design_matrix import DesignMatrix
+from bayesbio.titer.regression.group_effects import PRODUCTION, Varying
+
+Draws = Mapping[str, np.ndarray]
 
 
-def added_up(
-    design: Design,
-    cells: Mapping[str, Any],
-    draws: Mapping[str, np.ndarray],
-    name: str,
-    frame: pd.DataFrame,
-    rng: np.random.Generator,
+class LinearPredictor(NamedTuple):
+    """
+    Linear predictor of rows, for many draws.
+
+    Parameters
+    ----------
+    location : array, shape (draws, rows)
+        Of the transformed titer.
+    production_logit : array, shape (draws, rows), or None
+        Log odds of product, for a hurdle.
+    """
+
+    location: np.ndarray
+    production_logit: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Regression:
+    """
+    Designs and groups of a fitted regression.
+
+    Parameters
+    ----------
+    design : DesignMatrix
+    production_design : DesignMatrix or None
+        Of a hurdle.
+    levels : mapping of Varying to tuple of str
+        Fitted levels of the groups.
+    """
+
+    design: DesignMatrix
+    production_design: DesignMatrix | None
+    levels: Mapping[Varying, tuple[str, ...]]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Columns of the groups."""
+        return tuple(dict.fromkeys(one.group for one in self.levels))
+
+    def linear_predictor(
+        self, rows: CodedRows, draws: Draws, rng: np.random.Generator
+    ) -> LinearPredictor:
+        """
+        Linear predictor of rows.
+
+        Parameters
+        ----------
+        rows : CodedRows
+        draws : mapping of name to array, shape (draws, ...)
+        rng : numpy Generator
+            For the effects of levels that were not fitted.
+        """
+        location = draws["intercept"][:, None] + fixed_effects(self.design, rows, draws, "", rng)
+        location = location + self._group_effects(rows, draws, "", rng)
+        if self.production_design is None:
+            return LinearPredictor(location, None)
+        logit = draws["production_intercept"][:, None] + fixed_effects(
+            self.production_design, rows, draws, PRODUCTION, rng
+        )
+        return LinearPredictor(location, logit + self._group_effects(rows, draws, PRODUCTION, rng))
+
+    def new_levels(self, rows: CodedRows) -> list[str]:
+        """Sentences about levels that were not fitted."""
+        coding = self.design.coding
+        new = {c.name: rows.unseen(c.name) for c in coding if not c.is_number}
+        for one, fitted in self.levels.items():
+            new.setdefault(one.group, sorted({*rows.names[one.group]} - {*fitted}))
+        return [
+            f"{column} {', '.join(levels)} was not fitted: its effect was drawn from the "
+            "distribution of levels."
+            for column, levels in new.items()
+            if levels
+        ]
+
+    def _group_effects(
+        self, rows: CodedRows, draws: Draws, prefix: str, rng: np.random.Generator
+    ) -> np.ndarray:
+        total = np.zeros((len(draws["intercept"]), len(rows)))
+        for one, fitted in self.levels.items():
+            if not (prefix and one.slope is not None):
+                effects = group_effects(one, fitted, rows, draws, prefix, rng)
+                total += one.times(effects, rows.cells)
+        return total
+
+
+def fixed_effects(
+    design: DesignMatrix, rows: CodedRows, draws: Draws, prefix: str, rng: np.random.Generator
 ) -> np.ndarray:
-    """Add up the terms; a level that was not fitted is drawn from the distribution of levels."""
-    shapes = {shape: draws[shape] for shape in design.shape_names}
-    total = design.predictor(cells, draws[name], shapes)
-    scales = draws[f"{name}_scale"]
-    for place, term in enumerate(design.terms):
-        unseen = {
-            factor
-            for factor in term.factors
-            if not design.coding[factor].is_number and (cells[factor] < 0).any()
-        }
-        if not unseen or not (isinstance(term, Nominal) or term.kind == "interaction"):
-            continue
-        factor = sorted(unseen)[0]
-        other = [f for f in term.factors if f != factor]
-        times: Any = 1.0
-        if other and design.coding[other[0]].is_number:
-            times = cells[other[0]]
-        given = np.array([str(value) for value in frame[factor]])
-        for level in sorted(set(given[cells[factor] < 0])):
-            new = scales[:, place] * rng.standard_normal(len(scales))
-            total = total + new[:, None] * ((given == level) * times)
+    """Sum of the terms, shape (draws, rows); new levels are drawn from the prior of their term."""
+    shapes = {name: draws[name] for name in design.shape_units}
+    total = design.predictor(rows.cells, draws[f"{prefix}effect"], shapes)
+    prior_sd = draws[f"{prefix}effect_prior_sd"]
+    for number, term in enumerate(design.terms):
+        for column in term.unseen_columns(rows, design.coding):
+            effect = prior_sd[:, number] * rng.standard_normal(len(prior_sd))
+            total = total + effect[:, None] * column
     return total
 
 
-def grouped(
-    levels: Mapping[Varying, tuple[str, ...]],
-    frame: pd.DataFrame,
-    cells: Mapping[str, Any],
-    chosen: Mapping[str, np.ndarray],
+def group_effects(
+    group: Varying,
+    fitted: tuple[str, ...],
+    rows: CodedRows,
+    draws: Draws,
     prefix: str,
     rng: np.random.Generator,
-    said: list[str],
 ) -> np.ndarray:
-    """Add what groups do; a level that was not fitted is drawn from their distribution."""
-    count = len(chosen["intercept"])
-    total = np.zeros((count, len(frame)))
-    for one, names in levels.items():
-        if prefix and one.slope is not None:
-            continue
-        numbers = {name: number for number, name in enumerate(names)}
-        place, unseen = row_levels(frame, one.group, numbers)
-        effects = chosen[f"{prefix}by_{one.name}"]
-        known = np.concatenate([effects, np.zeros((count, 1))], axis=1)[:, place]
-        if unseen:
-            said.append(
-                f"{one.group} {', '.join(unseen)} was not fitted: its effect was drawn from "
-                "the distribution of levels."
-            )
-        for name in unseen:
-            here = (
-                np.array([level_name(value) == name for value in frame[one.group]])
-                if one.group in frame
-                else np.ones(len(frame), dtype=bool)
-            )
-            new = chosen[f"{prefix}sd_{one.name}"] * rng.standard_normal(count)
-            known += new[:, None] * here
-        total += one.times(known, cells)
+    """Effects of the levels of rows, shape (draws, rows); new levels from their distribution."""
+    names, index = rows.names[group.group], {name: n for n, name in enumerate(fitted)}
+    effects = draws[f"{prefix}by_{group.name}"]
+    padded = np.concatenate([effects, np.zeros((len(effects), 1))], axis=1)
+    total = padded[:, [index.get(name, -1) for name in names]]
+    for level in sorted({*names} - {*fitted}):
+        new = draws[f"{prefix}sd_{group.name}"] * rng.standard_normal(len(effects))
+        total += new[:, None] * (names == level)
     return total
 
-
-def unknown_levels(
-    design: Design, frame: pd.DataFrame, cells: Mapping[str, np.ndarray]
-) -> list[str]:
-    """Name the levels that were not fitted; refuse those of an ordered factor (`DataError`)."""
-    said = []
-    ordered = {term.factor for term in design.terms if isinstance(term, Ordered)}
-    for code in design.coding:
-        if code.is_number or not (cells[code.name] < 0).any():
-            continue
-        new = sorted({str(v) for v in np.array(frame[code.name])[cells[code.name] < 0]})
-        if code.name in ordered:
-            raise DataError(
-                f"{code.name} is {new[0]!r}; an ordered factor has only the levels that were "
-                f"fitted: {', '.join(code.levels)}."
-            )
-        said.append(
-            f"{code.name} {', '.join(new)} was not fitted: its effect was drawn from the "
-            "distribution of levels."
-        )
-    return said

@@ -1,4 +1,4 @@
-"""Whether effects multiply the titer or add to it."""
+"""Transform of the response, log or identity, by held-out likelihood (Box and Cox)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from bayesbio.baselines import TABULAR_BASELINES, TabularFeatures
 from bayesbio.data.table import Table
 from bayesbio.errors import DataError
 
-SCALES = ("log", "natural")
-LEAST_ROWS = 12  # with fewer, positive readings are taken on the log scale
+TRANSFORMS = ("log", "identity")
+LEAST_ROWS = 12  # with fewer, positive readings are log transformed
 
 
-def choose_scale(
-    table: Table, response: str, factors: Iterable[str], noticed: list[str], hurdle: bool
-) -> str:
+def choose_transform(
+    table: Table, response: str, factors: Iterable[str], *, hurdle: bool
+) -> tuple[str, str]:
     """
-    Choose the scale under which held-out readings are likelier, and say so.
+    Choose the transform under which held-out readings are likelier.
 
     Parameters
     ----------
@@ -26,14 +26,13 @@ def choose_scale(
         Rows with a reading.
     response : str
     factors : iterable of str
-    noticed : list of str
-        Gets the sentence.
     hurdle : bool
         Whether zeros have a likelihood of their own.
 
     Returns
     -------
-    {"log", "natural"}
+    transform : {"log", "identity"}
+    why : str
 
     Notes
     -----
@@ -43,32 +42,28 @@ def choose_scale(
     """
     values, flag = table[response], table.flag(response)
     if (values[~((values == 0.0) & hurdle)] <= 0.0).any():
-        noticed.append(
-            f"{response} is modelled on its natural scale: some readings are zero or less."
-        )
-        return "natural"
+        return "identity", f"{response} is not log transformed: some readings are zero or less."
     kept = (flag == "") & (values > 0.0)
+    default = f"{response} is log transformed: effects multiply."
     if kept.sum() < LEAST_ROWS:
-        noticed.append(f"{response} is modelled on the log scale: effects multiply.")
-        return "log"
+        return "log", default
     quantified = table.select(kept)
     features = TabularFeatures.of_table(quantified, factors).of(quantified)
     features = np.hstack([features, features**2])
     score = {}
     try:
-        for scale in SCALES:
-            target = np.log(values[kept]) if scale == "log" else values[kept]
+        for transform in TRANSFORMS:
+            target = np.log(values[kept]) if transform == "log" else values[kept]
             members = TABULAR_BASELINES["ridge"]().fit(features, target).members
-            residuals = np.concatenate([own for _, own in members])
-            jacobian = np.log(values[kept]).sum() if scale == "log" else 0.0
-            score[scale] = -len(residuals) * np.log(residuals.std() + 1e-300) - jacobian
-    except DataError:
-        return "log"
-    best = max(SCALES, key=score.__getitem__)
-    how = "log scale: effects multiply" if best == "log" else "natural scale: effects add"
-    gap = abs(score["log"] - score["natural"])
-    noticed.append(
-        f"{response} is modelled on the {how}; held-out readings are likelier there by "
-        f"{gap:.1f} in log likelihood. scale= decides otherwise."
+            residuals = np.concatenate([left_out for _, left_out in members])
+            jacobian = np.log(values[kept]).sum() if transform == "log" else 0.0
+            score[transform] = -len(residuals) * np.log(residuals.std() + 1e-300) - jacobian
+    except DataError as error:
+        return "log", f"{default} The transforms could not be compared ({error})"
+    best = max(TRANSFORMS, key=score.__getitem__)
+    how = "log transformed: effects multiply" if best == "log" else "not transformed: effects add"
+    gap = abs(score["log"] - score["identity"])
+    return best, (
+        f"{response} is {how}; held-out readings are likelier so by {gap:.1f} in log likelihood. "
+        "transform= decides otherwise."
     )
-    return best

@@ -1,0 +1,1 @@
+"""How a titer model predicts rows and groups it has not seen: PSIS and refits."""
