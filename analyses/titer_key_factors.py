@@ -48,8 +48,8 @@ print(table)
 # %% Fit: cultures of a medium and of a round have something in common beside what is in them
 shared = ["round", "run"]
 models = {
-    "hurdle": TiterModel("malate", scale="natural", likelihood=Hurdle(), varying=shared),
-    "censored": TiterModel("malate", scale="natural", detection_limit=smallest, varying=shared),
+    "hurdle": TiterModel("malate", transform="identity", likelihood=Hurdle(), varying=shared),
+    "censored": TiterModel("malate", transform="identity", detection_limit=smallest, varying=shared),
 }
 fits, seconds = {}, {}
 for name, model in models.items():
@@ -99,7 +99,7 @@ held_out = held_out.sort_values("media")
 better = min(models, key=lambda name: held_out.loc[name, "media"])
 fitted, hurdle = fits[better], fits["hurdle"]
 # Weights keep the pairs that screening chose with every medium in sight; a refit chooses again.
-road = without[better].groups["road"]
+road = without[better].groups["method"]
 fitted_again = int((road == "exact refit").sum())
 some = [fold for fold in each_medium if road[fold.name] != "exact refit"][::9]
 again = table_scores(table, "malate", {"refit": refits[better]}, folds=some).set_index("run")
@@ -117,13 +117,13 @@ media = fitted.suggest(4, random_seed=3)
 best = malate.max()
 zeros = pd.DataFrame(
     {
-        "log odds of product": hurdle.draws("makes_effect").mean(axis=0),
-        "eti_5": np.quantile(hurdle.draws("makes_effect"), 0.05, axis=0),
-        "eti_95": np.quantile(hurdle.draws("makes_effect"), 0.95, axis=0),
+        "log odds of product": hurdle.flat["production_effect"].mean(axis=0),
+        "eti_5": np.quantile(hurdle.flat["production_effect"], 0.05, axis=0),
+        "eti_95": np.quantile(hurdle.flat["production_effect"], 0.95, axis=0),
     },
-    index=pd.Index(hurdle.makes.labels, name="component"),
+    index=pd.Index(hurdle.regression.production_design.labels, name="component"),
 ).sort_values("log odds of product", key=np.abs, ascending=False)
-between, within = (float(np.median(fitted.draws(name))) for name in ("sd_run", "noise"))
+between, within = (float(np.median(fitted.flat[name])) for name in ("sd_run", "noise"))
 verdicts = pd.DataFrame(
     {
         name: {
@@ -132,7 +132,7 @@ verdicts = pd.DataFrame(
             "effective draws, fewest": one.check()["bulk ESS"].value,
             "divergences": one.check()["divergences"].value,
             "seconds of fitting": seconds[name],
-            "media fitted again": (without[name].groups["road"] == "exact refit").sum(),
+            "media fitted again": (without[name].groups["method"] == "exact refit").sum(),
         }
         for name, one in fits.items()
     }
@@ -164,7 +164,7 @@ unknown = [
     f"deviation), the cultures of one medium by {within:.1f} g/L: that part is in no component of "
     "the table, alone or in the pairs that were kept.",
     f"Only {undecided} of {len(zeros_of)} media have both a zero and a culture with malate. How "
-    "strongly a medium decides beyond its components (makes_sd_run, of the log odds) therefore "
+    "strongly a medium decides beyond its components (production_sd_run, of the log odds) therefore "
     "rests on its prior.",
     "No medium was made in two rounds, so what a round does and what its media share cannot be "
     "told apart.",

@@ -86,7 +86,7 @@ tables = {
         **{f"read until {h:g} h": [f"heading_{h:g}"] for h in hours},
     }.items()
 }
-model = TiterModel("titer", scale="log")
+model = TiterModel("titer", transform="log")
 fitted = model.fit(tables["plan alone"], random_seed=20260801, **draws)
 
 # %% Check: every run is forecast by runs that do not know it

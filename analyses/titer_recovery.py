@@ -44,7 +44,7 @@ for kind, rows, seed in [one for one in asked if one not in done]:
     truth = VirtualTiter.drawn(random_seed=seed, normal=not odd, saturating=not odd)
     table = truth.table(rows, random_seed=seed)
     new = truth.table(500, random_seed=1000 + seed, censored=False)
-    fitted = TiterModel("titer", scale="log").fit(table, random_seed=seed, **draws)
+    fitted = TiterModel("titer", transform="log").fit(table, random_seed=seed, **draws)
     known = np.log(new["titer"])
     drawn = np.log(fitted.predict(new, random_seed=seed)["titer"].to_numpy().reshape(-1, 500))
     keys = fitted.key_factors("10 %")
@@ -84,7 +84,7 @@ pairs_found = scores.groupby("rows")["pure_interaction"].agg(
 
 # %% Predict: one of the rules, to show the answer a user gets
 truth = VirtualTiter.drawn(random_seed=1)
-shown = TiterModel("titer", scale="log").fit(
+shown = TiterModel("titer", transform="log").fit(
     truth.table(sizes[-1], random_seed=1), random_seed=1, **draws
 )
 keys = shown.key_factors("10 %")

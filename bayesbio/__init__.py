@@ -39,9 +39,9 @@ ROOMS = (
 KINDS = {
     "calibration": ("bayesbio.calibrate", "calibration_from_archive"),
     "network": ("bayesbio.network", "network_from_archive"),
-    "joint_titer": ("bayesbio.titer", "joint_from_archive"),
+    "joint_titer": ("bayesbio.titer", "JointPosterior"),
     "monitor": ("bayesbio.monitoring", "monitor_from_archive"),
-    "titer": ("bayesbio.titer", "titer_from_archive"),
+    "titer": ("bayesbio.titer", "TiterPosterior"),
     "scale": ("bayesbio.scaleup", "scale_from_archive"),
     "gaussian_process": (
         "bayesbio.surrogate.gaussian_process.regression",

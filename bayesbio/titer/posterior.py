@@ -190,7 +190,9 @@ class TiterPosterior(TiterDraws):
                 ),
                 "outside": ("run", beyond),
             },
-            coords={name: np.arange(n) for name, n in zip(("chain", "draw", "run"), shape, strict=True)},
+            coords={
+                name: np.arange(n) for name, n in zip(("chain", "draw", "run"), shape, strict=True)
+            },
             attrs={"warnings": warnings},
         )
 

@@ -54,7 +54,7 @@ def fitted(cultures):
     """Log scale, levels, a varying intercept, censored readings."""
     model = TiterModel(
         "titer",
-        scale="log",
+        transform="log",
         terms=[
             Linear("ph"),
             Square("ph"),
@@ -76,4 +76,4 @@ def truth():
 def screened_out(truth):
     """Twelve factors in 60 cultures, everything second order."""
     table = truth.table(60, random_seed=21)
-    return TiterModel("titer", scale="log").fit(table, draws=400, tune=400, random_seed=5)
+    return TiterModel("titer", transform="log").fit(table, draws=400, tune=400, random_seed=5)

@@ -13,7 +13,7 @@ def test_key_factors_are_those_that_act_and_the_pure_pair_is_among_them(screened
     assert told["influence"].is_monotonic_decreasing
     pair = list(truth.pure_interaction)
     assert (told.loc[pair, "influence"] > 3.0 * told.loc[pair, "effect"].abs()).all()
-    assert told.attrs["unit"] == "g/L" and told.attrs["size"] > 0.0
+    assert told.attrs["units"] == "g/L" and told.attrs["size"] > 0.0
     assert_allclose(told["probability_first"].sum(), 1.0)
     assert_allclose([sum(p) for p in told.attrs["rank_probability"].values()], 1.0)
 
@@ -21,7 +21,7 @@ def test_key_factors_are_those_that_act_and_the_pure_pair_is_among_them(screened
 @pytest.mark.slow
 def test_with_150_cultures_the_key_factors_are_exactly_those_that_act(truth):
     table = truth.table(150, random_seed=21)
-    found = TiterModel("titer", scale="log").fit(table, random_seed=5)
+    found = TiterModel("titer", transform="log").fit(table, random_seed=5)
     assert found.check().passed, str(found.check())
     told = found.key_factors("10 %")
     assert set(told.index[told["key"]]) == set(truth.active)
@@ -64,8 +64,8 @@ def test_on_the_log_scale_a_contribution_is_the_logarithmic_mean_times_the_effec
     row = {"ph": 7.0, "feed": 5.0, "clone": "A", "site": "west"}
     parts = fitted.explain(row)
     code = fitted.design.coding["feed"]
-    effect = fitted.draws("effect")[:, fitted.design.labels.index("feed")]
-    start = fitted.draws("intercept")
+    effect = fitted.flat["effect"][:, fitted.design.labels.index("feed")]
+    start = fitted.flat["intercept"]
     at = np.log(fitted.predict(row, noise=False)["titer"].to_numpy().ravel())
     between = (np.exp(at) - np.exp(start)) / (at - start)
     expected = between * effect * (5.0 - code.centre) / code.spread
@@ -99,8 +99,8 @@ def test_factors_that_cannot_be_told_apart_are_named():
     a = rng.normal(size=60)
     frame = pd.DataFrame({"a": a, "b": a + 0.01 * rng.normal(size=60), "c": rng.normal(size=60)})
     frame["titer"] = 5.0 + a + 0.2 * rng.normal(size=60)
-    terms = second_order(TiterModel(scale="natural").formulate(frame).table, interactions=False)
-    found = TiterModel(scale="natural", terms=terms).fit(
+    terms = second_order(TiterModel(transform="identity").formulate(frame).table, interactions=False)
+    found = TiterModel(transform="identity", terms=terms).fit(
         frame, draws=200, tune=300, chains=2, random_seed=1
     )
     told = found.confounding()
@@ -116,7 +116,7 @@ def test_the_components_of_a_mixture_make_room_for_each_other():
     frame["titer"] = 2.0 + 3.0 * share[:, 0] + 4.0 * share[:, 0] * share[:, 1]
     frame["titer"] += 0.05 * rng.normal(size=60)
     whole = Mixture(["glucose", "xylose", "glycerol"], total=1.0)
-    found = TiterModel(scale="natural", mixtures=[whole]).fit(
+    found = TiterModel(transform="identity", mixtures=[whole]).fit(
         frame, draws=150, tune=300, chains=2, random_seed=2
     )
     assert not any("squared" in label for label in found.design.labels)
@@ -127,7 +127,7 @@ def test_the_components_of_a_mixture_make_room_for_each_other():
     curve = found.partial_effect("glycerol", points=5)
     assert curve["eti_50"].iloc[0] > curve["eti_50"].iloc[-1]
     with pytest.raises(DataError, match="Row 1"):
-        TiterModel(scale="natural", mixtures=[whole]).formulate(frame.assign(glucose=0.9))
+        TiterModel(transform="identity", mixtures=[whole]).formulate(frame.assign(glucose=0.9))
 
 
 @pytest.mark.parametrize(

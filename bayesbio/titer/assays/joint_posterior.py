@@ -16,6 +16,7 @@ import xarray as xr
 from bayesbio.data.table import Table
 from bayesbio.errors import CalibrationError, DataError, did_you_mean
 from bayesbio.inference.archive.results import result_hash, save_result
+from bayesbio.inference.diagnostics.draws import stack_draws
 from bayesbio.inference.diagnostics.judgement import verdict_of
 from bayesbio.inference.diagnostics.verdict import Verdict
 from bayesbio.titer.assays.assay_likelihood import (
@@ -64,11 +65,7 @@ class JointPosterior:
 
     @cached_property
     def _flat(self) -> dict[str, np.ndarray]:
-        posterior = self.posterior["posterior"].to_dataset()
-        return {
-            str(name): values.to_numpy().reshape(-1, *values.shape[2:])
-            for name, values in posterior.data_vars.items()
-        }
+        return stack_draws(self.posterior["posterior"].to_dataset())
 
     @property
     def data(self) -> Any:
@@ -133,7 +130,7 @@ class JointPosterior:
 
     def bridge(self, assay: str, titers: Any) -> pd.DataFrame:
         """
-        Expected reading of an assay, without its error, at titers of the reference.
+        Give the expected reading of an assay, without its error, at titers of the reference.
 
         Parameters
         ----------
@@ -159,18 +156,14 @@ class JointPosterior:
         index = others.index(assay)
         given = np.atleast_1d(np.asarray(titers, dtype=float))
         level = self._forward(given[None, :], 0)
-        read = (
-            self._flat["intercept"][:, index, None] + self._flat["slope"][:, index, None] * level
-        )
+        read = self._flat["intercept"][:, index, None] + self._flat["slope"][:, index, None] * level
         read = self._backward(read, index + 1)
         bands = np.quantile(read, [0.05, 0.5, 0.95], axis=0)
         found = pd.DataFrame({self.model.titer: given})
         found[["eti_5", "eti_50", "eti_95"]] = bands.T
         return found.assign(probability_higher=(read > given).mean(axis=0))
 
-    def predict(
-        self, rows: Any = None, *, noise: bool = False, random_seed: int = 0
-    ) -> xr.Dataset:
+    def predict(self, rows: Any = None, *, noise: bool = False, random_seed: int = 0) -> xr.Dataset:
         """
         Estimate the titer of samples from whatever was read of them.
 

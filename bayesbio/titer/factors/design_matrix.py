@@ -107,8 +107,10 @@ class DesignMatrix:
         total: Any = 0.0
         if fixed:
             matrix = np.column_stack([columns[n] for n in fixed])
-            total = pt.dot(matrix, effects[np.array(fixed)]) if symbolic else (
-                effects[:, fixed] @ matrix.T
+            total = (
+                pt.dot(matrix, effects[np.array(fixed)])
+                if symbolic
+                else (effects[:, fixed] @ matrix.T)
             )
         for n in sorted(set(range(len(columns))) - set(fixed)):
             total = total + columns[n] * (effects[n] if symbolic else effects[:, n, None])

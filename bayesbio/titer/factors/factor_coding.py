@@ -142,7 +142,9 @@ class Coding:
                     if code.is_number
                     else f"they form a group of their own, {NOT_RECORDED}"
                 )
-                warnings.append(f"{name} is missing in {missing.sum()} of {len(table)} rows; {how}.")
+                warnings.append(
+                    f"{name} is missing in {missing.sum()} of {len(table)} rows; {how}."
+                )
             codes.append(code)
         if not codes:
             raise DataError(
@@ -240,8 +242,9 @@ def _number_code(
     if not read.size or np.ptp(read) <= CONSTANT * np.abs(read).max():
         at = f" ({read[0]:g} {column.unit}".rstrip() + ")" if read.size else ""
         return None, f"{column.name} is the same in every row{at}"
-    numbers = (read.mean(), read.std(), read.min(), read.max())
-    return FactorCode(column.name, column.unit, *map(float, numbers)), ""
+    centre, spread = float(read.mean()), float(read.std())
+    low, high = float(read.min()), float(read.max())
+    return FactorCode(column.name, column.unit, centre, spread, low, high), ""
 
 
 def _level_code(

@@ -9,8 +9,8 @@ import pymc as pm
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 
-# In standard deviations of a titer: larger residuals count as this, since the titer is hardly linear
-# in the cells there.
+# In standard deviations of a titer: larger residuals count as this, since the titer is hardly
+# linear in the cells there.
 FARTHEST = 5.0
 
 

@@ -50,7 +50,9 @@ class FactorDistribution:
     error: np.ndarray
 
     @classmethod
-    def of_cells(cls, coding: Coding, cells: Cells, error: Mapping[str, float]) -> FactorDistribution:
+    def of_cells(
+        cls, coding: Coding, cells: Cells, error: Mapping[str, float]
+    ) -> FactorDistribution:
         """Estimate it; `error` is in the unit of each factor."""
         names = coding.numbers
         if not names:

@@ -91,6 +91,8 @@ def screened_interactions(
         product = product - lines @ np.linalg.solve(weights, lines.T @ product)
         spread = product.std()
         if spread > 0.0:
-            pairs.append((abs(float(np.mean(product * residual))) / spread, names[one], names[other]))
+            pairs.append(
+                (abs(float(np.mean(product * residual))) / spread, names[one], names[other])
+            )
     pairs.sort(key=lambda line: -line[0])
     return tuple((one, other) for _, one, other in pairs[:keep])

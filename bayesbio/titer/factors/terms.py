@@ -43,7 +43,6 @@ class Term:
     Examples
     --------
     >>> class Threshold(Term):
-    ...     """Higher above the middle of the range than below it."""
     ...     def columns(self, cells, coding, shape):
     ...         code = coding[self.factor]
     ...         middle = (0.5 * (code.low + code.high) - code.centre) / code.spread
@@ -129,7 +128,7 @@ class Linear(Term):
 
 @dataclasses.dataclass(frozen=True)
 class Square(Term):
-    """Quadratic effect of a standardised number: with its line, an optimum in or beside the range."""
+    """Quadratic effect of a number: with its line, an optimum inside or beside the range."""
 
     kind: ClassVar[str] = "square"
     expected_share: ClassVar[float] = 0.15

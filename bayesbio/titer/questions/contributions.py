@@ -61,11 +61,13 @@ def explain(posterior: TiterDraws, row: Any, *, random_seed: int = 0) -> pd.Data
     rows = posterior.rows(frame, rng)
     end = posterior.linear_predictor(rows, rng)
     start, parts = _parts(posterior, posterior.design, rows, end.location[:, 0], "")
-    production_start, production_parts = None, {}
-    if end.production_logit is not None:
+    production_start: Any = None
+    production_parts: dict[str, np.ndarray] = {}
+    production_design = posterior.regression.production_design
+    if end.production_logit is not None and production_design is not None:
         production_start, production_parts = _parts(
             posterior,
-            posterior.regression.production_design,
+            production_design,
             rows,
             end.production_logit[:, 0],
             PRODUCTION,
@@ -144,9 +146,7 @@ def _parts(
     return start, parts
 
 
-def _typical(
-    posterior: TiterDraws, location: np.ndarray, logit: np.ndarray | None
-) -> np.ndarray:
+def _typical(posterior: TiterDraws, location: np.ndarray, logit: np.ndarray | None) -> np.ndarray:
     at = LinearPredictor(location[:, None], None if logit is None else logit[:, None])
     return posterior.typical(at)[:, 0]
 

@@ -159,7 +159,7 @@ def confounding(
     posterior: TiterDraws, *, size: float | str | None = None, at: Any = None
 ) -> pd.DataFrame:
     """
-    Pairs of factors whose effects cannot be distinguished: collinear by design, or in the posterior.
+    Pairs of factors whose effects cannot be distinguished, by design or in the posterior.
 
     Parameters
     ----------
@@ -278,7 +278,7 @@ def moved_rows(posterior: TiterDraws, frame: pd.DataFrame, to: Any) -> pd.DataFr
     """Set factors of cultures; the other components of a mixture make room."""
     found = frame.copy()
     for name, value in to.items():
-        whole = [mixture for mixture in posterior.mixtures if name in mixture.factors]
+        whole = [mixture for mixture in posterior.model.mixtures if name in mixture.factors]
         if whole:
             found = whole[0].moved(found, name, float(value))
         else:

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.data.table import Table
+from bayesbio.inference.diagnostics.draws import stack_draws
 from bayesbio.titer.factors.coded_rows import CodedRows
 from bayesbio.titer.factors.missing_factors import FactorDistribution
 from bayesbio.titer.regression.likelihood import ReadingDistribution
@@ -84,11 +85,7 @@ class TiterDraws:
     @cached_property
     def flat(self) -> dict[str, np.ndarray]:
         """Draws of every unknown, chains joined, shape (draws, ...)."""
-        posterior = self.posterior["posterior"].to_dataset()
-        return {
-            str(name): values.to_numpy().reshape(-1, *values.shape[2:])
-            for name, values in posterior.data_vars.items()
-        }
+        return stack_draws(self.posterior["posterior"].to_dataset())
 
     @property
     def number(self) -> int:
@@ -96,11 +93,11 @@ class TiterDraws:
         return len(self.flat["intercept"])
 
     def selected(self, draws: Selection = ALL) -> dict[str, np.ndarray]:
-        """Some of the draws of every unknown."""
+        """Select draws of every unknown."""
         return {name: values[draws] for name, values in self.flat.items()}
 
     def thinned(self, most: int) -> np.ndarray:
-        """Indices of evenly spaced draws."""
+        """Choose evenly spaced draws."""
         return np.unique(np.linspace(0, self.number - 1, min(most, self.number)).astype(int))
 
     def rows(self, frame: pd.DataFrame, rng: np.random.Generator, draws: Selection = ALL) -> Any:
@@ -123,9 +120,7 @@ class TiterDraws:
         """Linear predictor of rows; levels that were not fitted are drawn with `rng`."""
         return self.regression.linear_predictor(rows, self.selected(draws), rng)
 
-    def typical(
-        self, at: LinearPredictor, draws: Selection = ALL, assay: Any = None
-    ) -> np.ndarray:
+    def typical(self, at: LinearPredictor, draws: Selection = ALL, assay: Any = None) -> np.ndarray:
         """
         Typical titer at a linear predictor, shape (draws, rows).
 
@@ -150,13 +145,13 @@ class TiterDraws:
         `assay` is the known error of each reading on the scale of the model, where it is known.
         """
         spread, values = self._residual(at, draws, assay)
-        values = self.distribution.draw(at.location, spread, values, rng, at.production_logit)
-        return np.exp(values) if self.transform == "log" else values
+        drawn = self.distribution.draw(at.location, spread, values, rng, at.production_logit)
+        return np.exp(drawn) if self.transform == "log" else drawn
 
     def predicted(
         self, frame: pd.DataFrame, rng: np.random.Generator, *, noise: bool, draws: Selection = ALL
     ) -> np.ndarray:
-        """Readings or typical titers of the cultures of a frame, shape (draws, rows)."""
+        """Predict readings or typical titers of the cultures of a frame, shape (draws, rows)."""
         at = self.linear_predictor(self.rows(frame, rng, draws), rng, draws)
         given = self.model.family.assay
         assay = None
@@ -167,19 +162,16 @@ class TiterDraws:
     def _residual(
         self, at: LinearPredictor, draws: Selection, assay: Any
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Standard deviation of readings, assay included, and unknowns of the family."""
+        """Give the standard deviation of readings, assay included, and unknowns of the family."""
         names = self.model.family.unknown_names
         values = {name: self.flat[name][draws][:, None] for name in names}
-        if assay is None:
-            given = self.model.family.assay
-            size = 0.0 if given is None else given
-            if isinstance(given, str):
-                known = self.table[given]
-                size = np.sqrt(np.nanmean(known**2))
-            relative = self.transform == "log" and not isinstance(given, str)
-            assay = (
-                np.sqrt(np.log1p(size**2)) if relative else self._assay_on_scale(size, at.location)
-            )
+        given = self.model.family.assay
+        if assay is None and isinstance(given, str):
+            typical = np.sqrt(np.nanmean(self.table[given] ** 2))
+            assay = self._assay_on_scale(typical, at.location)
+        elif assay is None:
+            assay = float(given or 0.0)
+            assay = np.sqrt(np.log1p(assay**2)) if self.transform == "log" else assay
         return np.sqrt(values["noise"] ** 2 + np.square(assay)), values
 
     def _assay_on_scale(self, size: Any, location: np.ndarray) -> Any:

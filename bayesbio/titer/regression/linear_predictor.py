@@ -131,4 +131,3 @@ def group_effects(
         new = draws[f"{prefix}sd_{group.name}"] * rng.standard_normal(len(effects))
         total += new[:, None] * (names == level)
     return total
-

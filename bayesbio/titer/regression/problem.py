@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -79,25 +79,27 @@ class Problem:
         return Regression(self.design, self.production_design, levels)
 
     def rows(self) -> CodedRows:
-        """The rows of the table, coded."""
+        """Code the rows of the table."""
         return CodedRows.of_frame(
             self.table.to_frame(), self.design.coding, self.regression.groups
         ).replace(cells=self.cells)
 
     def build(self) -> pm.Model:
         """Write the density; everything is standardised by the readings' centre and spread."""
-        rows, family = len(self.table), self.model.family
+        family = self.model.family
         readings, law = self.response.readings, self.response.distribution
         law = law.standardised(self.response.centre, self.response.spread)
         with pm.Model() as model:
             latent = self.factor_distribution.latent(self.cells)
             values = family.unknowns()
             noise = values["noise_score"]
-            location = self._linear_predictor("", latent.cells, noise**2, rows)
+            location = self._linear_predictor("", self.design, latent.cells, noise**2)
             logit = None
             if self.production_design is not None:
                 # On the logit scale a reading is worth about as much as one with an error of two.
-                logit = self._linear_predictor(PRODUCTION, latent.cells, 4.0, rows)
+                logit = self._linear_predictor(
+                    PRODUCTION, self.production_design, latent.cells, 4.0
+                )
             if latent.row.size:
                 raw = latent.sampled(location, readings.quantified, readings.assay, noise)
                 location = graph_replace(location, {latent.raw: raw}, strict=False)
@@ -108,18 +110,19 @@ class Problem:
                 pm.Potential(f"readings_{flag or 'quantified'}", part.sum())
         return model
 
-    def _linear_predictor(self, prefix: str, cells: Any, variance: Any, rows: int) -> Any:
+    def _linear_predictor(
+        self, prefix: str, design: DesignMatrix, cells: Any, variance: Any
+    ) -> Any:
         """Intercept, terms and group effects; `variance` is that of a single reading."""
         spreads = {
             one: one.spread(prefix) for one in self.levels if not (prefix and one.slope is not None)
         }
-        shared, settings = self._between_replicates(spreads, rows)
+        shared, settings = self._between_replicates(spreads, len(self.table))
         intercept = (
             pm.Normal("production_intercept", 0.0, 1.5)
             if prefix
             else pm.Normal("intercept_score", 0.0, 1.0)
         )
-        design = self.production_design if prefix else self.design
         shapes: dict[str, Any] = {}
         for term in design.terms:
             shapes.update(term.shape(design.coding))
@@ -150,7 +153,11 @@ class Problem:
         variance, settings = 0.0, rows
         for one, spread in spreads.items():
             levels = self.levels[one]
-            if one.slope is None and len(levels.names) < rows and self._are_replicates(levels.index):
+            if (
+                one.slope is None
+                and len(levels.names) < rows
+                and self._are_replicates(levels.index)
+            ):
                 variance, settings = variance + spread**2, min(settings, len(levels.names))
         return variance, settings
 
@@ -237,8 +244,8 @@ def _terms(
         terms = tuple(term for term in model.terms if set(term.factors) <= fitted)
         if not terms:
             raise ModelError(
-                f"None of the terms ({', '.join(t.label for t in model.terms) or 'none given'}) can "
-                f"be fitted; the factors that vary are {', '.join(coding.names)}."
+                f"None of the terms ({', '.join(t.label for t in model.terms) or 'none given'}) "
+                f"can be fitted; the factors that vary are {', '.join(coding.names)}."
             )
         return terms, []
     pairs, warnings = len(coding) * (len(coding) - 1) // 2, []
@@ -260,7 +267,7 @@ def _terms(
 
 
 def _main_effects(design: DesignMatrix) -> tuple[Term, ...]:
-    """Main effects: of these consists the logistic regression of a hurdle."""
+    """Give the main effects: the terms of the logistic regression of a hurdle."""
     factors = dict.fromkeys(t.factors[0] for t in design.terms if t.kind == "main")
     return tuple(
         Linear(name) if design.coding[name].is_number else Nominal(name)

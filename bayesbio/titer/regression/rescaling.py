@@ -20,7 +20,9 @@ def rescaled(problem: Problem, tree: xr.DataTree) -> xr.DataTree:
     spread, centre = problem.response.spread, problem.response.centre
     found: dict[str, Any] = {}
 
-    def put(name: str, *dims: str, source: str = "", factor: float = 1.0, shift: float = 0.0) -> None:
+    def put(
+        name: str, *dims: str, source: str = "", factor: float = 1.0, shift: float = 0.0
+    ) -> None:
         values = shift + factor * sampled[source or name].to_numpy()
         found[name] = (("chain", "draw", *dims), values)
 

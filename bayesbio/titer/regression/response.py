@@ -117,8 +117,8 @@ def standardised(
     if bounded and nothing.any():
         flag = np.where(nothing, "below", flag)
         warnings.append(
-            f"{nothing.sum()} readings of {response} are exactly zero and none is below: they count "
-            "as zero or less (a Tobit model). likelihood=Hurdle() takes them as true zeros."
+            f"{nothing.sum()} readings of {response} are exactly zero and none is below: they "
+            "count as zero or less (a Tobit model). likelihood=Hurdle() takes them as true zeros."
         )
     transformed = np.full(len(values), np.nan)
     transformed[usable] = np.log(values[usable]) if log else values[usable]
@@ -148,7 +148,9 @@ def _assay(
         return np.zeros(len(table))
     if isinstance(given, str):
         values = table[model.response]
-        size = np.divide(table[given], values if log else 1.0, where=usable, out=np.zeros(len(table)))
+        size = np.divide(
+            table[given], values if log else 1.0, where=usable, out=np.zeros(len(table))
+        )
         if not (np.isfinite(size[usable]) & (size[usable] >= 0.0)).all():
             raise DataError(f"The assay error in {given!r} is missing or negative in some rows.")
     else:

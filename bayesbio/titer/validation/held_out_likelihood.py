@@ -1,4 +1,4 @@
-"""Marginal likelihood of held-out rows; group effects seen only in those rows are integrated out."""
+"""Marginal likelihood of held-out rows: effects of groups seen only there are integrated out."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def lost_levels(problem: Problem, rows: np.ndarray) -> dict[Varying, tuple[str, 
     return found
 
 
-def density_of_rows(
-    problem: Problem, fitted: TiterDraws, rows: np.ndarray
-) -> np.ndarray | None:
+def density_of_rows(problem: Problem, fitted: TiterDraws, rows: np.ndarray) -> np.ndarray | None:
     """
     Log density of some rows together, the effects of levels that only they have integrated out.
 

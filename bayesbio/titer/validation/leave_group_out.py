@@ -56,7 +56,7 @@ class LeftOutGroups:
         return pool_scores(self.scores)
 
     def __str__(self) -> str:
-        """Groups by method, and scores."""
+        """List the groups by method, and the scores."""
         methods = self.groups["method"].value_counts()
         counts = ", ".join(f"{count} by {method}" for method, count in methods.items())
         return f"Each {self.by} left out: {counts}.\n{self.summary().round(3).to_string()}"

@@ -145,7 +145,7 @@ def test_too_few_shared_samples_are_said():
     with pytest.raises(DataError, match="no logarithm"):
         JointTiter("hplc", ["octet"]).fit(samples()[0].assign(octet=0.0))
     with pytest.raises(DataError, match="'hplc' has 40 quantified readings, and they do not vary"):
-        JointTiter("hplc", ["octet"], scale="natural").fit(samples(rows=40)[0].assign(hplc=0.0))
+        JointTiter("hplc", ["octet"], transform="identity").fit(samples(rows=40)[0].assign(hplc=0.0))
     with pytest.raises(DataError, match="no column 'hplcs'.* Did you mean 'hplc'"):
         JointTiter("hplcs", ["octet"]).fit(frame)
     with pytest.raises(ModelError, match="one or more other columns"):

@@ -65,7 +65,7 @@ def points(model, noise):
 def test_a_regression_on_lines_leaves_its_cells_standard_normal(monkeypatch):
     monkeypatch.setattr("bayesbio.titer.factors.missing_factor_transform.FARTHEST", 1e9)
     terms = [Linear("a"), Linear("b")]
-    regression = TiterModel("titer", scale="natural", terms=terms, factor_error={"a": 0.5})
+    regression = TiterModel("titer", transform="identity", terms=terms, factor_error={"a": 0.5})
     model = regression.build_model(frame())
     value = model.rvs_to_values[model["cell_raw"]]
     gradient = model.compile_dlogp([model["cell_raw"]], mode=QUICK)
@@ -79,7 +79,7 @@ def test_rows_without_product_keep_the_coordinates_of_their_readings():
     cultures.loc[[2], "titer"] = 0.0
     regression = TiterModel(
         "titer",
-        scale="natural",
+        transform="identity",
         terms=[Linear("a"), Linear("b")],
         factor_error={"a": 0.5},
         likelihood=Hurdle(),

@@ -14,11 +14,11 @@ from bayesbio.data import Table, TableColumn
 from bayesbio.errors import ModelError
 from bayesbio.inference import table_folds
 from bayesbio.titer import Hurdle, Linear, StudentT, TiterModel, Varying, leave_out, titer_forecast
-from bayesbio.titer.questions.held_out_likelihood import density_of_rows
+from bayesbio.titer.validation.held_out_likelihood import density_of_rows
 from bayesbio.titer.regression.rescaling import assembled
 
 LINE = [Linear("x")]
-MODEL = TiterModel("titer", scale="natural", terms=LINE, varying=["medium"])
+MODEL = TiterModel("titer", transform="identity", terms=LINE, varying=["medium"])
 WITHIN, BETWEEN = 0.3, 1.0
 
 
@@ -53,9 +53,9 @@ def posterior_of(problem, draws, *, seed=1, **given):
         "noise_score": rng.uniform(0.3, 0.6, draws),
     }
     if problem.makes is not None:
-        made["makes_intercept"] = rng.normal(size=draws)
-        made["makes_effect_score"] = rng.normal(size=(draws, len(problem.makes.labels)))
-        made["makes_effect_scale_score"] = np.ones((draws, len(problem.makes.terms)))
+        made["production_intercept"] = rng.normal(size=draws)
+        made["production_effect_score"] = rng.normal(size=(draws, len(problem.makes.labels)))
+        made["production_effect_scale_score"] = np.ones((draws, len(problem.makes.terms)))
     for one, (names, _) in problem.levels.items():
         for prefix in ("", "makes_"):
             if not prefix or (problem.makes is not None and one.slope is None):
@@ -84,8 +84,8 @@ def test_replicates_are_as_likely_together_as_their_joint_normal_law_says():
     x = fitted.design.coding["x"].encode(table["x"][rows])
     expected = [
         stats.multivariate_normal(
-            fitted.draws("intercept")[draw] + fitted.draws("effect")[draw, 0] * x,
-            fitted.draws("noise")[draw] ** 2 * np.eye(3) + fitted.draws("sd_medium")[draw] ** 2,
+            fitted.flat["intercept"][draw] + fitted.flat["effect"][draw, 0] * x,
+            fitted.flat["noise"][draw] ** 2 * np.eye(3) + fitted.flat["sd_medium"][draw] ** 2,
         ).logpdf(table["titer"][rows])
         for draw in range(20)
     ]
@@ -133,8 +133,8 @@ def test_effects_of_lost_levels_are_integrated_out_as_by_brute_force(likelihood)
         total = np.zeros(many)
         logit = None
         if problem.makes is not None:
-            logit = chosen["makes_intercept"] + chosen["makes_effect"][0, 0] * x
-            logit = logit + chosen["makes_sd_medium"] * rng.standard_normal((many, 1))
+            logit = chosen["production_intercept"] + chosen["production_effect"][0, 0] * x
+            logit = logit + chosen["production_sd_medium"] * rng.standard_normal((many, 1))
         for row in range(3):
             score = (value[row] - location[:, row]) / noise
             density = family.pdf(score) / noise
@@ -180,7 +180,7 @@ def test_left_out_media_are_predicted_as_the_closed_form_says():
         sd_medium_score=np.full(draws, BETWEEN / problem.spread),
     )
     found = leave_out(MODEL, table, fitted, by="medium")
-    assert set(found.groups["road"]) == {"importance weights"}
+    assert set(found.groups["method"]) == {"importance weights"}
     for place, group in enumerate(found.groups.index):
         rows = np.flatnonzero(numbers == place)
         mean, covariance = exact(np.flatnonzero(numbers != place))
@@ -206,10 +206,10 @@ def test_where_weights_do_not_do_a_group_is_fitted_again(monkeypatch):
 
         return forecast
 
-    monkeypatch.setattr("bayesbio.titer.questions.leave_group_out.titer_forecast", stand_in)
+    monkeypatch.setattr("bayesbio.titer.validation.leave_group_out.titer_forecast", stand_in)
     found = leave_out(MODEL, table, fitted, by="medium", largest_pareto_k=-np.inf, draws=60)
     assert asked == [(33, {f"M{place}"}, {"draws": 60}) for place in range(12)]
-    assert set(found.groups["road"]) == {"exact refit"}
+    assert set(found.groups["method"]) == {"exact refit"}
     assert (found.readings["mean"] == 7.0).all()
     # Levels of two groups would be lost at once: no weights forget both.
     nested = table.replace(

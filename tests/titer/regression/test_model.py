@@ -34,7 +34,7 @@ def test_what_was_put_in_is_found_again(fitted):
         assert told.loc[name, "eti_5"] - 0.02 < true < told.loc[name, "eti_95"] + 0.02
     clone = [told.loc[f"effect[clone[{level}]]", "eti_50"] for level in "ABC"]
     assert_allclose(clone[1] - np.mean([clone[0], clone[2]]), 0.3, atol=0.06)
-    site = fitted.draws("by_site").mean(axis=0)
+    site = fitted.flat["by_site"].mean(axis=0)
     levels = fitted.levels[Varying("site")]
     south = levels.index("south")
     assert_allclose(site[south] - np.delete(site, south).mean(), 0.2, atol=0.06)
@@ -44,7 +44,7 @@ def test_intervals_of_new_cultures_cover_what_they_claim(fitted, cultures):
     new = cultures(300, seed=8)
     seen = new.flag("titer") == ""
     drawn = fitted.predict(new, random_seed=2)["titer"]
-    assert drawn.dims == ("chain", "draw", "run") and drawn.attrs["unit"] == "g/L"
+    assert drawn.dims == ("chain", "draw", "run") and drawn.attrs["units"] == "g/L"
     samples = drawn.to_numpy().reshape(-1, 300)
     assert 0.84 <= coverage(samples[:, seen], new["titer"][seen]) <= 0.96
     again = fitted.predict(new, random_seed=2)["titer"]
@@ -63,9 +63,9 @@ def test_unseen_levels_are_drawn_from_their_distribution_and_said(fitted, cultur
     row = {"ph": 7.0, "feed": 3.0, "clone": "A", "site": "north"}
     known = fitted.predict(row, noise=False)
     new = fitted.predict({**row, "clone": "Z", "site": "east"}, noise=False)
-    assert known.attrs["noticed"] == []
-    assert "clone Z was not fitted" in new.attrs["noticed"][0]
-    assert "site east was not fitted" in new.attrs["noticed"][1]
+    assert known.attrs["warnings"] == []
+    assert "clone Z was not fitted" in new.attrs["warnings"][0]
+    assert "site east was not fitted" in new.attrs["warnings"][1]
     assert float(new["titer"].std()) > 3.0 * float(known["titer"].std())
 
 
@@ -85,13 +85,13 @@ def test_errors_in_variables_undo_the_flattening_of_a_slope(seed):
     read = true + 0.6 * rng.normal(size=120)
     frame = pd.DataFrame({"od": read, "titer": y})
     terms = [Linear("od")]
-    plain = TiterModel("titer", scale="natural", terms=terms)
-    aware = TiterModel("titer", scale="natural", terms=terms, factor_error={"od": 0.6})
+    plain = TiterModel("titer", transform="identity", terms=terms)
+    aware = TiterModel("titer", transform="identity", terms=terms, factor_error={"od": 0.6})
     slope = {}
     for name, model in (("plain", plain), ("aware", aware)):
         found = model.fit(frame, draws=1000, tune=500, random_seed=seed)
         assert found.check().passed, str(found.check())
-        slope[name] = found.draws("effect")[:, 0] / found.design.coding["od"].spread
+        slope[name] = found.flat["effect"][:, 0] / found.design.coding["od"].spread
     assert np.quantile(slope["plain"], 0.95) < 0.95
     low, high = np.quantile(slope["aware"], [0.025, 0.975])
     assert low < 1.0 < high
@@ -104,11 +104,11 @@ def test_missing_cells_are_modelled_and_cost_little():
     b = 0.8 * a + 0.6 * rng.normal(size=80)
     frame = pd.DataFrame({"a": a, "b": b, "titer": 5.0 + a - 0.5 * b + 0.1 * rng.normal(size=80)})
     frame.loc[rng.choice(80, 20, replace=False), "b"] = np.nan
-    model = TiterModel("titer", scale="natural", terms=[Linear("a"), Linear("b")])
+    model = TiterModel("titer", transform="identity", terms=[Linear("a"), Linear("b")])
     found = model.fit(frame, draws=500, tune=500, random_seed=4)
     assert found.check().passed, str(found.check())
-    assert "missing in 20 of 80 rows" in " ".join(found.noticed)
-    slope = found.draws("effect")[:, 1] / found.design.coding["b"].spread
+    assert "missing in 20 of 80 rows" in " ".join(found.warnings)
+    slope = found.flat["effect"][:, 1] / found.design.coding["b"].spread
     low, high = np.quantile(slope, [0.025, 0.975])
     assert low < -0.5 < high and high - low < 0.2
 
@@ -130,17 +130,17 @@ def test_saturation_levels_and_order_are_found_through_outliers():
     )
     model = TiterModel(
         "titer",
-        scale="natural",
+        transform="identity",
         terms=[Saturating("glucose"), Ordered("dose")],
         likelihood=StudentT(),
     )
     found = model.fit(frame, draws=500, tune=500, random_seed=6)
     assert found.check().passed, str(found.check())
-    low, high = np.quantile(found.draws("half_saturation_glucose"), [0.025, 0.975])
+    low, high = np.quantile(found.flat["half_saturation_glucose"], [0.025, 0.975])
     assert low < 1.0 < high
-    steps = found.draws("steps_dose").mean(axis=0)
+    steps = found.flat["steps_dose"].mean(axis=0)
     assert_allclose(steps, [6 / 7, 1 / 7], atol=0.1)
-    assert found.draws("noise").mean() < 0.15
+    assert found.flat["noise"].mean() < 0.15
     with pytest.raises(DataError, match="only the levels that were fitted: low, middle, high"):
         found.predict({"glucose": 1.0, "dose": "huge"})
 
@@ -153,13 +153,13 @@ def test_a_hurdle_tells_zeros_from_small_titers():
     titer = np.where(makes, np.exp(1.0 + 0.4 * z + 0.1 * rng.normal(size=200)), 0.0)
     frame = pd.DataFrame({"x": x, "z": z, "titer": titer})
     terms = [Linear("x"), Linear("z")]
-    found = TiterModel("titer", scale="log", terms=terms, likelihood=Hurdle()).fit(
+    found = TiterModel("titer", transform="log", terms=terms, likelihood=Hurdle()).fit(
         frame, draws=500, tune=500, random_seed=7
     )
     assert found.check().passed, str(found.check())
     told = found.summary()
-    assert told.loc["makes_effect[x]", "eti_5"] > 1.0
-    assert abs(told.loc["makes_effect[z]", "eti_50"]) < 0.4
+    assert told.loc["production_effect[x]", "eti_5"] > 1.0
+    assert abs(told.loc["production_effect[z]", "eti_50"]) < 0.4
     assert_allclose(told.loc["effect[z]", "eti_50"], 0.4, atol=0.04)
     drawn = found.predict({"x": 0.0, "z": 0.0})["titer"].to_numpy()
     assert 0.4 < (drawn == 0.0).mean() < 0.6
@@ -173,7 +173,7 @@ def test_a_hurdle_tells_zeros_from_small_titers():
 )
 def test_every_prior_finds_the_factors_that_act(truth, prior):
     table = truth.table(100, random_seed=2)
-    found = TiterModel("titer", scale="log", prior=prior).fit(
+    found = TiterModel("titer", transform="log", prior=prior).fit(
         table, draws=500, tune=700, random_seed=2
     )
     keys = found.key_factors("10 %")
@@ -187,7 +187,7 @@ def test_a_monotone_term_never_turns_back():
     dose = rng.uniform(0.0, 10.0, 80)
     y = 1.0 + 2.0 * (dose > 5.0) + 0.2 * rng.normal(size=80)
     frame = pd.DataFrame({"dose": dose, "titer": y})
-    found = TiterModel("titer", scale="natural", terms=[Monotone("dose", pieces=5)]).fit(
+    found = TiterModel("titer", transform="identity", terms=[Monotone("dose", pieces=5)]).fit(
         frame, draws=500, tune=500, random_seed=8
     )
     curve = found.partial_effect("dose", points=21)["eti_50"].to_numpy()
@@ -213,7 +213,7 @@ LEVELS = np.array(list("ABAB") * 5)
         (TiterModel(), frame_of(titer=np.nan), "reading in 0 of 20 rows"),
         (TiterModel(), frame_of(ph=7.0), "None of the factors"),
         (
-            TiterModel(scale="log"),
+            TiterModel(transform="log"),
             frame_of(titer=np.r_[0.0, np.linspace(1, 2, 19)]),
             "no logarithm",
         ),
@@ -232,7 +232,7 @@ def test_a_table_that_says_nothing_is_answered_with_a_sentence(model, frame, sai
 @pytest.mark.parametrize(
     "make, said",
     [
-        (lambda: TiterModel(scale="ln"), "expected 'log'"),
+        (lambda: TiterModel(transform="ln"), "expected 'log'"),
         (lambda: TiterModel(detection_limit=0.0), "above zero"),
         (lambda: Horseshoe(heredity="both"), "'weak' or 'strong'"),
         (lambda: R2D2(mean=1.5), "between 0 and 1"),
@@ -262,19 +262,19 @@ def test_what_cannot_be_learned_is_said():
         for name in frame
     ]
     problem = TiterModel().formulate(Table(frame, columns))
-    said = " ".join(problem.noticed)
+    said = " ".join(problem.warnings)
     assert "constant is the same in every row (3)" in said
     assert "copy is an exact copy of other" in said
     assert "The groups day are not used" in said
     assert "modelled on the" in said
-    few = TiterModel(scale="log").formulate(Table(frame.head(8), columns))
-    assert "There are 9 terms for 8 rows" in " ".join(few.noticed)
+    few = TiterModel(transform="log").formulate(Table(frame.head(8), columns))
+    assert "There are 9 terms for 8 rows" in " ".join(few.warnings)
 
 
 def test_the_scale_is_the_one_under_which_held_out_readings_are_likelier():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(2, 60))
-    for scale in ("log", "natural"):
+    for scale in ("log", "identity"):
         mean = 1.0 + 0.5 * x[0] if scale == "log" else 10.0 + 2.0 * x[0]
         y = mean + 0.1 * rng.normal(size=60)
         frame = pd.DataFrame({"a": x[0], "b": x[1], "titer": np.exp(y) if scale == "log" else y})
@@ -282,11 +282,11 @@ def test_the_scale_is_the_one_under_which_held_out_readings_are_likelier():
 
 
 def test_readings_under_the_limit_count_as_below_it():
-    problem = TiterModel(detection_limit=1.3, scale="log").formulate(frame_of())
+    problem = TiterModel(detection_limit=1.3, transform="log").formulate(frame_of())
     below = problem.table.flag("titer") == "below"
     assert below.sum() == (frame_of()["titer"] < 1.3).sum()
     assert set(problem.table["titer"][below]) == {1.3}
-    assert "under the detection limit of 1.3" in " ".join(problem.noticed)
+    assert "under the detection limit of 1.3" in " ".join(problem.warnings)
 
 
 def interval_readings(titer, uppers):
@@ -300,10 +300,10 @@ def interval_readings(titer, uppers):
 
 
 @pytest.mark.parametrize("family", [Gaussian(), StudentT()])
-@pytest.mark.parametrize("scale", ["log", "natural"])
+@pytest.mark.parametrize("scale", ["log", "identity"])
 def test_readings_between_limits_count_with_the_probability_in_between(family, scale):
     table = interval_readings([1.0, 1.4], [1.2, 40.0])
-    problem = TiterModel(scale=scale, likelihood=family).formulate(table)
+    problem = TiterModel(transform=scale, likelihood=family).formulate(table)
     values = {"degrees_of_freedom": np.array([[5.0], [5.0]])}
     place, noise = np.array([[0.1] * 20, [-3.0] * 20]), np.array([[0.7], [0.2]])
     told = log_likelihood(family, problem.readings, place, noise, values)["between"]
@@ -324,7 +324,7 @@ def test_readings_between_limits_count_with_the_probability_in_between(family, s
 
 
 def test_a_reading_between_nothing_and_a_limit_is_below_it():
-    table = TiterModel(scale="log").formulate(interval_readings([0.0], [1.2])).table
+    table = TiterModel(transform="log").formulate(interval_readings([0.0], [1.2])).table
     assert table.flag("titer")[0] == "below" and table["titer"][0] == 1.2
     with pytest.raises(DataError, match="without an upper limit"):
         TiterModel().formulate(interval_readings([1.0], [np.nan]))
@@ -335,7 +335,7 @@ def test_many_factors_are_screened_for_interactions():
     x = rng.normal(size=(120, 17))
     y = 3.0 + x[:, 0] + x[:, 1] + 0.8 * x[:, 0] * x[:, 2] + 0.2 * rng.normal(size=120)
     frame = pd.DataFrame(x, columns=[f"f{k}" for k in range(17)]).assign(titer=y)
-    problem = TiterModel(scale="natural").formulate(frame)
+    problem = TiterModel(transform="identity").formulate(frame)
     labels = [term.label for term in problem.design.terms if term.kind == "interaction"]
     assert len(labels) == 30 and labels[0] == "f0 x f2"
-    assert "136 pairs" in " ".join(problem.noticed)
+    assert "136 pairs" in " ".join(problem.warnings)
