@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analyses.benchmarks.virtual_titer import VirtualTiter
 from bayesbio.data import Table, TableColumn
 from bayesbio.titer import (
     Interaction,
@@ -10,7 +11,6 @@ from bayesbio.titer import (
     Square,
     TiterModel,
     Varying,
-    VirtualTiter,
 )
 
 

@@ -99,7 +99,9 @@ def test_factors_that_cannot_be_told_apart_are_named():
     a = rng.normal(size=60)
     frame = pd.DataFrame({"a": a, "b": a + 0.01 * rng.normal(size=60), "c": rng.normal(size=60)})
     frame["titer"] = 5.0 + a + 0.2 * rng.normal(size=60)
-    terms = second_order(TiterModel(transform="identity").formulate(frame).table, interactions=False)
+    terms = second_order(
+        TiterModel(transform="identity").formulate(frame).table, interactions=False
+    )
     found = TiterModel(transform="identity", terms=terms).fit(
         frame, draws=200, tune=300, chains=2, random_seed=1
     )

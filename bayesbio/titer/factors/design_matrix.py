@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 
+from bayesbio.errors import ModelError
 from bayesbio.titer.factors.factor_coding import Coding
 from bayesbio.titer.factors.terms import Cells, Term
 
@@ -38,7 +39,14 @@ class DesignMatrix:
         """Order the terms, check them, and take the means of their columns."""
         given = tuple(dict.fromkeys(terms))
         for term in given:
-            term.check(coding)
+            term.validate(coding)
+        labels = [label for term in given for label in term.labels(coding)]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ModelError(
+                f"Two terms have a column {twice[0]!r}; give each factor one term of a kind, "
+                "such as Linear or Monotone."
+            )
         ordered = (
             *(term for term in given if not term.shape_units(coding)),
             *(term for term in given if term.shape_units(coding)),

@@ -71,7 +71,7 @@ class Term:
         """Names of its columns."""
         return (self.label,)
 
-    def check(self, coding: Coding) -> None:
+    def validate(self, coding: Coding) -> None:
         """Refuse factors it cannot use (`ModelError`)."""
         self._number(coding)
 
@@ -153,7 +153,7 @@ class Nominal(Term):
     """
 
     @override
-    def check(self, coding: Coding) -> None:
+    def validate(self, coding: Coding) -> None:
         self._levels(coding)
 
     @override
@@ -179,7 +179,7 @@ class Ordered(Term):
     """
 
     @override
-    def check(self, coding: Coding) -> None:
+    def validate(self, coding: Coding) -> None:
         if len(self._levels(coding).levels) < 2:
             raise ModelError(
                 f"Ordered({self.factor!r}) needs two levels or more; only "
@@ -238,7 +238,7 @@ class Monotone(Term):
     pieces: int = 4
 
     @override
-    def check(self, coding: Coding) -> None:
+    def validate(self, coding: Coding) -> None:
         self._number(coding)
         if self.pieces < 2:
             raise ModelError(f"Monotone({self.factor!r}) has {self.pieces} pieces; give 2 or more.")
@@ -278,7 +278,7 @@ class Saturating(Term):
     """
 
     @override
-    def check(self, coding: Coding) -> None:
+    def validate(self, coding: Coding) -> None:
         code = self._number(coding)
         if code.low < 0.0 or code.high <= 0.0:
             raise ModelError(
@@ -337,7 +337,7 @@ class Interaction(Term):
         return f"{self.factor} x {self.other}"
 
     @override
-    def check(self, coding: Coding) -> None:
+    def validate(self, coding: Coding) -> None:
         if self.factor == self.other:
             raise ModelError(
                 f"Interaction({self.factor!r}, {self.other!r}) names one factor twice; use Square."

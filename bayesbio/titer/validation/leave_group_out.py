@@ -13,7 +13,7 @@ from bayesbio.baselines.cross_validation import HERE, Forecast, cross_validate
 from bayesbio.data.table import Table
 from bayesbio.errors import ModelError
 from bayesbio.inference.validation.cross_validation_folds import TableFold, table_folds
-from bayesbio.inference.validation.psis import REFIT, WEIGHTS, evenly_chosen, forgetting_weights
+from bayesbio.inference.validation.psis import REFIT, WEIGHTS, psis_weights, systematic_resample
 from bayesbio.inference.validation.scores import pool_scores
 from bayesbio.titer.factors.coded_rows import level_name
 from bayesbio.titer.factors.factor_coding import as_table
@@ -157,10 +157,13 @@ def _left_out(
     """Predict a fold by reweighted draws, or by a refit."""
     rows = np.flatnonzero(problem.table[by] == fold.test[by][0])
     density = density_of_rows(problem, fitted, rows)
-    weights, shape = (np.empty(0), np.inf) if density is None else forgetting_weights(density)
+    weights, shape = (
+        (np.empty(0), np.inf) if density is None else psis_weights(_by_chain(density, fitted))
+    )
     weighted = bool(shape <= largest_pareto_k and np.isfinite(shape))
     if weighted:
-        drawn = _predicted(problem, fitted, fold, rows, random_seed)[evenly_chosen(weights)]
+        drawn = _predicted(problem, fitted, fold, rows, random_seed)
+        drawn = drawn[systematic_resample(weights)]
     else:
         drawn = np.asarray(refit(fold.train, fold.test))
     value = fold.test[fitted.response]
@@ -184,6 +187,11 @@ def _predicted(
         fitted_names = problem.levels[one].names
         frame[one.group] = [_unused(n, fitted_names) if n in gone else n for n in names]
     return fitted.predicted(frame, np.random.default_rng(random_seed), noise=True)
+
+
+def _by_chain(density: np.ndarray, fitted: TiterDraws) -> np.ndarray:
+    """Give densities the shape (chains, draws), for the relative efficiency of the draws."""
+    return density.reshape(fitted.posterior["posterior"].sizes["chain"], -1)
 
 
 def _unused(name: str, levels: tuple[str, ...]) -> str:

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from bayesbio.titer import VirtualTiter
-from bayesbio.titer.virtual import NAMES
+from analyses.benchmarks.virtual_titer import NAMES, VirtualTiter
 
 
 @pytest.mark.parametrize("saturating", [False, True])
