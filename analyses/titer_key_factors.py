@@ -49,7 +49,9 @@ print(table)
 shared = ["round", "run"]
 models = {
     "hurdle": TiterModel("malate", transform="identity", likelihood=Hurdle(), varying=shared),
-    "censored": TiterModel("malate", transform="identity", detection_limit=smallest, varying=shared),
+    "censored": TiterModel(
+        "malate", transform="identity", detection_limit=smallest, varying=shared
+    ),
 }
 fits, seconds = {}, {}
 for name, model in models.items():
@@ -99,9 +101,9 @@ held_out = held_out.sort_values("media")
 better = min(models, key=lambda name: held_out.loc[name, "media"])
 fitted, hurdle = fits[better], fits["hurdle"]
 # Weights keep the pairs that screening chose with every medium in sight; a refit chooses again.
-road = without[better].groups["method"]
-fitted_again = int((road == "exact refit").sum())
-some = [fold for fold in each_medium if road[fold.name] != "exact refit"][::9]
+method = without[better].groups["method"]
+fitted_again = int((method == "exact refit").sum())
+some = [fold for fold in each_medium if method[fold.name] != "exact refit"][::9]
 again = table_scores(table, "malate", {"refit": refits[better]}, folds=some).set_index("run")
 beside = without[better].scores.set_index("run")["crps"].loc[again.index]
 gains = again["crps"] - beside
@@ -164,8 +166,8 @@ unknown = [
     f"deviation), the cultures of one medium by {within:.1f} g/L: that part is in no component of "
     "the table, alone or in the pairs that were kept.",
     f"Only {undecided} of {len(zeros_of)} media have both a zero and a culture with malate. How "
-    "strongly a medium decides beyond its components (production_sd_run, of the log odds) therefore "
-    "rests on its prior.",
+    "strongly a medium decides beyond its components (production_sd_run, of the log odds) "
+    "therefore rests on its prior.",
     "No medium was made in two rounds, so what a round does and what its media share cannot be "
     "told apart.",
     *keys.attrs["warnings"],

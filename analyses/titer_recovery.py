@@ -1,7 +1,7 @@
 """
 Does the titer model find what drives a titer, when twelve factors are tried and six of them act?
 
-Virtual cultures (bayesbio.titer.VirtualTiter): two factors matter only together, three decoys go
+Virtual cultures (benchmarks/virtual_titer.py): two factors matter only together, three decoys go
 along with an active factor, 8 % of the titers lie below the detection limit. Even-numbered rules
 have normal factors and one that saturates, which no square or product describes. With the rule
 known, the best possible CRPS of log titer is 0.056.
@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from benchmarks.virtual_titer import VirtualTiter
 
 from bayesbio.baselines import tabular_forecast
 from bayesbio.inference import coverage, crps
 from bayesbio.report import Section, draw_key_factors, write_report
-from bayesbio.titer import TiterModel, VirtualTiter
+from bayesbio.titer import TiterModel
 
 arguments = ArgumentParser(description=__doc__)
 arguments.add_argument("--quick", action="store_true", help="one rule, few draws")

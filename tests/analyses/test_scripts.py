@@ -32,6 +32,7 @@ def tiny(monkeypatch):
 
 
 def run(name, folder, monkeypatch):
+    monkeypatch.syspath_prepend(ANALYSES)
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(folder)])
     runpy.run_path(str(ANALYSES / f"{name}.py"), run_name="__main__")
     page = (folder / name / "index.html").read_text(encoding="utf-8")

@@ -1,10 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+import bayesbio
 from bayesbio.errors import DataError
-from bayesbio.titer import Mixture, TiterModel, key_factors, second_order
+from bayesbio.titer import R2D2, Mixture, TiterModel, key_factors, second_order
 
 
 def test_key_factors_are_those_that_act_and_the_pure_pair_is_among_them(screened_out, truth):
@@ -13,7 +16,7 @@ def test_key_factors_are_those_that_act_and_the_pure_pair_is_among_them(screened
     assert told["influence"].is_monotonic_decreasing
     pair = list(truth.pure_interaction)
     assert (told.loc[pair, "influence"] > 3.0 * told.loc[pair, "effect"].abs()).all()
-    assert told.attrs["units"] == "g/L" and told.attrs["size"] > 0.0
+    assert told.attrs["unit"] == "g/L" and told.attrs["size"] > 0.0
     assert_allclose(told["probability_first"].sum(), 1.0)
     assert_allclose([sum(p) for p in told.attrs["rank_probability"].values()], 1.0)
 
@@ -150,3 +153,24 @@ def test_the_components_of_a_mixture_make_room_for_each_other():
 def test_a_question_without_an_answer_gets_a_sentence(fitted, ask, said):
     with pytest.raises(DataError, match=said):
         ask(fitted)
+
+
+def test_a_suggestion_keeps_to_levels_that_were_fitted(fitted):
+    with pytest.raises(DataError, match="clone has no level 'b'.*Did you mean 'B'"):
+        fitted.suggest(1, {"clone": "b"})
+
+
+def test_a_saved_posterior_names_its_prior_and_what_was_asked(fitted, tmp_path):
+    again = bayesbio.load(fitted.save(tmp_path / "titer.nc"))
+    assert again.model == fitted.model and "Horseshoe(slab=0.5" in repr(again.model)
+    assert again.options == {"draws": 400, "tune": 400, "chains": 4, "random_seed": 3}
+    other = dataclasses.replace(fitted, model=dataclasses.replace(fitted.model, prior=R2D2()))
+    assert other.hash != fitted.hash
+
+
+def test_rows_outside_of_what_was_fitted_are_marked_or_refused(fitted):
+    rows = {"ph": [7.0, 9.0], "feed": 3.0, "clone": "A", "site": "north"}
+    rows = pd.DataFrame(rows)
+    assert fitted.predict(rows)["outside"].to_numpy().tolist() == [False, True]
+    with pytest.raises(DataError, match="Row 2 is outside"):
+        fitted.predict(rows, outside="refuse")

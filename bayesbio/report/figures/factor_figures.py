@@ -122,7 +122,7 @@ def draw_surface(surface: xr.Dataset, *, response: str) -> Figure:
     ``draw_surface(fitted.interaction_surface("ph", "temperature"), response="titer")``
     """
     one, other = (str(name) for name in surface["eti_50"].dims)
-    unit = surface["eti_50"].attrs["unit"]
+    unit = surface["eti_50"].attrs["units"]
     with figure_style():
         figure = Figure(figsize=(8.0, 3.2), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
@@ -135,9 +135,9 @@ def draw_surface(surface: xr.Dataset, *, response: str) -> Figure:
                 surface[one], surface[other], part.to_numpy().T, 12, cmap=colours
             )
             figure.colorbar(drawn, ax=panel, label=name)
-            panel.set_xlabel(_with_unit(one, surface[one].attrs.get("unit", "")))
+            panel.set_xlabel(_with_unit(one, surface[one].attrs.get("units", "")))
             panel.grid(visible=False)
-        panels[0].set_ylabel(_with_unit(other, surface[other].attrs.get("unit", "")))
+        panels[0].set_ylabel(_with_unit(other, surface[other].attrs.get("units", "")))
     return figure
 
 

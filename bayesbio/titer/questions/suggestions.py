@@ -218,7 +218,7 @@ def _bounds(code: FactorCode, given: Any) -> tuple[float, float]:
         low, high = np.nan, np.nan
     if not low <= high:
         raise DataError(
-            f"{code.name} is constrained to {given!r}; expected a number or (low, high) "
+            f"{code.name} is constrained to {given!r}; expected (low, high) or a number "
             f"[{code.unit or 'its unit'}]."
         )
     return low, high

@@ -69,7 +69,7 @@ def measured(table: Table, model: RegressionSpecification) -> tuple[Table, list[
     values, flag, limit = table[response], table.flag(response), model.detection_limit
     if limit is None:
         return table, warnings
-    under = (values < limit) & (flag == "") & (~model.is_hurdle | (values != 0.0))
+    under = (values < limit) & (flag == "") & ((values != 0.0) | (not model.is_hurdle))
     if under.any():
         warnings.append(
             f"{under.sum()} readings of {response} are under the detection limit of {limit:g} "

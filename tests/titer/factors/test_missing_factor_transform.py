@@ -67,8 +67,8 @@ def test_a_regression_on_lines_leaves_its_cells_standard_normal(monkeypatch):
     terms = [Linear("a"), Linear("b")]
     regression = TiterModel("titer", transform="identity", terms=terms, factor_error={"a": 0.5})
     model = regression.build_model(frame())
-    value = model.rvs_to_values[model["cell_raw"]]
-    gradient = model.compile_dlogp([model["cell_raw"]], mode=QUICK)
+    value = model.rvs_to_values[model["missing_cell_raw"]]
+    gradient = model.compile_dlogp([model["missing_cell_raw"]], mode=QUICK)
     for noise in (-0.5, -4.0):
         point = points(model, noise)
         assert_allclose(gradient(point), -point[value.name], atol=1e-6)
@@ -85,8 +85,8 @@ def test_rows_without_product_keep_the_coordinates_of_their_readings():
         likelihood=Hurdle(),
     )
     model = regression.build_model(cultures)
-    value = model.rvs_to_values[model["cell_raw"]]
-    [raw] = model.replace_rvs_by_values([model["cell_raw"]])
+    value = model.rvs_to_values[model["missing_cell_raw"]]
+    [raw] = model.replace_rvs_by_values([model["missing_cell_raw"]])
     both = pytensor.function(
         model.value_vars, [model.logp(), raw], mode=QUICK, on_unused_input="ignore"
     )

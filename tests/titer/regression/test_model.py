@@ -34,7 +34,7 @@ def test_what_was_put_in_is_found_again(fitted):
     clone = [told.loc[f"effect[clone[{level}]]", "eti_50"] for level in "ABC"]
     assert_allclose(clone[1] - np.mean([clone[0], clone[2]]), 0.3, atol=0.06)
     site = fitted.flat["by_site"].mean(axis=0)
-    levels = fitted.levels[Varying("site")]
+    levels = fitted.regression.levels[Varying("site")]
     south = levels.index("south")
     assert_allclose(site[south] - np.delete(site, south).mean(), 0.2, atol=0.06)
 
