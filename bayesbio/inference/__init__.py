@@ -32,11 +32,11 @@ from bayesbio.inference.mcmc.density import LogDensity
 from bayesbio.inference.mcmc.mode import Mode, dispersed_starts, find_mode
 from bayesbio.inference.mcmc.sampling import sample
 from bayesbio.inference.noise.assay import assay
-from bayesbio.inference.noise.base import Noise
+from bayesbio.inference.noise.base import NOISES, Noise, require_distinct_names
 from bayesbio.inference.noise.counts import counts
+from bayesbio.inference.noise.defaults import default_noise
 from bayesbio.inference.noise.kinds import (
     combined,
-    default_noise,
     lognormal,
     normal,
     proportional,
@@ -93,6 +93,7 @@ __all__ = [
     "flat_draws",
     "fallback_record",
     "FlatDraws",
+    "NOISES",
     "Approximation",
     "Design",
     "EffectInformation",
@@ -155,6 +156,7 @@ __all__ = [
     "register_shared",
     "registered",
     "replicated",
+    "require_distinct_names",
     "require_distribution",
     "result_from_archive",
     "result_hash",

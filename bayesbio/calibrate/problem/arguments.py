@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,31 +11,12 @@ from bayesbio.calibrate.requests import Noises, Vary
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError, ModelError, did_you_mean
 from bayesbio.inference import (
+    NOISES,
     Noise,
-    autocorrelated,
-    combined,
-    counts,
     default_noise,
-    lognormal,
-    normal,
-    proportional,
-    replicated,
+    require_distinct_names,
     require_distribution,
-    shared,
-    student_t,
 )
-
-NOISES: dict[str, Callable[[], Noise]] = {
-    "normal": normal,
-    "proportional": proportional,
-    "combined": combined,
-    "lognormal": lognormal,
-    "student_t": student_t,
-    "counts": counts,
-    "replicated": replicated,
-    "autocorrelated": autocorrelated,
-    "shared": shared,
-}
 
 
 def levels_of(vary: Vary | None) -> tuple[dict[str, tuple[str, ...]], dict[str, Any]]:
@@ -154,4 +135,5 @@ def noises_of(noise: Noises, rows: Mapping[str, pd.DataFrame]) -> dict[str, Nois
                 f"{', '.join(NOISES)}."
             )
         found[name] = (kind or default_noise(part)).scaled_to(name, part)
+    require_distinct_names(found)
     return found

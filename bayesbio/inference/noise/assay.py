@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, override
 
@@ -37,7 +38,6 @@ class Assay(Noise):
     given: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
 
     kind: ClassVar[str] = "assay"
-    parts: ClassVar[tuple[str, ...]] = FIVE
     relative: ClassVar[bool] = True
 
     @property
@@ -72,11 +72,12 @@ class Assay(Noise):
         array or PyTensor variable, broadcast shape [unit of the signal]
         """
         library: Any = pt if is_symbolic(concentration) else np
-        own = self._curve(parameters)
+        own = self._curve(parameters, self.quantity_of(parameters))
         trace = TRACE * min(each for each in self.concentrations if each > 0)
         logarithm = np.log(trace) + library.arcsinh(concentration / (2.0 * trace))
         distance = own["slope"] * (logarithm - library.log(own["midpoint"]))
-        share = -library.logaddexp(0.0, -distance) if library is np else -pt.softplus(-distance)
+        # log(1 / (1 + exp(-distance))), quiet at NaN
+        share = library.minimum(distance, 0.0) - library.log1p(library.exp(-library.abs(distance)))
         rise = library.exp(own.get("asymmetry", 1.0) * share)
         return own["bottom"] + (own["top"] - own["bottom"]) * rise
 
@@ -102,7 +103,7 @@ class Assay(Noise):
         self, quantity: str, mean: Any, rows: pd.DataFrame, parameters: Mapping[str, Any]
     ) -> None:
         scatter = self.scaled_to(quantity, rows).of_signal
-        own = self._of_signal(parameters)
+        own = self._of_signal(parameters, quantity)
         signal = self.response(pt.as_tensor(mean), parameters)
         scatter.likelihood(quantity, signal, rows, own)
         known = pt.as_tensor(np.asarray(self.concentrations, float))
@@ -145,7 +146,7 @@ class Assay(Noise):
 
     @override
     def typical_sd(self, quantity: str, mean: np.ndarray, estimates: Mapping[str, Any]) -> Any:
-        names = {part: f"curve_{quantity}_{part}" for part in self._curve_priors()}
+        names = {part: f"curve_{quantity}_{part}" for part in self._estimated}
         guess = {"bottom": min(self.signals), "top": max(self.signals), "slope": 1.0}
         guess |= {"midpoint": self._middle(), "asymmetry": 1.0}
         at = {name: float(estimates.get(name, guess[part])) for part, name in names.items()}
@@ -158,13 +159,13 @@ class Assay(Noise):
 
     @override
     def names(self, quantity: str) -> tuple[str, ...]:
-        curve = (f"curve_{quantity}_{part}" for part in self._curve_priors())
+        curve = (f"curve_{quantity}_{part}" for part in self._estimated)
         return (*self.of_signal.names(quantity), *curve)
 
     @override
     def units(self, quantity: str, unit: str) -> dict[str, str]:
         found = self.of_signal.units(quantity, unit)
-        for part in self._curve_priors():
+        for part in self._estimated:
             known = {"bottom": unit, "top": unit, "midpoint": f"unit of {self.of}"}
             found[f"curve_{quantity}_{part}"] = known.get(part, "1")
         return found
@@ -201,30 +202,37 @@ class Assay(Noise):
             "slope": pm.LogNormal.dist(0.0, 0.5),
             "asymmetry": pm.LogNormal.dist(0.0, 0.5),
         }
-        if self.bottom is not None:
-            del priors["bottom"]
-        return {
-            part: self.given.get(part, prior)
-            for part, prior in priors.items()
-            if part in CURVES[self.curve]
-        }
+        return {part: self.given.get(part, priors[part]) for part in self._estimated}
 
-    def _curve(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        own = self._own({n: value for n, value in parameters.items() if n.startswith("curve_")})
-        if self.bottom is not None:
-            own["bottom"] = self.bottom
-        # PyTensor takes the logarithm of a plain 3.0 in single precision
-        own = {part: v if is_symbolic(v) else np.asarray(v, float) for part, v in own.items()}
-        missing = [part for part in CURVES[self.curve] if part not in own]
+    @override
+    def _needed(self, quantity: str) -> tuple[str, ...]:
+        curve = (f"curve_{quantity}_{part}" for part in self._estimated)
+        return (*self.of_signal._needed(quantity), *curve)
+
+    @property
+    def _estimated(self) -> tuple[str, ...]:
+        """Parameters of the curve that are not fixed."""
+        every = CURVES[self.curve]
+        return every if self.bottom is None else every[1:]
+
+    def _curve(self, parameters: Mapping[str, Any], quantity: str) -> dict[str, Any]:
+        names = {part: f"curve_{quantity}_{part}" for part in self._estimated}
+        missing = [part for part, name in names.items() if name not in parameters]
         if missing:
             raise CalibrationError(
                 f"The curve of an assay of {self.of} needs its {', '.join(missing)}; pass "
                 f"{{'curve_<quantity>_{missing[0]}': value}} as the posterior names it."
             )
-        return own
+        own = {} if self.bottom is None else {"bottom": self.bottom}
+        own |= {part: parameters[name] for part, name in names.items()}
+        # PyTensor takes the logarithm of a plain 3.0 in single precision
+        return {part: v if is_symbolic(v) else np.asarray(v, float) for part, v in own.items()}
 
-    def _of_signal(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return {n: value for n, value in parameters.items() if not n.startswith("curve_")}
+    def _of_signal(
+        self, parameters: Mapping[str, Any], quantity: str | None = None
+    ) -> dict[str, Any]:
+        quantity = self.quantity_of(parameters) if quantity is None else quantity
+        return {n: parameters[n] for n in self.of_signal.names(quantity) if n in parameters}
 
 
 def assay(
@@ -310,7 +318,7 @@ def assay(
     if known["signal"].nunique() < 2:
         raise DataError("All standards gave the same signal; an assay's signal rises or falls.")
     priors = {"top": top, "midpoint": midpoint, "slope": slope, "asymmetry": asymmetry}
-    fixed = isinstance(bottom, int | float)
+    fixed = isinstance(bottom, numbers.Real)
     if not fixed:
         priors["bottom"] = bottom
     return Assay(

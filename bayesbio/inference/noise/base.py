@@ -1,11 +1,10 @@
-"""How readings scatter around a trajectory: the contract that every kind of noise keeps."""
+"""Observation models: the contract that every kind of noise keeps, and their registry."""
 
 from __future__ import annotations
 
 import abc
 import dataclasses
-import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +13,24 @@ import pytensor.tensor as pt
 
 from bayesbio.errors import CalibrationError
 
+NOISES: dict[str, Callable[[], Noise]] = {}  # what can be asked for by name, see `by_name`
+_KINDS: dict[str, type[Noise]] = {}  # what a saved description is rebuilt as
+_ANY = "\0"  # stands for the quantity in a template of names
+
+
+def by_name[C: Callable[..., Any]](constructor: C) -> C:
+    """
+    Let a noise be asked for by its name, ``noise="proportional"``, without arguments.
+
+    Examples
+    --------
+    >>> from bayesbio.inference import lognormal
+    >>> NOISES["lognormal"]() == lognormal()
+    True
+    """
+    NOISES[getattr(constructor, "kind", constructor.__name__)] = constructor
+    return constructor
+
 
 @dataclasses.dataclass(frozen=True)
 class Noise(abc.ABC):
@@ -21,10 +38,10 @@ class Noise(abc.ABC):
     How readings of one quantity scatter around its mean trajectory.
 
     Made by `normal`, `proportional`, `combined`, `lognormal`, `student_t`, `counts` or `assay`, and
-    built upon by `replicated`, `autocorrelated` and `shared`. The same formulas serve the sampler
+    built upon by `replicated`, `autocorrelated` and `shared`. One distribution serves the sampler
     (PyTensor) and predictions (numpy). Flagged rows count exactly: ``below`` with the probability
     of a reading under the limit, ``above`` with that over it, ``between`` with that of the band
-    from ``value`` to ``value_upper``.
+    from ``value`` to ``value_upper``. A class that names its `kind` is registered by that.
 
     Notes
     -----
@@ -42,11 +59,14 @@ class Noise(abc.ABC):
     """
 
     kind: ClassVar[str] = "noise"
-    parts: ClassVar[tuple[str, ...]] = ()
-    """Unknowns beside the scale; the posterior calls them ``noise_<quantity>_<part>``."""
-
     relative: ClassVar[bool] = False
     """Whether the scale is a fraction of the mean rather than in the unit of the quantity."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Register a kind, so that saved noise is rebuilt."""
+        super().__init_subclass__(**options)
+        if "kind" in vars(cls):
+            _KINDS[cls.kind] = cls
 
     @property
     def source(self) -> str | None:
@@ -58,7 +78,7 @@ class Noise(abc.ABC):
     @abc.abstractmethod
     def scaled_to(self, quantity: str, rows: pd.DataFrame) -> Noise:
         """
-        Check the rows and settle what the data decide: default prior, floor, known scale.
+        Check the rows and fix what the data decide: default prior, floor, known scale.
 
         Parameters
         ----------
@@ -153,7 +173,8 @@ class Noise(abc.ABC):
         mean : array, any shape [unit of the quantity]
             Mean trajectory (median, for lognormal noise).
         parameters : mapping of name to array, broadcastable with ``mean``
-            ``noise_<quantity>`` (and ``..._degrees_of_freedom``), as the posterior names them.
+            ``noise_<quantity>`` (and ``..._degrees_of_freedom``), as the posterior names them:
+            those of one quantity, whatever it is called.
 
         Returns
         -------
@@ -243,8 +264,9 @@ class Noise(abc.ABC):
         rng : numpy Generator
             Source of chance.
         rows : DataFrame, optional
-            Columns run, time_h and known (whether the run was calibrated on), one row for each
-            place of the last axis of ``mean``: which readings share an error. Without it none do.
+            One row for each element of the last axis of ``mean``. Columns run, time_h and known
+            (whether the run was calibrated on): which readings share an error; without, none do.
+            Where it has value, flag and sd too, a reading with an sd scatters with that.
 
         Returns
         -------
@@ -267,14 +289,17 @@ class Noise(abc.ABC):
     @abc.abstractmethod
     def typical_sd(self, quantity: str, mean: np.ndarray, estimates: Mapping[str, Any]) -> Any:
         """
-        Rough standard deviation of readings around a mean, before or after anything was estimated.
+        Compute the standard deviation of readings around a mean, before or after a fit.
+
+        That of `frozen`, at the medians of the priors where nothing is estimated yet; where a
+        Student t distribution has none, its scale.
 
         Parameters
         ----------
         quantity : str
         mean : array, shape (rows,) [unit of the quantity]
         estimates : mapping of name to number
-            What is known of the noise by now; empty before the fit.
+            Unknowns of the model that are estimated by now; empty before the fit.
 
         Returns
         -------
@@ -291,8 +316,7 @@ class Noise(abc.ABC):
         >>> student_t().names("titer")
         ('noise_titer', 'noise_titer_degrees_of_freedom')
         """
-        stem = f"noise_{quantity}"
-        return (stem, *(f"{stem}_{part}" for part in self.parts))
+        return (f"noise_{quantity}",)
 
     def units(self, quantity: str, unit: str) -> dict[str, str]:
         """
@@ -310,6 +334,10 @@ class Noise(abc.ABC):
 
     def spreads(self, quantity: str) -> tuple[str, ...]:
         """Names of standard deviations of errors that several readings share."""
+        return ()
+
+    def coordinates(self, quantity: str) -> tuple[str, ...]:
+        """Names of variables that only serve the sampler: standardised errors."""
         return ()
 
     def without_mode(self, quantity: str) -> tuple[str, ...]:
@@ -356,55 +384,91 @@ class Noise(abc.ABC):
         >>> Noise.from_dict(lognormal().to_dict()) == lognormal()
         True
         """
-        kinds = {noise.kind: noise for noise in _concrete(Noise.__subclasses__())}
         kind = content.get("kind")
-        if kind not in kinds:
+        if kind not in _KINDS:
             raise CalibrationError(
-                f"Noise of kind {kind!r} is unknown; expected one of {', '.join(kinds)}. Was the "
+                f"Noise of kind {kind!r} is unknown; expected one of {', '.join(_KINDS)}. Was the "
                 "file written by a newer bayesbio? Install that version to read it."
             )
-        return kinds[kind]._rebuilt({key: value for key, value in content.items() if key != "kind"})
+        rest = {key: value for key, value in content.items() if key != "kind"}
+        return _KINDS[kind]._rebuilt(rest)
 
     @classmethod
     def _rebuilt(cls, content: dict[str, Any]) -> Noise:
         return cls(**content)
 
-    # What the kinds share --------------------------------------------------------------------
+    # Names -----------------------------------------------------------------------------------
 
-    def _own(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Sort the parameters of one quantity into ``scale`` and the parts."""
-        found: dict[str, Any] = {}
-        for name, value in parameters.items():
-            part = next((part for part in self.parts if name.endswith(f"_{part}")), "scale")
-            if part in found:
+    def quantity_of(self, parameters: Mapping[str, Any]) -> str:
+        """
+        Quantity whose noise has exactly these names.
+
+        Raises
+        ------
+        CalibrationError
+            When they are not those of one quantity.
+
+        Examples
+        --------
+        >>> from bayesbio.inference import combined
+        >>> names = combined().names("monomer_fraction")
+        >>> combined().quantity_of(dict.fromkeys(names, 0.1))
+        'monomer_fraction'
+        """
+        given = set(parameters)
+        if given <= set(self.names(_ANY)):  # shared by all quantities, or none at all
+            return _ANY
+        fitting: list[tuple[int, str]] = []
+        for template in self.names(_ANY):
+            head, _, tail = template.partition(_ANY)
+            for name in given:
+                quantity = name[len(head) : len(name) - len(tail)]
+                if template.replace(_ANY, quantity) == name and given <= set(self.names(quantity)):
+                    fitting.append((len(given & set(self._needed(quantity))), quantity))
+        if not fitting:
+            expected = " and ".join(name.replace(_ANY, "<quantity>") for name in self.names(_ANY))
+            raise CalibrationError(
+                f"The noise of one quantity came with {len(parameters)} parameters "
+                f"({', '.join(parameters)}); expected {expected or 'none'}. Pass only those of "
+                "this quantity."
+            )
+        return max(fitting)[1]
+
+    def _needed(self, quantity: str) -> tuple[str, ...]:
+        """Names without which there is no distribution."""
+        return self.names(quantity)
+
+
+def require_distinct_names(noise: Mapping[str, Noise]) -> None:
+    """
+    Refuse quantities whose noise would share an unknown by the accident of their names.
+
+    Raises
+    ------
+    CalibrationError
+
+    Examples
+    --------
+    >>> from bayesbio.inference import combined, normal
+    >>> require_distinct_names({"monomer": normal(), "monomer_fraction": normal()})
+    """
+    owner: dict[str, str] = {}
+    for quantity, each in noise.items():
+        names, common = each.names(quantity), set(each.names(_ANY))
+        for place, name in enumerate(names):
+            key = _ANY if name in common and name not in names[:place] else quantity
+            if owner.setdefault(name, key) != key:
+                other = owner[name] if owner[name] != _ANY else "errors that analytes share"
                 raise CalibrationError(
-                    f"The noise of one quantity came with {len(parameters)} parameters "
-                    f"({', '.join(parameters)}); expected noise_<quantity>"
-                    + "".join(f" and noise_<quantity>_{part}" for part in self.parts)
-                    + ". Pass only those of this quantity."
+                    f"The noise of {quantity!r} and that of {other!r} would both have an unknown "
+                    f"called {name}. Rename the quantity {quantity!r}, or choose a noise without "
+                    "that unknown for one of them."
                 )
-            found[part] = value
-        return found
-
-
-def _concrete(kinds: Iterable[type[Noise]]) -> Iterator[type[Noise]]:
-    """Every concrete kind, also those derived from another."""
-    for kind in kinds:
-        if not inspect.isabstract(kind):
-            yield kind
-        yield from _concrete(kind.__subclasses__())
 
 
 def prior_or_none(kind: str, prior: Any) -> Any:
     """
-    Accept an unnamed PyMC distribution or nothing.
-
-    Parameters
-    ----------
-    kind : str
-        Of the noise, for the message.
-    prior : anything
-        What came.
+    Accept an unnamed PyMC distribution or nothing; the kind of noise is for the message.
 
     Raises
     ------

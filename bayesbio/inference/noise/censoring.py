@@ -30,8 +30,9 @@ class Family:
         ``frozen(location, scale, *shape)``: the frozen ``scipy.stats`` distribution.
     variable : callable
         ``variable(location, scale, *shape, **size)``: the unnamed PyMC distribution.
-    log_cdf : callable
-        ``log_cdf(z, *shape)`` of the standardised distribution, numbers or PyTensor.
+    log_tail : callable, optional
+        ``log_tail(z, *shape)``: log distribution function of the standardised distribution, numbers
+        or PyTensor, accurate far out; by default what SciPy and PyMC have.
     log_quantile : callable, optional
         Its inverse, in numbers; by default the quantile function of `frozen`, which has no digits
         left where probabilities underflow.
@@ -46,9 +47,20 @@ class Family:
 
     frozen: Callable[..., Any]
     variable: Callable[..., Any]
-    log_cdf: Callable[..., Any]
+    log_tail: Callable[..., Any] | None = None
     log_quantile: Callable[..., Any] | None = None
     logarithmic: bool = False
+
+    def log_cdf(self, z: Any, *shape: Any) -> Any:
+        """Log distribution function at standardised values; the upper tail is that of -z."""
+        if self.log_tail is not None:
+            return self.log_tail(z, *shape)
+        symbolic = any(map(is_symbolic, (z, *shape)))
+        if self.logarithmic:
+            z = pt.exp(z) if symbolic else np.exp(z)
+        if symbolic:
+            return pm.logcdf(self.variable(0.0, 1.0, *shape), z)
+        return self.frozen(0.0, 1.0, *shape).logcdf(z)
 
     def standardised(self, limit: Any, location: Any, scale: Any) -> Any:
         """Give distance of readings from the location in scales; NaN where the limit is open."""
@@ -60,21 +72,22 @@ class Family:
     def draw(self, location: Any, scale: Any, *shape: Any, rng: np.random.Generator) -> np.ndarray:
         """Draw readings, in the broadcast shape; where the location is NaN so are they."""
         size = np.broadcast_shapes(*(np.shape(each) for each in (location, scale, *shape)))
-        standard = NORMAL if self.logarithmic else self
-        drawn = location + scale * standard.frozen(0.0, 1.0, *shape).rvs(size, random_state=rng)
-        return np.exp(drawn) if self.logarithmic else drawn
+        standard = self.frozen(0.0, 1.0, *shape).rvs(size, random_state=rng)
+        if self.logarithmic:
+            return np.exp(location + scale * np.log(standard))
+        return location + scale * standard
 
 
 NORMAL = Family(
     frozen=lambda location, scale: stats.norm(location, scale),
     variable=lambda location, scale, **size: pm.Normal.dist(location, scale, **size),
-    log_cdf=normal_log_cdf,
+    log_tail=normal_log_cdf,
     log_quantile=special.ndtri_exp,
 )
 LOGNORMAL = Family(
     frozen=lambda location, scale: stats.lognorm(s=scale, scale=np.exp(location)),
     variable=lambda location, scale, **size: pm.LogNormal.dist(location, scale, **size),
-    log_cdf=normal_log_cdf,
+    log_tail=normal_log_cdf,
     log_quantile=special.ndtri_exp,
     logarithmic=True,
 )
@@ -83,7 +96,7 @@ STUDENT_T = Family(
     variable=lambda location, scale, degrees, **size: pm.StudentT.dist(
         nu=degrees, mu=location, sigma=scale, **size
     ),
-    log_cdf=student_t_log_cdf,
+    log_tail=student_t_log_cdf,
 )
 
 

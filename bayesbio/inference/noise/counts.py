@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, override
 
 import numpy as np
@@ -13,7 +14,8 @@ import pytensor.tensor as pt
 from scipy import special, stats
 
 from bayesbio.errors import CalibrationError, DataError
-from bayesbio.inference.noise.base import Noise
+from bayesbio.inference.noise.base import Noise, by_name
+from bayesbio.inference.noise.censoring import report_within
 from bayesbio.inference.noise.readings import place_of, read_rows
 from bayesbio.inference.noise.tails import (
     is_symbolic,
@@ -26,14 +28,42 @@ WHOLE = 1e-6  # a count may differ from a whole number by rounding
 FLOOR = 1e-9  # counts expected below it are bent towards zero from above
 
 
+@by_name
 @dataclasses.dataclass(frozen=True)
 class Counts(Noise):
-    """Poisson noise of counted cells or colonies; see `counts`."""
+    """
+    Poisson noise: what was read is a number of cells, colonies or particles that were counted.
+
+    Parameters
+    ----------
+    per_unit : float [1 / unit of the quantity]
+        How many are counted where the quantity is one: volume examined over dilution. A chamber
+        of 0.1 microlitre at a tenfold dilution counts 10 at a density of 1e6 cells/mL.
+
+    Notes
+    -----
+    value x per_unit ~ Poisson(mean x per_unit). ``below`` means fewer than the limit, ``above``
+    more than it, ``between`` from one limit to the other with both included. Tails through the
+    regularised incomplete gamma function, https://dlmf.nist.gov/8.11
+
+    Examples
+    --------
+    >>> round(float(counts().frozen(4.0, {}).std()), 6)
+    2.0
+    """
 
     per_unit: float = 1.0
 
     kind: ClassVar[str] = "counts"
     relative: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.per_unit) and self.per_unit > 0):
+            raise CalibrationError(
+                f"counts(per_unit={self.per_unit:g}): expected how many are counted at a value of "
+                "one, a number above zero."
+            )
+        object.__setattr__(self, "per_unit", float(self.per_unit))
 
     @override
     def scaled_to(self, quantity: str, rows: pd.DataFrame) -> Counts:
@@ -77,39 +107,19 @@ class Counts(Noise):
         rate = self._rate(pt.as_tensor(mean), pt)
         first, last = self._counted(readings.value), self._counted(readings.upper)
         for flag in ("", "below", "above", "between"):
-            place = np.flatnonzero(readings.flag == flag)
-            if not place.size:
-                continue
-            low, high = first[place], last[place]
-            limits = _limits(flag, low, high)
-
-            def reported(
-                rate: Any, size: Any, flag: str = flag, limits: tuple[Any, Any] = limits
-            ) -> Any:
-                drawn = pm.Poisson.dist(rate, size=size).astype("float64")
-                return (drawn if flag == "" else pt.clip(drawn, *limits)) / self.per_unit
-
-            def log_probability(
-                _: Any, rate: Any, flag: str = flag, low: Any = low, high: Any = high
-            ) -> Any:
-                return _log_probability(flag, low, high, rate)
-
-            pm.CustomDist(
-                quantity if flag == "" else f"{quantity}_{flag}",
-                rate[place],
-                dist=reported,
-                logp=log_probability,
-                observed=readings.value[place],
-            )
+            chosen = np.flatnonzero(readings.flag == flag)
+            if chosen.size:
+                pm.CustomDist(
+                    quantity if flag == "" else f"{quantity}_{flag}",
+                    rate[chosen],
+                    dist=partial(self._reported, flag, first[chosen], last[chosen]),
+                    logp=partial(_log_probability_of, flag, first[chosen], last[chosen]),
+                    observed=readings.value[chosen],
+                )
 
     @override
     def frozen(self, mean: Any, parameters: Mapping[str, Any]) -> Any:
-        if self.per_unit != 1.0:
-            raise CalibrationError(
-                "Counts at per_unit other than one have no scipy distribution in the unit of the "
-                "quantity; use draw or log_likelihood, or frozen of counts() at mean * per_unit."
-            )
-        return stats.poisson(self._rate(np.asarray(mean, dtype=float), np))
+        return ScaledPoisson(self._rate(np.asarray(mean, dtype=float), np), self.per_unit)
 
     @override
     def log_likelihood(
@@ -120,10 +130,10 @@ class Counts(Noise):
         first, last = self._counted(readings.value), self._counted(readings.upper)
         found = np.empty(rate.shape)
         for flag in ("", "below", "above", "between"):
-            place = np.flatnonzero(readings.flag == flag)
-            if place.size:
-                found[..., place] = _log_probability(
-                    flag, first[place], last[place], rate[..., place]
+            chosen = np.flatnonzero(readings.flag == flag)
+            if chosen.size:
+                found[..., chosen] = _log_probability(
+                    flag, first[chosen], last[chosen], rate[..., chosen]
                 )
         return found
 
@@ -146,7 +156,12 @@ class Counts(Noise):
 
     @override
     def typical_sd(self, quantity: str, mean: np.ndarray, estimates: Mapping[str, Any]) -> Any:
-        return np.sqrt(np.maximum(np.abs(mean) * self.per_unit, 1.0)) / self.per_unit
+        return np.sqrt(self._rate(np.asarray(mean, dtype=float), np)) / self.per_unit
+
+    def _reported(self, flag: str, low: np.ndarray, high: np.ndarray, rate: Any, size: Any) -> Any:
+        """Draw counts as an assay with these limits reports them."""
+        drawn = pm.Poisson.dist(rate, size=size).astype("float64")
+        return report_within(drawn, flag, low, high) / self.per_unit
 
     def _rate(self, mean: Any, library: Any) -> Any:
         """Count expected; smooth and positive where a solver overshoots zero."""
@@ -155,18 +170,45 @@ class Counts(Noise):
 
     def _counted(self, values: np.ndarray) -> np.ndarray:
         """Numbers that were counted; a limit stays where it is."""
-        number = values * self.per_unit
-        nearest = np.round(number)
-        return np.where(
-            np.abs(number - nearest) <= WHOLE * np.maximum(1.0, nearest), nearest, number
-        )
+        return _nearly_whole(values * self.per_unit)
 
 
-def _limits(flag: str, low: np.ndarray, high: np.ndarray) -> tuple[Any, Any]:
-    """Where reported counts stop."""
-    return {"below": (low, np.inf), "above": (-np.inf, low), "between": (low, high)}.get(
-        flag, (-np.inf, np.inf)
-    )
+def _nearly_whole(number: np.ndarray) -> np.ndarray:
+    """Whole numbers where only rounding is in between."""
+    nearest = np.round(number)
+    return np.where(np.abs(number - nearest) <= WHOLE * np.maximum(1.0, nearest), nearest, number)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScaledPoisson:
+    """
+    Poisson numbers over a constant, with the methods of a frozen ``scipy.stats`` distribution.
+
+    Examples
+    --------
+    >>> exact = ScaledPoisson(8.0, 2.0)
+    >>> float(exact.mean()), float(exact.var())
+    (4.0, 2.0)
+    """
+
+    rate: Any
+    per_unit: float
+
+    def __getattr__(self, name: str) -> Any:
+        """Methods of the Poisson distribution, in the unit of the quantity."""
+        poisson, per_unit = stats.poisson(self.rate), self.per_unit
+        if name in ("cdf", "sf", "logcdf", "logsf", "pmf", "logpmf"):
+            return lambda value: getattr(poisson, name)(_nearly_whole(np.asarray(value) * per_unit))
+        if name in ("ppf", "isf", "rvs", "mean", "median", "std"):
+            return lambda *given, **options: getattr(poisson, name)(*given, **options) / per_unit
+        if name == "var":
+            return lambda: poisson.var() / per_unit**2
+        raise AttributeError(f"A scaled Poisson distribution has no {name!r}.")
+
+
+def _log_probability_of(flag: str, low: Any, high: Any, _: Any, rate: Any) -> Any:
+    """Call `_log_probability` as PyMC does, with the readings, which are known."""
+    return _log_probability(flag, low, high, rate)
 
 
 def _log_probability(flag: str, low: np.ndarray, high: np.ndarray, rate: Any) -> Any:
@@ -190,35 +232,4 @@ def _log_probability(flag: str, low: np.ndarray, high: np.ndarray, rate: Any) ->
     return library.where(upper_tail, from_above, from_below)
 
 
-def counts(per_unit: float = 1.0) -> Noise:
-    """
-    Poisson noise: what was read is a number of cells, colonies or particles that were counted.
-
-    Parameters
-    ----------
-    per_unit : float [1 / unit of the quantity]
-        How many are counted where the quantity is one: volume examined over dilution. A chamber
-        of 0.1 microlitre at a tenfold dilution counts 10 at a density of 1e6 cells/mL.
-
-    Returns
-    -------
-    Noise
-        Nothing is left to estimate.
-
-    Notes
-    -----
-    value x per_unit ~ Poisson(mean x per_unit). ``below`` means fewer than the limit, ``above``
-    more than it, ``between`` from one limit to the other with both included. Tails through the
-    regularised incomplete gamma function, https://dlmf.nist.gov/8.11
-
-    Examples
-    --------
-    >>> round(float(counts().frozen(4.0, {}).std()), 6)
-    2.0
-    """
-    if not (np.isfinite(per_unit) and per_unit > 0):
-        raise CalibrationError(
-            f"counts(per_unit={per_unit:g}): expected how many are counted at a value of one, a "
-            "number above zero."
-        )
-    return Counts(float(per_unit))
+counts = Counts

@@ -12,21 +12,22 @@ import pytensor.tensor as pt
 import xarray as xr
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference.noise.base import Noise, prior_or_none
-from bayesbio.inference.noise.kinds import RELATIVE_NOISE, default_noise
+from bayesbio.inference.noise.base import Noise, by_name, prior_or_none
+from bayesbio.inference.noise.defaults import default_noise
+from bayesbio.inference.noise.kinds import RELATIVE_NOISE
 from bayesbio.inference.noise.shared_errors import (
     SAMPLES,
     SHARED,
     Drift,
     Layer,
-    OfAllAnalytes,
-    OfRun,
-    OfSample,
+    ReplicateError,
+    RunError,
+    SampleError,
     moments,
 )
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.kind: layer for layer in (OfRun, OfSample, OfAllAnalytes, Drift)
+    layer.kind: layer for layer in (RunError, ReplicateError, SampleError, Drift)
 }
 
 
@@ -64,7 +65,7 @@ class Layered(Noise):
             base,
             tuple(
                 layer.settled(
-                    quantity, rows, RELATIVE_NOISE if isinstance(layer, OfAllAnalytes) else size
+                    quantity, rows, RELATIVE_NOISE if isinstance(layer, SampleError) else size
                 )
                 for layer in self.layers
             ),
@@ -93,7 +94,7 @@ class Layered(Noise):
         mean = pt.as_tensor(mean)
         for layer in settled.layers:
             mean = settled._moved(mean, layer.at_rows(quantity, rows, parameters), layer, pt)
-        settled.single.likelihood(quantity, mean, rows, settled._of_single(parameters))
+        settled.single.likelihood(quantity, mean, rows, settled._of_single(parameters, quantity))
 
     @override
     def frozen(self, mean: Any, parameters: Mapping[str, Any]) -> Any:
@@ -103,9 +104,9 @@ class Layered(Noise):
     def log_likelihood(
         self, mean: Any, rows: pd.DataFrame, parameters: Mapping[str, Any]
     ) -> np.ndarray:
-        mean = np.asarray(mean, dtype=float)
+        mean, quantity = np.asarray(mean, dtype=float), self.quantity_of(parameters)
         for layer in self.layers:
-            errors = self._of_layer(layer, parameters)["errors"]
+            errors = self._of_layer(layer, parameters, quantity)["errors"]
             at = {errors.dims[-1]: layer.labels(rows)}
             mean = self._moved(mean, errors.sel(at).to_numpy(), layer, np)
         return self.single.log_likelihood(mean, rows, self._of_single(parameters))
@@ -134,8 +135,9 @@ class Layered(Noise):
             name: value if getattr(value, "ndim", 0) > 2 else np.asarray(value)[..., None]
             for name, value in parameters.items()
         }
-        told = rows if "known" in rows else rows.assign(known=False)
-        moved = self._scattered(mean, wide, rng, told)
+        moved = self._scattered(
+            mean, wide, rng, rows if "known" in rows else rows.assign(known=False)
+        )
         return self.single.log_likelihood(moved, rows, self._of_single(parameters))
 
     def _scattered(
@@ -146,9 +148,9 @@ class Layered(Noise):
         rows: pd.DataFrame | None,
     ) -> np.ndarray:
         """Move the mean by errors that readings share, drawn where they are not known."""
-        mean = np.asarray(mean, dtype=float)
+        mean, quantity = np.asarray(mean, dtype=float), self.quantity_of(parameters)
         for layer in self.layers:
-            own = self._of_layer(layer, parameters)
+            own = self._of_layer(layer, parameters, quantity)
             sd = np.asarray(own["sd"], dtype=float)
             shape = np.broadcast_shapes(mean.shape, sd.shape)
             if rows is None:
@@ -186,7 +188,7 @@ class Layered(Noise):
     @override
     def without_mode(self, quantity: str) -> tuple[str, ...]:
         found = list(self.spreads(quantity))
-        if any(isinstance(layer, OfSample | Drift) for layer in self.layers):
+        if any(isinstance(layer, ReplicateError | Drift) for layer in self.layers):
             # Errors of nearly every reading explain all of them exactly: the density then grows
             # without bound as the scatter of single readings vanishes.
             found += [name for name in self.single.priors(quantity) if name.startswith("noise_")]
@@ -207,46 +209,37 @@ class Layered(Noise):
 
     def _moved(self, mean: Any, error: Any, layer: Layer, library: Any) -> Any:
         """Mean of the readings that have this error: a factor where noise is relative."""
-        if self.single.relative or isinstance(layer, OfAllAnalytes):
+        if self.single.relative or isinstance(layer, SampleError):
             return mean * library.exp(error)
         return mean + error
 
-    def _of_single(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Parameters that belong to single readings."""
-        return {name: value for name, value in parameters.items() if _layer_part(name) is None}
+    @override
+    def _needed(self, quantity: str) -> tuple[str, ...]:
+        return (*self.single._needed(quantity), *self.spreads(quantity))
 
-    def _of_layer(self, layer: Layer, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    @override
+    def coordinates(self, quantity: str) -> tuple[str, ...]:
+        return tuple(layer.coordinate(quantity) for layer in self.layers)
+
+    def _of_single(
+        self, parameters: Mapping[str, Any], quantity: str | None = None
+    ) -> dict[str, Any]:
+        """Parameters that belong to single readings."""
+        quantity = self.quantity_of(parameters) if quantity is None else quantity
+        return {n: parameters[n] for n in self.single.names(quantity) if n in parameters}
+
+    def _of_layer(
+        self, layer: Layer, parameters: Mapping[str, Any], quantity: str
+    ) -> dict[str, Any]:
         """Parameters of one layer: sd, errors, memory."""
-        mine = (
-            {("shared", "sd"), ("shared", "errors")}
-            if isinstance(layer, OfAllAnalytes)
-            else {(layer.kind, "sd"), (layer.kind, "errors"), ("drift", "memory")}
-        )
-        found = {
-            part[1]: value
-            for name, value in parameters.items()
-            if (part := _layer_part(name)) is not None and part in mine
-        }
+        names = dict(zip(("sd", "errors", "memory"), layer.names(quantity), strict=False))
+        found = {part: parameters[name] for part, name in names.items() if name in parameters}
         if "sd" not in found:
             raise CalibrationError(
                 f"{layer.describe().capitalize()} needs its standard deviation; parameters has "
                 f"none. Pass {{'{layer.sd_name('<quantity>')}': value}} as the posterior names it."
             )
         return found
-
-
-def _layer_part(name: str) -> tuple[str, str] | None:
-    """Which layer a parameter belongs to, and what it is there."""
-    if name.startswith("noise_shared"):
-        return ("shared", "errors" if name.endswith("_by_sample") else "sd")
-    if name.endswith("_memory"):
-        return ("drift", "memory")
-    for kind in (OfRun.kind, OfSample.kind, Drift.kind):
-        if name.endswith(f"_sd_{kind}"):
-            return (kind, "sd")
-        if name.endswith(f"_by_{kind}"):
-            return (kind, "errors")
-    return None
 
 
 def _numbers(layer: Layer) -> dict[str, float]:
@@ -302,7 +295,7 @@ def register_shared(noise: Mapping[str, Noise], rows: Mapping[str, pd.DataFrame]
     (first or next(iter(sharing.values()))).register("", together)
 
 
-def shared_by(noise: Mapping[str, Noise]) -> dict[str, OfAllAnalytes]:
+def shared_by(noise: Mapping[str, Noise]) -> dict[str, SampleError]:
     """
     Quantities whose readings share the error of a sample, and how.
 
@@ -316,7 +309,7 @@ def shared_by(noise: Mapping[str, Noise]) -> dict[str, OfAllAnalytes]:
         for quantity, each in noise.items()
         if isinstance(each, Layered)
         for layer in each.layers
-        if isinstance(layer, OfAllAnalytes)
+        if isinstance(layer, SampleError)
     }
 
 
@@ -364,6 +357,7 @@ def draw_shared(
     }
 
 
+@by_name
 def replicated(
     noise: Noise | None = None, *, by: Literal["run", "sample"] = "run", scale: Any = None
 ) -> Noise:
@@ -401,10 +395,11 @@ def replicated(
     """
     if by not in ("run", "sample"):
         raise CalibrationError(f"replicated(by={by!r}): expected 'run' or 'sample'.")
-    layer = OfRun if by == "run" else OfSample
+    layer = RunError if by == "run" else ReplicateError
     return _with(noise, layer(prior_or_none("replicated", scale)))
 
 
+@by_name
 def autocorrelated(noise: Noise | None = None, *, scale: Any = None, memory: Any = None) -> Noise:
     """
     Noise whose neighbours in time resemble each other, at irregular times too.
@@ -445,6 +440,7 @@ def autocorrelated(noise: Noise | None = None, *, scale: Any = None, memory: Any
     )
 
 
+@by_name
 def shared(noise: Noise | None = None, *, scale: Any = None) -> Noise:
     """
     Noise with a relative error that all analytes of a sample share: dilution, evaporation.
@@ -474,7 +470,7 @@ def shared(noise: Noise | None = None, *, scale: Any = None) -> Noise:
     >>> noise["glucose"].spreads("glucose")
     ('noise_shared',)
     """
-    return _with(noise, OfAllAnalytes(prior_or_none("shared", scale)))
+    return _with(noise, SampleError(prior_or_none("shared", scale)))
 
 
 def _with(noise: Noise | None, layer: Layer) -> Noise:

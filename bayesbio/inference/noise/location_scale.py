@@ -1,59 +1,113 @@
-"""Noise with a location and a scale: normal on some scale, or with heavy tails."""
+"""Noise of a location-scale family: normal, lognormal, Student t, around a mean trajectory."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, ClassVar, override
+import numbers
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self, override
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
-from scipy import stats
 
 from bayesbio.errors import CalibrationError, DataError
-from bayesbio.inference.noise.base import Noise
+from bayesbio.inference.noise.base import Noise, prior_or_none
+from bayesbio.inference.noise.censoring import (
+    NORMAL,
+    Family,
+    censored_log_likelihood,
+    limits_of,
+    log_interval_probability,
+    report_within,
+)
 from bayesbio.inference.noise.readings import Readings, read_rows
-from bayesbio.inference.noise.tails import log_probability_between, normal_log_cdf
-from bayesbio.inference.priors.distributions import describe, registered
+from bayesbio.inference.priors.distributions import describe, prior_quantiles, registered
 
 SHARE_OF_SPREAD = 0.5  # scale of the default prior of an absolute error, in sd of the readings
+HALF_NORMAL_MEDIAN = 0.6744897501960817  # of one with unit scale
 GUESS = 0.1  # relative error where nothing else is known
-SMALLEST_SHARE = 1e-3  # relative errors do not vanish below this share of the largest mean
-HALF_NORMAL_MEDIAN = 0.67
-SHAPE = "degrees_of_freedom"
 
 
 @dataclasses.dataclass(frozen=True)
-class Scatter(Noise):
+class LocationScale(Noise):
     """
-    Noise with a location and a scale, whose standardised readings all have one distribution.
+    Noise of a location-scale family; a kind says which, and how mean and unknowns set its scale.
+
+    A kind is a subclass that names its `kind` and, where it differs from additive normal noise,
+    its `family`, the other unknowns (`part_priors`, with a field of each name for a prior or a
+    fixed number; `shapes` are those that the family takes), `location` and `spread`.
 
     Parameters
     ----------
     scale : unnamed PyMC distribution, optional
-        Prior of the scale. By default half-normal and scaled to the data, see each constructor.
+        Prior of the scale. By default half-normal and scaled to the data, see each kind.
     size : float, optional
-        Scale of that half-normal; `scaled_to` finds it.
+        Scale of that half-normal; `scaled_to` sets it.
     known_scale : float, optional [unit of the quantity, or 1 for relative errors]
-        The scale itself where every row brings its own ``sd``; `scaled_to` finds it.
+        The scale itself where every row brings its own ``sd``; `scaled_to` sets it.
     """
 
     scale: Any = None
-    size: float | None = None
-    known_scale: float | None = None
+    size: float | None = dataclasses.field(default=None, kw_only=True)
+    known_scale: float | None = dataclasses.field(default=None, kw_only=True)
+
+    family: ClassVar[Family] = NORMAL
+    shapes: ClassVar[tuple[str, ...]] = ()
+    part_priors: ClassVar[Mapping[str, Callable[[], Any]]] = {}
+
+    def __post_init__(self) -> None:
+        prior_or_none(self.kind, self.scale)
+        for part in self.part_priors:
+            given = getattr(self, part)
+            if not isinstance(given, numbers.Real):
+                prior_or_none(self.kind, given)
+            elif (number := float(given)) > 0:
+                object.__setattr__(self, part, number)
+            else:
+                raise CalibrationError(
+                    f"{self.kind}({part}={number:g}): expected more than zero, or a prior."
+                )
+
+    # What kinds differ in ---------------------------------------------------------------------
+
+    def location(self, mean: Any, library: Any) -> Any:
+        """Location of the family at a mean."""
+        return mean
+
+    def spread(self, mean: Any, values: Mapping[str, Any], library: Any) -> Any:
+        """Scale of the family at a mean, from the scale and the other unknowns."""
+        return values["scale"]
+
+    def default_size(self, quantified: np.ndarray) -> float:
+        """Scale of the half-normal default prior."""
+        spread = float(np.std(quantified)) or float(np.max(np.abs(quantified))) or 1.0
+        return SHARE_OF_SPREAD * spread
+
+    def known_scales(self, readings: Readings) -> np.ndarray:
+        """Scale of the rows that bring their own sd; NaN where they do not."""
+        return readings.sd
+
+    def with_constants(self, readings: Readings) -> Self:
+        """Copy with the constants that depend on data."""
+        return self
+
+    def check(self, quantity: str, rows: pd.DataFrame, readings: Readings) -> None:
+        """Refuse rows that cannot have this noise."""
+
+    # The contract -----------------------------------------------------------------------------
 
     @override
-    def scaled_to(self, quantity: str, rows: pd.DataFrame) -> Scatter:
+    def scaled_to(self, quantity: str, rows: pd.DataFrame) -> Self:
         readings = read_rows(quantity, rows)
-        self._check(quantity, rows, readings)
-        settled = self._settled(readings)
+        self.check(quantity, rows, readings)
+        scaled = self.with_constants(readings)
         if np.all(np.isfinite(readings.sd)):
-            scales = settled._known_scales(readings)
-            return dataclasses.replace(settled, known_scale=float(np.sqrt(np.mean(scales**2))))
+            scales = scaled.known_scales(readings)
+            return dataclasses.replace(scaled, known_scale=float(np.sqrt(np.mean(scales**2))))
         if self.scale is not None or self.size is not None:
-            return settled
+            return scaled
         quantified = readings.value[readings.flag == ""]
         if not quantified.size:
             raise DataError(
@@ -62,7 +116,15 @@ class Scatter(Noise):
                 f"noise={{{quantity!r}: {self.kind}(pm.HalfNormal.dist(0.1))}}, or leave "
                 f"{quantity!r} out."
             )
-        return dataclasses.replace(settled, size=settled._default_size(quantified))
+        return dataclasses.replace(scaled, size=scaled.default_size(quantified))
+
+    @override
+    def names(self, quantity: str) -> tuple[str, ...]:
+        return tuple(_name(quantity, part) for part in ("scale", *self.part_priors))
+
+    @override
+    def priors(self, quantity: str) -> dict[str, Any]:
+        return {_name(quantity, part): prior for part, prior in self._priors().items()}
 
     @override
     def parameters(self, quantity: str, rows: pd.DataFrame) -> dict[str, Any]:
@@ -70,64 +132,49 @@ class Scatter(Noise):
         return {name: registered(name, prior) for name, prior in priors.items()}
 
     @override
-    def priors(self, quantity: str) -> dict[str, Any]:
-        return self._priors(f"noise_{quantity}")
-
-    @override
     def likelihood(
-        self,
-        quantity: str,
-        mean: Any,
-        rows: pd.DataFrame,
-        parameters: Mapping[str, Any],
+        self, quantity: str, mean: Any, rows: pd.DataFrame, parameters: Mapping[str, Any]
     ) -> None:
-        settled = self.scaled_to(quantity, rows)
-        readings = read_rows(quantity, rows)
-        own = settled._own(parameters)
-        location, spread = settled._located(pt.as_tensor(mean), own, readings, pt)
+        scaled, readings = self.scaled_to(quantity, rows), read_rows(quantity, rows)
+        values = scaled._values(parameters)
+        location, spread = scaled._located(pt.as_tensor(mean), values, readings, pt)
+        shape = [values[part] for part in self.shapes]
         for flag in ("", "below", "above", "between"):
-            place = np.flatnonzero(readings.flag == flag)
-            if place.size:
-                everywhere = place.size == len(readings.flag)
-                at = location if everywhere else location[place]
-                width = spread if everywhere else spread[place]
-                term = settled._quantified if flag == "" else settled._flagged
-                term(
-                    quantity,
-                    flag,
-                    at,
-                    width,
-                    own.get(SHAPE),
-                    Readings(*(part[place] for part in readings)),
-                )
+            chosen = np.flatnonzero(readings.flag == flag)
+            if chosen.size:
+                part = Readings(*(each[chosen] for each in readings))
+                everywhere = chosen.size == len(readings.flag)
+                arguments = [
+                    *(each if everywhere else each[chosen] for each in (location, spread)),
+                    *shape,
+                ]
+                _register(self.family, quantity, flag, arguments, part)
 
     @override
     def frozen(self, mean: Any, parameters: Mapping[str, Any]) -> Any:
-        own = self._own(parameters)
-        mean = np.asarray(mean, dtype=float)
-        return self._frozen(self._location(mean, np), self._spread(mean, own, np), own.get(SHAPE))
+        values, mean = self._values(parameters), np.asarray(mean, dtype=float)
+        return self._distribution(mean, values)
 
     @override
     def log_likelihood(
         self, mean: Any, rows: pd.DataFrame, parameters: Mapping[str, Any]
     ) -> np.ndarray:
         readings = read_rows("the quantity", rows)
-        own = {
+        values = {
             part: np.asarray(value, dtype=float)[..., None]
-            for part, value in self._own(parameters).items()
+            for part, value in self._values(parameters).items()
         }
-        shape = own.get(SHAPE)
-        mean = np.asarray(mean, dtype=float)
-        location, spread = self._located(mean, own, readings, np)
-        lower = (self._transformed(readings.value) - location) / spread
-        upper = (self._transformed(readings.upper) - location) / spread
-        flags = [readings.flag == flag for flag in ("", "below", "above")]
-        with np.errstate(over="ignore"):  # a reading impossibly far out has log density -inf
-            density = self._log_density(lower, shape) - np.log(spread)
-            if self._logarithmic:
-                density = density - self._transformed(readings.value)
-            choices = [density, self._log_cdf(lower, shape), self._log_cdf(-lower, shape)]
-            return np.select(flags, choices, default=self._log_between(lower, upper, shape))
+        location, spread = self._located(np.asarray(mean, dtype=float), values, readings, np)
+        found: np.ndarray = censored_log_likelihood(
+            self.family,
+            readings.flag,
+            readings.value,
+            location,
+            spread,
+            *(values[part] for part in self.shapes),
+            upper=readings.upper,
+        )
+        return found
 
     @override
     def draw(
@@ -138,156 +185,124 @@ class Scatter(Noise):
         *,
         rows: pd.DataFrame | None = None,
     ) -> np.ndarray:
-        own = self._own(parameters)
-        mean, shape = np.asarray(mean, dtype=float), own.get(SHAPE, 1.0)
-        location, spread = self._location(mean, np), self._spread(mean, own, np)
-        size = np.broadcast_shapes(np.shape(location), np.shape(spread), np.shape(shape))
-        drawn = location + spread * self._standard(shape, size, rng)
-        return np.exp(drawn) if self._logarithmic else drawn
+        values, mean = self._values(parameters), np.asarray(mean, dtype=float)
+        whole = rows is not None and {"value", "flag", "sd"} <= set(rows)
+        readings = read_rows("the quantity", rows) if whole and rows is not None else None
+        location, spread = self._located(mean, values, readings, np)
+        return self.family.draw(location, spread, *(values[part] for part in self.shapes), rng=rng)
 
     @override
     def describe(self) -> str:
         if self.scale is None and self.size is None and self.known_scale is None:
             return f"{self.kind}, scale from the data"
-        known = f"{self.kind}, scale known ({self.known_scale or 0.0:.3g})"
-        parts = [
-            f"{name.removeprefix('scale_')} ~ {describe(prior)}"
-            for name, prior in self._priors("scale").items()
-        ]
-        return ", ".join([known if self.known_scale is not None else self.kind, *parts])
+        known = "" if self.known_scale is None else f", scale known ({self.known_scale:.3g})"
+        priors = [f"{part} ~ {describe(prior)}" for part, prior in self._priors().items()]
+        return ", ".join([f"{self.kind}{known}", *priors])
 
     @override
     def typical_sd(self, quantity: str, mean: np.ndarray, estimates: Mapping[str, Any]) -> Any:
-        size = self.known_scale or (HALF_NORMAL_MEDIAN * self.size if self.size else None)
-        size = float(estimates.get(f"noise_{quantity}", size or 0.0)) or None
-        largest = float(np.nanmax(np.abs(mean))) or 1.0
-        if self.relative:
-            return (size or GUESS) * np.maximum(np.abs(mean), SMALLEST_SHARE * largest)
-        return np.full_like(mean, size or GUESS * largest)
+        mean = np.asarray(mean, dtype=float)
+        values: dict[str, Any] = dict(self._fixed())
+        for part in ("scale", *self.part_priors):
+            name = _name(quantity, part)
+            if name in estimates:
+                values[part] = float(estimates[name])
+            elif part not in values:
+                values[part] = self._prior_median(part, mean)
+        with np.errstate(invalid="ignore"):
+            sd = self._distribution(mean, values).std()
+            scale = self.spread(mean, values, np) + 0.0 * mean
+        return np.where(np.isfinite(sd) | ~np.isfinite(mean), sd, scale)
 
-    # What the kinds of noise differ in --------------------------------------------------------
+    # Unknowns by part: the scale, and what the kind has beside it ------------------------------
 
-    _logarithmic: ClassVar[bool] = False
+    def _priors(self) -> dict[str, Any]:
+        """Priors of what is estimated, by part."""
+        priors: dict[str, Any] = {}
+        if self.known_scale is None:
+            priors["scale"] = pm.HalfNormal.dist(self.size) if self.scale is None else self.scale
+        for part, default in self.part_priors.items():
+            given = getattr(self, part)
+            if not isinstance(given, float):
+                priors[part] = default() if given is None else given
+        return priors
 
-    def _location(self, mean: Any, library: Any) -> Any:
-        """Centre of the readings on the scale where they are symmetric."""
-        return mean
+    def _prior_median(self, part: str, mean: np.ndarray) -> float:
+        if part == "scale" and self.scale is None:
+            largest = float(np.nanmax(np.abs(mean), initial=0.0)) or 1.0
+            guess = GUESS if self.relative else GUESS * largest
+            return HALF_NORMAL_MEDIAN * self.size if self.size else guess
+        return float(prior_quantiles(self._priors()[part], [0.5])[0])
 
-    def _spread(self, mean: Any, own: Mapping[str, Any], library: Any) -> Any:
-        """Scale of the readings there."""
-        return own["scale"]
+    def _fixed(self) -> dict[str, float]:
+        """Values of what is not estimated, by part."""
+        fixed = {} if self.known_scale is None else {"scale": self.known_scale}
+        given = {part: getattr(self, part) for part in self.part_priors}
+        return fixed | {part: each for part, each in given.items() if isinstance(each, float)}
 
-    def _transformed(self, value: np.ndarray) -> np.ndarray:
-        """Bring readings to that scale."""
-        return value
+    @override
+    def _needed(self, quantity: str) -> tuple[str, ...]:
+        fixed = self._fixed()
+        parts = ("scale", *self.part_priors)
+        return tuple(_name(quantity, part) for part in parts if part not in fixed)
 
-    def _known_scales(self, readings: Readings) -> np.ndarray:
-        """Scale of the rows that bring their own sd; NaN where they do not."""
-        return readings.sd
-
-    def _log_cdf(self, z: Any, shape: Any) -> Any:
-        return normal_log_cdf(z)
-
-    def _log_density(self, z: np.ndarray, shape: Any) -> np.ndarray:
-        return -0.5 * z**2 - 0.5 * np.log(2.0 * np.pi)
-
-    def _standard(self, shape: Any, size: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return rng.standard_normal(size)
-
-    def _distribution(self, location: Any, spread: Any, shape: Any) -> tuple[Any, dict[str, Any]]:
-        """PyMC class and arguments of the readings."""
-        return pm.Normal, {"mu": location, "sigma": spread}
-
-    def _frozen(self, location: Any, spread: Any, shape: Any) -> Any:
-        """Take the same from scipy.stats, with its parameters set."""
-        return stats.norm(location, spread)
-
-    def _priors(self, name: str) -> dict[str, Any]:
-        """Priors of what has to be estimated, by name."""
-        if self.known_scale is not None:
-            return {}
-        return {name: pm.HalfNormal.dist(self.size) if self.scale is None else self.scale}
-
-    def _default_size(self, quantified: np.ndarray) -> float:
-        """Scale of the half-normal default prior."""
-        spread = float(np.std(quantified)) or float(np.max(np.abs(quantified))) or 1.0
-        return SHARE_OF_SPREAD * spread
-
-    def _settled(self, readings: Readings) -> Scatter:
-        """Copy with the constants that depend on data filled in."""
-        return self
-
-    def _check(self, quantity: str, rows: pd.DataFrame, readings: Readings) -> None:
-        """Refuse rows that cannot have this noise."""
-
-    # What they share --------------------------------------------------------------------------
-
-    def _own(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        found = super()._own(parameters)
-        if "scale" not in found:
-            if self.known_scale is None:
+    def _values(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the unknowns by part: those of the posterior before those that are fixed."""
+        quantity = self.quantity_of(parameters)
+        values: dict[str, Any] = dict(self._fixed())
+        for part in ("scale", *self.part_priors):
+            name = _name(quantity, part)
+            if name in parameters:
+                values[part] = parameters[name]
+            elif part not in values:
                 raise CalibrationError(
-                    f"{self.kind.capitalize()} noise needs its scale; parameters has none. Pass "
-                    "{'noise_<quantity>': value} as the posterior names it."
+                    f"{self.kind.replace('_', ' ').capitalize()} noise needs its "
+                    f"{part.replace('_', ' ')}; parameters has none. Pass "
+                    f"{{'{_name('<quantity>', part)}': value}} as the posterior names it."
                 )
-            found["scale"] = self.known_scale
-        return found
+        return values
+
+    def _distribution(self, mean: np.ndarray, values: Mapping[str, Any]) -> Any:
+        return self.family.frozen(
+            self.location(mean, np),
+            self.spread(mean, values, np),
+            *(values[part] for part in self.shapes),
+        )
 
     def _located(
-        self, mean: Any, own: Mapping[str, Any], readings: Readings, library: Any
+        self, mean: Any, values: Mapping[str, Any], readings: Readings | None, library: Any
     ) -> tuple[Any, Any]:
-        """Location and spread of each row, known standard deviations in their place."""
-        location = self._location(mean, library)
-        spread = self._spread(mean, own, library) + library.zeros_like(location)
-        known = self._known_scales(readings)
-        has_own = np.isfinite(known)
-        if has_own.any():
-            spread = library.where(has_own, np.where(has_own, known, 1.0), spread)
+        """Location and scale of each row; a known standard deviation sets the scale."""
+        location = self.location(mean, library)
+        spread = self.spread(mean, values, library) + library.zeros_like(location)
+        if readings is not None:
+            known = self.known_scales(readings)
+            given = np.isfinite(known)
+            if given.any():
+                spread = library.where(given, np.where(given, known, 1.0), spread)
         return location, spread
 
-    def _log_between(self, lower: Any, upper: Any, shape: Any) -> Any:
-        """Log probability of a standardised band, taken in the tail where it is small."""
-        library: Any = pt if isinstance(lower, pt.Variable) else np
-        flip = lower + upper > 0
-        low, high = library.where(flip, -upper, lower), library.where(flip, -lower, upper)
-        return log_probability_between(self._log_cdf(high, shape), self._log_cdf(low, shape))
 
-    def _quantified(
-        self, quantity: str, flag: str, location: Any, spread: Any, shape: Any, readings: Readings
-    ) -> None:
-        """Register the rows that have a value."""
-        distribution, arguments = self._distribution(location, spread, shape)
-        distribution(quantity, **arguments, observed=readings.value)
+def _name(quantity: str, part: str) -> str:
+    return f"noise_{quantity}" if part == "scale" else f"noise_{quantity}_{part}"
 
-    def _flagged(
-        self, quantity: str, flag: str, location: Any, spread: Any, shape: Any, readings: Readings
-    ) -> None:
-        """Register the rows of one flag: exact tail as density, clipped readings as draws."""
-        value, upper = readings.value, readings.upper
-        lowest = {"below": value, "above": -np.inf, "between": value}[flag]
-        highest = {"below": np.inf, "above": value, "between": upper}[flag]
-        shapes = () if shape is None else (shape,)
 
-        def reported(location: Any, spread: Any, *rest: Any) -> Any:
-            *shape, size = rest
-            distribution, arguments = self._distribution(location, spread, *(shape or [None]))
-            return pt.clip(distribution.dist(**arguments, size=size), lowest, highest)
-
-        def log_probability(_: Any, location: Any, spread: Any, *rest: Any) -> Any:
-            shape = rest[0] if rest else None
-            z = (self._transformed(value) - location) / spread
-            if flag == "below":
-                return self._log_cdf(z, shape)
-            if flag == "above":
-                return self._log_cdf(-z, shape)
-            return self._log_between(z, (self._transformed(upper) - location) / spread, shape)
-
-        pm.CustomDist(
-            f"{quantity}_{flag}",
-            location,
-            spread,
-            *shapes,
-            dist=reported,
-            logp=log_probability,
-            observed=value,
+def _register(
+    family: Family, quantity: str, flag: str, arguments: list[Any], readings: Readings
+) -> None:
+    """Register rows of one flag: density or exact tail, and draws as an assay reports them."""
+    if flag == "":
+        pm.modelcontext(None).register_rv(
+            family.variable(*arguments), quantity, observed=readings.value
         )
+        return
+    lower, upper = limits_of(readings.flag, readings.value, readings.upper)
+    pm.CustomDist(
+        f"{quantity}_{flag}",
+        *arguments,
+        dist=lambda *given: report_within(
+            family.variable(*given[:-1], size=given[-1]), flag, readings.value, readings.upper
+        ),
+        logp=lambda _, *given: log_interval_probability(family, lower, upper, *given),
+        observed=readings.value,
+    )

@@ -50,6 +50,10 @@ class Layer(abc.ABC):
         """Name of the errors."""
         return f"noise_{quantity}_by_{self.kind}"
 
+    def coordinate(self, quantity: str) -> str:
+        """Name of the standardised errors, which serve the sampler only."""
+        return f"noise_{quantity}_effect_{self.kind}"
+
     def dimension(self, quantity: str) -> str:
         """Dimension along which the errors lie."""
         return f"{quantity}_{self.kind}"
@@ -75,7 +79,7 @@ class Layer(abc.ABC):
             dimension = self.dimension(quantity)
             if dimension not in model.coords:
                 model.add_coord(dimension, list(dict.fromkeys(self.labels(rows))))
-            effect = pm.Normal(name.replace("_by_", "_effect_"), 0.0, 1.0, dims=dimension)
+            effect = pm.Normal(self.coordinate(quantity), 0.0, 1.0, dims=dimension)
             error = found[self.sd_name(quantity)] * self._joined(effect, rows, quantity, found)
             pm.Deterministic(name, error, dims=dimension)
         return found | {name: model.named_vars[name]}
@@ -120,7 +124,7 @@ class Layer(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True)
-class OfRun(Layer):
+class RunError(Layer):
     """One error for all readings of a run."""
 
     kind: ClassVar[str] = "run"
@@ -164,7 +168,7 @@ class OfRun(Layer):
 
 
 @dataclasses.dataclass(frozen=True)
-class OfSample(Layer):
+class ReplicateError(Layer):
     """One error for all replicate readings of a sample."""
 
     kind: ClassVar[str] = "sample"
@@ -195,7 +199,7 @@ class OfSample(Layer):
 
 
 @dataclasses.dataclass(frozen=True)
-class OfAllAnalytes(OfSample):
+class SampleError(ReplicateError):
     """One relative error for all analytes of a sample."""
 
     kind: ClassVar[str] = "shared"
@@ -208,6 +212,10 @@ class OfAllAnalytes(OfSample):
     @override
     def error_name(self, quantity: str) -> str:
         return f"{SHARED}_by_sample"
+
+    @override
+    def coordinate(self, quantity: str) -> str:
+        return f"{SHARED}_effect_sample"
 
     @override
     def dimension(self, quantity: str) -> str:

@@ -1,6 +1,10 @@
 """Prior distributions from what an expert knows, and what can be asked of them."""
 
+from __future__ import annotations
+
+import numbers
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -14,9 +18,6 @@ from pytensor.tensor.variable import TensorVariable
 from scipy.stats import norm
 
 from bayesbio.errors import CalibrationError
-
-# Probes below zero, over many decades: a prior in any unit of the house shows itself.
-_NEGATIVE_NUMBERS = -np.logspace(-12, 12, 25)
 
 
 def between(low: float, high: float, probability: float = 0.9) -> TensorVariable:
@@ -229,7 +230,8 @@ def is_positive(distribution: TensorVariable) -> bool:
     """
     Whether a distribution puts no probability below zero.
 
-    Run effects of a positive parameter are added to its logarithm (`levels.varying`).
+    Asked of its distribution function. Run effects of a positive parameter are added to its
+    logarithm (`varying`).
 
     Parameters
     ----------
@@ -246,9 +248,33 @@ def is_positive(distribution: TensorVariable) -> bool:
     (True, False)
     """
     require_distribution(distribution)
-    numbers = _NEGATIVE_NUMBERS.reshape((-1,) + (1,) * distribution.type.ndim)
-    density = pm.logp(distribution, numbers * np.ones(distribution.type.ndim * (1,)))
-    return bool(np.all(np.isneginf(density.eval(mode="FAST_COMPILE"))))
+    ones = np.ones((1,) * distribution.type.ndim)
+    nearest = -1.0 if distribution.type.dtype.startswith("int") else -np.finfo(float).tiny
+    try:
+        below = pm.logcdf(distribution, nearest * ones)
+    except NotImplementedError:  # no distribution function: draws, and the density at their mirror
+        drawn = prior_draws(distribution, 2000, random_seed=0)
+        return bool(np.all(drawn > 0.0)) and _has_no_density(distribution, -drawn[:20])
+    return bool(np.all(np.isneginf(below.eval(mode="FAST_COMPILE"))))
+
+
+def _has_no_density(distribution: TensorVariable, values: np.ndarray) -> bool:
+    densities = [pm.logp(distribution, value) for value in values]
+    return bool(np.all(np.isneginf(pt.stack(densities).eval(mode="FAST_COMPILE"))))
+
+
+def as_number(prior: Any) -> float | None:
+    """
+    Read a prior that is a number, NumPy's included, and fixes its parameter; None otherwise.
+
+    Examples
+    --------
+    >>> as_number(np.int64(2)), as_number(between(0.02, 0.06))
+    (2.0, None)
+    """
+    if isinstance(prior, np.ndarray) and prior.ndim == 0:
+        prior = prior.item()
+    return float(prior) if isinstance(prior, numbers.Real) else None
 
 
 def describe(distribution: TensorVariable) -> str:
