@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -261,20 +259,6 @@ def is_positive(distribution: TensorVariable) -> bool:
 def _has_no_density(distribution: TensorVariable, values: np.ndarray) -> bool:
     densities = [pm.logp(distribution, value) for value in values]
     return bool(np.all(np.isneginf(pt.stack(densities).eval(mode="FAST_COMPILE"))))
-
-
-def as_number(prior: Any) -> float | None:
-    """
-    Read a prior that is a number, NumPy's included, and fixes its parameter; None otherwise.
-
-    Examples
-    --------
-    >>> as_number(np.int64(2)), as_number(between(0.02, 0.06))
-    (2.0, None)
-    """
-    if isinstance(prior, np.ndarray) and prior.ndim == 0:
-        prior = prior.item()
-    return float(prior) if isinstance(prior, numbers.Real) else None
 
 
 def describe(distribution: TensorVariable) -> str:
