@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor
+import pytensor.tensor as pt
 import xarray as xr
 from pymc.pytensorf import find_rng_nodes, reseed_rngs
 from pytensor.compile import SharedVariable
@@ -29,19 +29,19 @@ from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import (
     LogDensity,
+    Noise,
     Ranks,
+    describe,
     prior_quantiles,
-    run_each,
     sample,
     verdict_of,
 )
-from bayesbio.inference import simulation_based_calibration as calibrate_by_simulation
+from bayesbio.inference.validation.sbc import run_replications
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode import simulate
 from bayesbio.ode.codegen.cache import kernels
 
 ATTEMPTS = 200  # draws from the prior until one has a solution
-PART = 20  # replications of one job
 LONGER = 4  # a chain that mixes badly is run this many times as long, once
 LIKELIHOOD = "log_likelihood"
 
@@ -95,7 +95,8 @@ def simulation_based_calibration(
         Tuning draws a chain.
     random_seed : int
     checkpoint : path, optional
-        CSV in which ranks are written as they come, and from which a stopped study goes on.
+        CSV in which ranks are written as they come, and from which a stopped study goes on; the
+        card beside it holds model, priors, design, seed and versions, and must agree.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
         Where parts of 20 replications are done, as in `bayesbio.inference.run_each`; each part
         compiles anew. By default all are done in this process, with one density.
@@ -143,52 +144,53 @@ def simulation_based_calibration(
         "target_accept": target_accept,
         "kept": draws,
     }
-    work = _Part(request, Tolerances(rtol, atol), settings, random_seed)
-    if executor is None:
-        return work(range(replications), checkpoint=checkpoint, progress=progress)
-    path = None if checkpoint is None else Path(checkpoint)
-    before = [Ranks.read(path)] if path is not None and path.exists() else []
-    known = {at for part in before for at in part.table.index}
-    left = [at for at in range(replications) if at not in known]
-    jobs = {
-        f"replications {left[first]} to {left[first : first + PART][-1]}": left[
-            first : first + PART
-        ]
-        for first in range(0, len(left), PART)
-    }
-    parts = [
-        *before,
-        *run_each(work, jobs, executor=executor, stage="replicating").results.values(),
-    ]
-    found = Ranks(
-        pd.concat([part.table for part in parts]).sort_index(),
-        draws=draws,
-        remarks=pd.concat([part.remarks for part in parts]).sort_index(),
+    tolerances = Tolerances(rtol, atol)
+    return run_replications(
+        _Study(request, tolerances, settings),
+        replications=replications,
+        random_seed=random_seed,
+        checkpoint=checkpoint,
+        identity=_identity(request, tolerances, settings),
+        executor=executor,
+        progress=progress,
     )
-    if path is not None:
-        found.save(path)
-    return found
 
 
 @dataclasses.dataclass(frozen=True)
-class _Part:
-    """Some replications of a study, wherever they are done: plain descriptions until it runs."""
+class _Study:
+    """A study as a plain description, which is compiled where it runs."""
 
     request: FitRequest
     tolerances: Tolerances
     settings: Mapping[str, Any]
-    random_seed: int
 
-    def __call__(self, replications: Iterable[int], **options: Any) -> Ranks:
-        """Compile once, and do these replications."""
+    def __call__(self) -> tuple[Any, Any]:
+        """Compile the density once, for any number of replications."""
         replicator = _Replicator(formulate(self.request), self.tolerances, settings=self.settings)
-        return calibrate_by_simulation(
-            replicator.simulate,
-            replicator.refit,
-            replications=replications,
-            random_seed=self.random_seed,
-            **options,
-        )
+        return replicator.simulate, replicator.refit
+
+
+def _identity(
+    request: FitRequest, tolerances: Tolerances, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give what the ranks follow from, in plain values, for the card beside a checkpoint."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(name): plain(each) for name, each in value.items()}
+        if isinstance(value, Noise):
+            return [value.describe(), value.to_dict()]
+        if isinstance(value, pt.TensorVariable):
+            return [describe(value), [f"{each:.12g}" for each in prior_quantiles(value)]]
+        return getattr(value, "hash", None) or str(value)
+
+    asked = {name: getattr(request, name) for name in ("priors", "vary", "noise", "covariates")}
+    return {
+        "model": kernels(request.model).trace.fingerprint,
+        "design": request.campaign.hash,
+        **{name: plain(value) for name, value in asked.items()},
+        "settings": plain({**settings, "rtol": tolerances.rtol, "atol": tolerances.atol}),
+    }
 
 
 class _Replicator:

@@ -1,7 +1,9 @@
-"""Whether a method gives honest posteriors: simulate from the prior, fit again, rank the truth."""
+"""Simulation-based calibration (SBC): simulate from the prior, fit again, rank the truth."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -12,16 +14,24 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import BayesbioError, CalibrationError
+from bayesbio.inference.archive.environment import versions
+from bayesbio.inference.parallel.jobs import run_each
 from bayesbio.inference.validation.rank_statistics import Ranks
+
+PART = 20  # replications of one job
+
+type Simulate = Callable[[int], tuple[Mapping[str, Any], Any]]
+type Refit = Callable[[Any, int], Any]
 
 
 def simulation_based_calibration(
-    simulate: Callable[[int], tuple[Mapping[str, Any], Any]],
-    refit: Callable[[Any, int], Any],
+    simulate: Simulate,
+    refit: Refit,
     *,
     replications: int | Iterable[int] = 200,
     random_seed: int,
     checkpoint: str | os.PathLike[str] | None = None,
+    identity: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ranks:
     """
@@ -43,6 +53,9 @@ def simulation_based_calibration(
         Replication r has a seed of its own, whatever the number of replications.
     checkpoint : path, optional
         CSV in which ranks are written as they come; replications that it holds are not repeated.
+        The card beside it (``ranks.card.json``) says which study they are of.
+    identity : mapping of name to plain value, optional
+        What the ranks follow from beside the seed, for the card: model, priors, design.
     progress : callable, optional
         Called with the replications done and their total.
 
@@ -54,8 +67,8 @@ def simulation_based_calibration(
     Raises
     ------
     CalibrationError
-        When names, shapes or numbers of draws do not fit each other, or the checkpoint is that of
-        other names.
+        When names, shapes or numbers of draws do not fit each other, or the checkpoint is of
+        another study: another identity, seed or version.
 
     Notes
     -----
@@ -77,62 +90,199 @@ def simulation_based_calibration(
     >>> ranks.check().passed
     True
     """
+    return run_replications(
+        _Prepared((simulate, refit)),
+        replications=replications,
+        random_seed=random_seed,
+        checkpoint=checkpoint,
+        identity=identity,
+        progress=progress,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Prepared:
+    """A simulator and a refit that need no preparation."""
+
+    pair: tuple[Simulate, Refit]
+
+    def __call__(self) -> tuple[Simulate, Refit]:
+        """Give both."""
+        return self.pair
+
+
+def run_replications(
+    prepare: Callable[[], tuple[Simulate, Refit]],
+    *,
+    replications: int | Iterable[int],
+    random_seed: int,
+    checkpoint: str | os.PathLike[str] | None = None,
+    identity: Mapping[str, Any] | None = None,
+    executor: Any = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Ranks:
+    """
+    Run the replications of a simulation-based calibration: here, or in parts on an executor.
+
+    Parameters
+    ----------
+    prepare : callable
+        Gives ``simulate`` and ``refit`` of `simulation_based_calibration`; called once where the
+        replications run, so that a plain description travels to a worker and is compiled there.
+    replications, random_seed, checkpoint, identity, progress
+        As for `simulation_based_calibration`.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Where parts of 20 replications are done, as in `run_each`.
+
+    Returns
+    -------
+    Ranks
+
+    Examples
+    --------
+    ``run_replications(study, replications=200, random_seed=1, executor=pool)``
+    """
     wanted = range(replications) if isinstance(replications, int) else list(replications)
     if not len(wanted):
         raise CalibrationError(f"replications={replications}: expected one or more; 200 is usual.")
-    path = None if checkpoint is None else Path(checkpoint)
-    rows: dict[int, dict[str, float]] = {}
-    remarks: dict[int, dict[str, float]] = {}
-    draws = 0
-    if path is not None and path.exists():
-        done = Ranks.read(path)
-        draws = done.draws
-        rows = {int(at): dict(row) for at, row in done.table.iterrows() if at in wanted}
-        remarks = {int(at): dict(row) for at, row in done.remarks.iterrows() if at in wanted}
-    for place, replication in enumerate(wanted):
-        if replication not in rows:
-            first, second, third = (
-                int(seed)
-                for seed in np.random.SeedSequence([random_seed, replication]).generate_state(3)
+    held = _Held(checkpoint, {"random_seed": random_seed, **(identity or {})})
+    left = [at for at in wanted if at not in held.rows]
+    if executor is not None and left:
+        parts = [left[first : first + PART] for first in range(0, len(left), PART)]
+        jobs = {f"replications {part[0]} to {part[-1]}": part for part in parts}
+        work = _Replicate(prepare, random_seed)
+        for done in run_each(work, jobs, executor=executor, stage="replicating").results.values():
+            for each in done:
+                held.add(each)
+        held.save()
+    elif left:
+        simulate, refit = prepare()
+        for replication in left:
+            held.add(_replicate(simulate, refit, replication, random_seed))
+            held.save()
+            if progress is not None:
+                progress(len(wanted) - sum(at not in held.rows for at in wanted), len(wanted))
+    return held.ranks(wanted)
+
+
+@dataclasses.dataclass(frozen=True)
+class Replication:
+    """One replication: ranks by name (NaN where the fit failed) and what was noted about it."""
+
+    number: int
+    draws: int | None
+    ranks: dict[str, float]
+    remarks: dict[str, float]
+    failure: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Replicate:
+    """Replications of one part, prepared once where they run."""
+
+    prepare: Callable[[], tuple[Simulate, Refit]]
+    random_seed: int
+
+    def __call__(self, replications: Iterable[int]) -> list[Replication]:
+        """Do these replications."""
+        simulate, refit = self.prepare()
+        return [_replicate(simulate, refit, each, self.random_seed) for each in replications]
+
+
+def _replicate(simulate: Simulate, refit: Refit, replication: int, random_seed: int) -> Replication:
+    first, second, third = (
+        int(seed) for seed in np.random.SeedSequence([random_seed, replication]).generate_state(3)
+    )
+    truth, data = simulate(first)
+    try:
+        draws, remarks = _named(refit(data, second))
+    except BayesbioError as error:
+        missing = dict.fromkeys(_labels(truth), np.nan)
+        return Replication(replication, None, missing, {"failed": 1.0}, str(error))
+    number, ranks = _ranks(truth, draws, np.random.default_rng(third))
+    return Replication(replication, number, ranks, remarks)
+
+
+class _Held:
+    """Replications that are done, in memory and in a checkpoint with its card."""
+
+    def __init__(self, path: str | os.PathLike[str] | None, identity: Mapping[str, Any]) -> None:
+        self.path = None if path is None else Path(path)
+        self.card = json.loads(json.dumps({**identity, "versions": versions()}, default=str))
+        self.rows: dict[int, dict[str, float]] = {}
+        self.remarks: dict[int, dict[str, float]] = {}
+        self.draws = 0
+        if self.path is not None and self.path.exists():
+            self._check_card(self.path)
+            done = Ranks.read(self.path)
+            self.draws = done.draws
+            self.rows = {int(at): dict(row) for at, row in done.table.iterrows()}
+            self.remarks = {int(at): dict(row) for at, row in done.remarks.iterrows()}
+
+    def add(self, done: Replication) -> None:
+        """Add one replication, whose ranks have to be of the same kind as those before."""
+        if done.draws is None and not self.draws:  # nothing says how many there would have been
+            raise CalibrationError(f"The first replication failed already: {done.failure}")
+        if done.draws is not None and self.draws and done.draws != self.draws:
+            raise CalibrationError(
+                f"Replication {done.number} has {done.draws} draws, those before it {self.draws}; "
+                "ranks can only be compared among as many draws. Thin to the same number."
             )
-            truth, data = simulate(first)
-            try:
-                found, noted = _named(refit(data, second))
-            except BayesbioError as error:
-                rows[replication] = dict.fromkeys(_labels(truth), np.nan)
-                remarks[replication] = {"failed": 1.0}
-                if not draws:  # nothing says how many there would have been
-                    raise CalibrationError(
-                        f"The first replication failed already: {error}"
-                    ) from error
-            else:
-                number, ranks = _ranks(truth, found, np.random.default_rng(third))
-                if draws and number != draws:
-                    raise CalibrationError(
-                        f"Replication {replication} has {number} draws, those before it {draws}; "
-                        "ranks can only be compared among as many draws. Thin to the same number."
-                    )
-                draws = number
-                if rows and set(ranks) != set(next(iter(rows.values()))):
-                    raise CalibrationError(
-                        f"Replication {replication} ranks {', '.join(ranks)}, those before it "
-                        f"{', '.join(next(iter(rows.values())))}. Use another checkpoint, and give "
-                        "the same names each time."
-                    )
-                rows[replication], remarks[replication] = ranks, noted
-            if path is not None:
-                _collected(rows, remarks, draws).save(path)
-        if progress is not None:
-            progress(place + 1, len(wanted))
-    return _collected(rows, remarks, draws)
+        before = next(iter(self.rows.values()), done.ranks)
+        if set(done.ranks) != set(before):
+            raise CalibrationError(
+                f"Replication {done.number} ranks {', '.join(done.ranks)}, those before it "
+                f"{', '.join(before)}. Use another checkpoint, and give the same names each time."
+            )
+        self.draws = done.draws or self.draws
+        self.rows[done.number], self.remarks[done.number] = done.ranks, done.remarks
+
+    def ranks(self, wanted: Iterable[int] | None = None) -> Ranks:
+        """Ranks of all replications, or of those that are wanted."""
+        chosen = [at for at in sorted(self.rows) if wanted is None or at in set(wanted)]
+        table = pd.DataFrame.from_dict({at: self.rows[at] for at in chosen}, orient="index")
+        noted = pd.DataFrame.from_dict({at: self.remarks[at] for at in chosen}, orient="index")
+        index = pd.Index(chosen, name="replication")
+        return Ranks(table.set_axis(index), draws=self.draws, remarks=noted.reindex(chosen))
+
+    def save(self) -> None:
+        """Write ranks and card; a stopped process leaves the former ones whole."""
+        if self.path is None:
+            return
+        whole = self.path.with_name(f".{self.path.name}.part")
+        self.ranks().save(whole)
+        card = card_of(self.path)
+        if not card.exists():
+            card.write_text(json.dumps(self.card, indent=1, sort_keys=True), encoding="utf-8")
+        whole.replace(self.path)
+
+    def _check_card(self, path: Path) -> None:
+        card = card_of(path)
+        held = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
+        other = [name for name in {**held, **self.card} if held.get(name) != self.card.get(name)]
+        if other:
+            what = (
+                f"{other[0]} is {held.get(other[0], 'not given')} there and "
+                f"{self.card.get(other[0], 'not given')} here"
+                if held
+                else f"its card {card.name} is missing"
+            )
+            raise CalibrationError(
+                f"The checkpoint {path.name} is of another study: {what}. Continue with what it "
+                "was begun with, or name another file."
+            )
 
 
-def _collected(
-    rows: Mapping[int, Mapping[str, float]], remarks: Mapping[int, Mapping[str, float]], draws: int
-) -> Ranks:
-    table = pd.DataFrame.from_dict(dict(rows), orient="index").sort_index()
-    noted = pd.DataFrame.from_dict(dict(remarks), orient="index").reindex(table.index)
-    return Ranks(table.rename_axis("replication"), draws=draws, remarks=noted)
+def card_of(path: str | os.PathLike[str]) -> Path:
+    """
+    Path of the card that says which study a checkpoint is of.
+
+    Examples
+    --------
+    >>> card_of("out/ranks.csv").name
+    'ranks.card.json'
+    """
+    return Path(path).with_suffix(".card.json")
 
 
 def _named(fitted: Any) -> tuple[dict[str, np.ndarray], dict[str, float]]:

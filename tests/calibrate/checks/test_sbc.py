@@ -14,6 +14,7 @@ from bayesbio.calibrate.requests import FitRequest, Tolerances
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import between, counts, normal
+from bayesbio.inference.validation import sbc as engine
 from bayesbio.mechanistic import BatchReactor
 
 REACTOR = BatchReactor(isothermal=True)
@@ -27,7 +28,7 @@ def plan():
     return Campaign([Run(f"R{i}", settings={"initial_concentration_a": 0.5 * i}) for i in (1, 2)])
 
 
-def test_a_stopped_study_of_a_model_goes_on_and_its_numbers_are_named(plan, tmp_path):
+def test_a_stopped_study_of_a_model_goes_on_and_only_that_study(plan, tmp_path, monkeypatch):
     path = tmp_path / "ranks.csv"
     first = simulation_based_calibration(plan, REACTOR, replications=2, checkpoint=path, **ASKED)
     assert first.names == (
@@ -39,9 +40,20 @@ def test_a_stopped_study_of_a_model_goes_on_and_its_numbers_are_named(plan, tmp_
     )
     assert (first.remarks["effective_draws"] >= 99).all()
     assert (first.remarks["r_hat"] < 1.1).all()
-    # Both are there already: neither compiling nor sampling would give other numbers.
-    again = pd.read_csv(path, index_col=0)
-    assert again["draws"].eq(99).all() and len(again) == 2
+    monkeypatch.setattr(replicating, "formulate", None)  # nothing is compiled again
+    again = simulation_based_calibration(plan, REACTOR, replications=2, checkpoint=path, **ASKED)
+    pd.testing.assert_frame_equal(again.table, first.table)
+    for change in (
+        {"random_seed": 5},
+        {"priors": {"rate_constant_1": between(5.0, 50.0)}},
+        {"noise": normal(between(0.005, 0.031))},
+        {"draws": 49},
+        {"times": TIMES | {"concentration_a": [1.0, 2.0]}},
+    ):
+        with pytest.raises(CalibrationError, match="ranks.csv is of another study"):
+            simulation_based_calibration(
+                plan, REACTOR, replications=2, checkpoint=path, **(ASKED | change)
+            )
 
 
 @pytest.mark.slow
@@ -107,7 +119,7 @@ def test_the_reactor_is_calibrated_and_a_likelihood_too_sure_of_itself_is_not(pl
 
 @pytest.mark.slow
 def test_parts_on_an_executor_give_the_same_ranks(plan, tmp_path, monkeypatch):
-    monkeypatch.setattr(replicating, "PART", 2)
+    monkeypatch.setattr(engine, "PART", 2)
     here = simulation_based_calibration(plan, REACTOR, replications=4, **ASKED)
     with ThreadPoolExecutor(1) as pool:
         there = simulation_based_calibration(
