@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.prediction import Predictor
+from bayesbio.calibrate.predicting.predictor import Predictor
+from bayesbio.calibrate.predicting.run_parameters import group_effects
 from bayesbio.calibrate.problem.structure import ParameterStructure
 from bayesbio.calibrate.requests import PredictionRequest, Tolerances
-from bayesbio.calibrate.run_parameters import group_effects
 from bayesbio.data import Campaign, Event
 from bayesbio.errors import BayesbioError, CalibrationError
 from bayesbio.inference import Noise, Verdict, pooling_factor, verdict_of, write_archive

@@ -14,7 +14,7 @@ import xarray as xr
 
 from bayesbio.calibrate.coordinates.starts import CompiledProblem
 from bayesbio.calibrate.model import spread_priors
-from bayesbio.calibrate.prediction import Predictor
+from bayesbio.calibrate.predicting.predictor import Predictor
 from bayesbio.calibrate.problem.formulation import Formulation
 from bayesbio.calibrate.requests import Tolerances
 from bayesbio.errors import BayesbioError

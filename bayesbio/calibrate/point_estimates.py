@@ -13,7 +13,7 @@ import xarray as xr
 
 from bayesbio.calibrate.completion import one_draw, options_of
 from bayesbio.calibrate.coordinates.starts import CompiledProblem
-from bayesbio.calibrate.prediction import Predictor
+from bayesbio.calibrate.predicting.predictor import Predictor
 from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.calibrate.problem.structure import ParameterStructure
 from bayesbio.calibrate.requests import (

@@ -90,7 +90,7 @@ def _mechanistic(
     random_seed: int,
 ) -> xr.Dataset:
     """Weigh predictions of a new run by the readings so far."""
-    from bayesbio.calibrate.noise_draws import noise_parameters
+    from bayesbio.calibrate.predicting.noise_draws import noise_parameters
 
     times = np.unique([*rows["time_h"], at])
     known = [name for name in calibration.noise if (rows["quantity"] == name).any()]

@@ -8,11 +8,11 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
+from bayesbio.calibrate.predicting.run_parameters import group_effects, run_parameters
 from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.calibrate.problem.grouping import groups_of
 from bayesbio.calibrate.problem.structure import ParameterStructure
 from bayesbio.calibrate.requests import FitRequest
-from bayesbio.calibrate.run_parameters import group_effects, run_parameters
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import BayesbioError
 from bayesbio.inference import between, design, pooling_factor

@@ -8,9 +8,12 @@ import pandas as pd
 import pytest
 
 from bayesbio.calibrate import quick_look
+from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.requests import FitRequest
+from bayesbio.calibrate.start_diagnosis import explain_failed_start
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import between
+from bayesbio.inference import assay, between
 
 
 class Quotient:
@@ -44,3 +47,14 @@ def test_a_division_by_zero_at_the_start_names_the_run():
     campaign = Campaign(runs, units={"effect": "g/L"})
     with pytest.raises(CalibrationError, match="Run 'empty'.*divides by zero at the start"):
         quick_look(campaign, Quotient(), priors={"strength": between(0.5, 2.0)}, random_seed=1)
+
+
+def test_a_signal_of_an_assay_is_looked_up_under_its_source():
+    curve = pd.DataFrame({"concentration": [0.1, 1.0, 3.0, 10.0], "signal": [0.1, 0.6, 1.2, 1.7]})
+    frame = pd.DataFrame({"time_h": [1.0, 2.0], "quantity": "signal", "value": [0.5, 0.7]})
+    run = Run("R1", frame, {"initial_cause": 0.0, "initial_effect": 0.0})
+    campaign = Campaign([run], units={"signal": "1"})
+    noise = {"signal": assay("effect", curve)}
+    asked = FitRequest(campaign, Quotient(), {"strength": between(0.5, 2.0)}, noise=noise)
+    error = explain_failed_start(formulate(asked), CalibrationError("No finite start."))
+    assert "No finite start. At the prior medians: " in str(error) and "'R1'" in str(error)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayesbio.calibrate.calibration import Calibration
 from bayesbio.calibrate.fitting import SamplerOptions, fit_request
-from bayesbio.calibrate.noise_draws import noise_parameters
+from bayesbio.calibrate.predicting.noise_draws import noise_parameters
 from bayesbio.calibrate.requests import FitRequest, Tolerances
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError, DataError, did_you_mean

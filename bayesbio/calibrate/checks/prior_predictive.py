@@ -14,8 +14,8 @@ import xarray as xr
 from bayesbio.calibrate.completion import options_of
 from bayesbio.calibrate.coordinates.starts import auxiliary_variables
 from bayesbio.calibrate.model import statistical_model
-from bayesbio.calibrate.noise_draws import add_noise
-from bayesbio.calibrate.prediction import Predictor
+from bayesbio.calibrate.predicting.noise_draws import add_noise
+from bayesbio.calibrate.predicting.predictor import Predictor
 from bayesbio.calibrate.problem.formulation import Formulation, formulate
 from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
 from bayesbio.data import Campaign

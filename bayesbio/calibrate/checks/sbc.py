@@ -22,7 +22,7 @@ from bayesbio.calibrate.completion import options_of
 from bayesbio.calibrate.coordinates.sampling_coordinates import SamplingCoordinates
 from bayesbio.calibrate.coordinates.starts import CompiledProblem, auxiliary_variables
 from bayesbio.calibrate.model import statistical_model
-from bayesbio.calibrate.prediction import Predictor
+from bayesbio.calibrate.predicting.predictor import Predictor
 from bayesbio.calibrate.problem.formulation import Formulation, formulate
 from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
 from bayesbio.data import Campaign

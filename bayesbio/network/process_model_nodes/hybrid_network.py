@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.noise_draws import noise_parameters
+from bayesbio.calibrate.predicting.noise_draws import noise_parameters
 from bayesbio.errors import ModelError
 from bayesbio.network.graph.nodes import Node
 from bayesbio.network.posterior import NetworkPosterior

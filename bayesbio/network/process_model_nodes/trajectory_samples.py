@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesbio.calibrate.noise_draws import add_noise
+from bayesbio.calibrate.predicting.noise_draws import add_noise
 from bayesbio.data.run import Profile, Run
 from bayesbio.network.graph.nodes import Node
 from bayesbio.ode.codegen.cache import kernels

@@ -7,8 +7,8 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from bayesbio.calibrate import held_out_scores
+from bayesbio.calibrate.predicting.run_parameters import run_parameters
 from bayesbio.calibrate.problem.structure import ParameterStructure
-from bayesbio.calibrate.run_parameters import run_parameters
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import ModelError
 from bayesbio.inference import folds, lognormal, pool_scores

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -20,7 +22,7 @@ from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.calibrate.requests import FitRequest, Tolerances
 from bayesbio.data import Campaign, Profile, Run
 from bayesbio.inference import between
-from bayesbio.mechanistic import BatchCulture, CitrateOnOilSupply, MammalianFedBatch
+from bayesbio.mechanistic import BatchCulture, CitrateOnOilSupply, MammalianFedBatch, Parameter
 
 LEVELS = np.array([3.6, 0.07, 1.0])
 
@@ -165,3 +167,38 @@ def test_a_setting_that_runs_leave_out_takes_its_usual_value():
         "growth",
         "formation",
     }
+
+
+class Wasteful:
+    """Growth of which a share is lost: a factor 1 - x that may change its sign."""
+
+    class State(NamedTuple):
+        biomass: Any
+
+    class Parameters(NamedTuple):
+        growth_rate: Any
+        dead_share: Any
+
+    units = {"biomass": "g/L", "growth_rate": "1/h", "dead_share": "1"}
+    inputs = ()
+    settings = ()
+    defaults = {
+        "growth_rate": Parameter(0.05, 1.0, "a guess"),
+        "dead_share": Parameter(0.05, 0.5, "a guess"),
+    }
+
+    def rates(self, time, state, parameters, inputs, settings):
+        return {"growth": parameters.growth_rate * (1.0 - parameters.dead_share) * state.biomass}
+
+    def derivatives(self, time, state, parameters, inputs, settings, rates):
+        return self.State(biomass=rates["growth"])
+
+
+def test_a_factor_that_may_change_its_sign_has_no_reference_form():
+    frame = pd.DataFrame({"time_h": [4.0, 8.0], "quantity": "biomass", "value": [0.6, 1.5]})
+    formed = formulate(
+        FitRequest(Campaign([Run("R1", frame, {"initial_biomass": 0.3})]), Wasteful())
+    )
+    assert reference_rate_parameterisation(formed) == ()
+    made = statistical_model(formed, Tolerances(), coordinates=SamplingCoordinates(formed))
+    assert np.isfinite(pm.draw(made["growth_rate"], 500, random_seed=1, mode="FAST_COMPILE")).all()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.noise_draws import noise_parameters
+from bayesbio.calibrate.predicting.noise_draws import noise_parameters
 from bayesbio.calibrate.problem.grouping import groups_of, label_of
 from bayesbio.calibrate.problem.structure import ParameterStructure
 from bayesbio.data import Campaign, Run

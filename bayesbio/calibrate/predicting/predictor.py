@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.calibrate.extrapolation import outside_studied
-from bayesbio.calibrate.noise_draws import add_noise, noise_parameters
+from bayesbio.calibrate.predicting.extrapolation import outside_studied
+from bayesbio.calibrate.predicting.noise_draws import add_noise, noise_parameters
+from bayesbio.calibrate.predicting.run_parameters import is_known, run_parameters
+from bayesbio.calibrate.predicting.units import posterior_units, slope_unit
 from bayesbio.calibrate.problem.formulation import Formulation
 from bayesbio.calibrate.problem.structure import ParameterStructure
 from bayesbio.calibrate.requests import PredictionRequest, Tolerances
-from bayesbio.calibrate.run_parameters import is_known, run_parameters
-from bayesbio.calibrate.units import posterior_units, slope_unit
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import ModelError
 from bayesbio.inference import Noise, draw_shared

@@ -1,0 +1,1 @@
+"""Posterior prediction: parameters of runs, trajectories, noise, units, extrapolation."""
