@@ -95,7 +95,7 @@ def test_a_planned_run_is_left_out_with_a_finding_and_can_be_predicted(awkward, 
 
 
 def test_a_campaign_without_any_reading_is_refused(awkward):
-    with pytest.raises(ModelError, match="nothing at all"):
+    with pytest.raises(DataError, match="None of the measured quantities"):
         fit(awkward.select(["planned"]), Growth(), random_seed=1)
 
 
