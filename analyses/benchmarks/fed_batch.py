@@ -29,9 +29,10 @@ from problems import HOURS, TRUTH, eight_runs, slopes_of
 
 from bayesbio.data import Profile
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import new_board
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events
+from bayesbio.ode.schedule.dynamic_events import problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.schedule.failures import new_failure_log
+from bayesbio.ode.schedule.segments import Options
 
 jax.config.update("jax_enable_x64", True)
 
@@ -53,18 +54,16 @@ def one_run() -> tuple[Any, np.ndarray]:
 def ours(compiled: Any, feed: Profile):
     """Value and gradient by the engine, as the log density calls them."""
     plans = [Plan(f"R{run}", DAYS, {"feed_rate": feed}, ()) for run in range(RUNS)]
-    segments = schedule(compiled.trace, plans)
-    movable, openings = movable_events(compiled.trace, plans, segments)
-    opened = segments, movable, openings.moments, openings.sizes
-    board, states = new_board(compiled.trace), len(compiled.trace.states)
+    problem = problem_of(compiled.trace, plans)[0]
+    log, states = new_failure_log(compiled.trace), len(compiled.trace.states)
     weights = np.zeros((RUNS * len(DAYS), len(compiled.trace.observed)))
     weights[:, :states] = 1.0
 
     def call(theta: np.ndarray, tolerance: float):
-        found = compiled.module.solve(theta, *opened, board, tolerance, 1e-3 * tolerance, 0, True)
-        return found[0][:, :states].sum(), compiled.module.pull(
-            theta, *opened, weights, *found[1:]
-        )[0]
+        options = Options(tolerance, 1e-3 * tolerance, 0, True)
+        stored, *solution = compiled.module.solve(theta, problem, options, log)
+        gradients = compiled.module.pull(theta, problem, weights, *solution)
+        return stored[:, :states].sum(), gradients.theta
 
     return call
 

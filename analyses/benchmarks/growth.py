@@ -26,9 +26,10 @@ from bayesbio.data import Profile, Run
 from bayesbio.mechanistic import PackedBed
 from bayesbio.mechanistic.process_model import record
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import new_board
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events
+from bayesbio.ode.schedule.dynamic_events import problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.schedule.failures import new_failure_log
+from bayesbio.ode.schedule.segments import Options
 from bayesbio.ode.simulation import METHODS
 
 
@@ -60,17 +61,16 @@ def calls(
     compiled: Any, plans: list[Plan], theta: np.ndarray, method: str = "auto"
 ) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Functions that compute the value, and value and gradient, of the kernels alone."""
-    segments = schedule(compiled.trace, plans)
-    movable, openings = movable_events(compiled.trace, plans, segments)
-    opened = segments, movable, openings.moments, openings.sizes
-    board = new_board(compiled.trace)
+    problem = problem_of(compiled.trace, plans)[0]
+    log = new_failure_log(compiled.trace)
 
     def value(keep: bool = False):
-        return compiled.module.solve(theta, *opened, board, 1e-6, 1e-9, METHODS.index(method), keep)
+        options = Options(1e-6, 1e-9, METHODS.index(method), keep)
+        return compiled.module.solve(theta, problem, options, log)
 
     def gradient():
-        found = value(keep=True)
-        return compiled.module.pull(theta, *opened, np.ones_like(found[0]), *found[1:])
+        stored, *solution = value(keep=True)
+        return compiled.module.pull(theta, problem, np.ones_like(stored), *solution)
 
     return value, gradient
 

@@ -19,7 +19,7 @@ from bayesbio.calibrate.problem.formulation import Formulation
 from bayesbio.calibrate.requests import Tolerances
 from bayesbio.errors import BayesbioError
 from bayesbio.inference import describe
-from bayesbio.ode.schedule.failures import in_words
+from bayesbio.ode.schedule.failures import failure_sentence
 
 LOG = logging.getLogger(__name__)
 PRIOR_DRAWS = 500
@@ -122,7 +122,7 @@ class Completion:
                 if name in posterior and bool((posterior[name] > 0.0).all())
             }
             names = formulation.campaign.names
-            sentences = in_words(board, formulation.kernels.trace, names, typical)
+            sentences = failure_sentence(board, formulation.kernels.trace, names, typical)
             tree["sample_stats"].attrs["failures"] = sentences
 
 

@@ -16,10 +16,9 @@ from bayesbio.calibrate.problem.formulation import Formulation, formulate
 from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import Progress, sample, usable_cores
+from bayesbio.inference import Progress, sample
 from bayesbio.mechanistic import ProcessModel
 
-RUNS_A_CORE = 2  # so many make it worth sharing the runs of a single chain out over the cores
 
 
 def fit(
@@ -172,12 +171,7 @@ def fit_request(
 ) -> Calibration:
     """Sample the posterior of a request; see `fit`."""
     formulation = formulate(request)
-    problem = CompiledProblem.of(
-        formulation,
-        tolerances,
-        side_by_side=sampler.chains == 1
-        and len(formulation.campaign) >= RUNS_A_CORE * usable_cores() > RUNS_A_CORE,
-    )
+    problem = CompiledProblem.of(formulation, tolerances)
     start = problem.start(random_seed=random_seed)
     completion = Completion(problem, tolerances, random_seed=random_seed, point=start.mode.values)
     settings: dict[str, Any] = {

@@ -86,13 +86,11 @@ def statistical_model(
     tolerances: Tolerances,
     *,
     coordinates: TextbookCoordinates | None = None,
-    side_by_side: bool = False,
 ) -> pm.Model:
     """
     Priors, group effects, trajectories and likelihood of a formulation.
 
-    With ``coordinates`` the same posterior is sampled in others than the textbook's; with
-    ``side_by_side`` the runs are solved on all cores.
+    With ``coordinates`` the same posterior is sampled in others than the textbook's.
     """
     coordinates = coordinates or TextbookCoordinates()
     with pm.Model(coords=_dimensions(formulation)) as model:
@@ -103,7 +101,6 @@ def statistical_model(
             formulation.campaign,
             {name: values[name] for name in (*formulation.given, *formulation.medians)},
             aliases=formulation.aliases,
-            side_by_side=side_by_side,
             **tolerances.arguments,
         )
         _likelihood(formulation, course)

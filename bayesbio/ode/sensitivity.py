@@ -12,10 +12,10 @@ from bayesbio.data import Campaign
 from bayesbio.errors import ModelError
 from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.codegen.cache import Kernels, kernels
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import new_board
-from bayesbio.ode.schedule.parameter_dependent_events import Openings, movable_events
-from bayesbio.ode.schedule.segments import Movable
+from bayesbio.ode.schedule.dynamic_events import EventParameters, problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.schedule.failures import new_failure_log
+from bayesbio.ode.schedule.segments import DynamicEvents, Options, Problem
 from bayesbio.ode.simulation import METHODS, arranged, plans_of, value_names
 
 FEW_STATES = 64  # with more, rows are pulled back one by one: a map of all states is not needed
@@ -46,7 +46,7 @@ def sensitivities(
         What to differentiate by: parameters, settings, ``initial_<state>``, and names that events
         depend on. The model's parameters by default.
     times : array, shape (n,) [h]
-        When to look; by default at the readings of each run.
+        Output times; by default at the readings of each run.
     rtol, atol : float
         Tolerances of a step, relative and in house units.
     method : {"auto", "explicit", "implicit"}
@@ -101,14 +101,11 @@ def sensitivities(
             "each: a number, or one a run."
         )
     theta = np.ascontiguousarray(np.concatenate([given[name][0] for name in traced.names], axis=-1))
-    segments = schedule(traced, plans)
-    movable, openings = movable_events(traced, plans, segments)
-    moments, sizes = (
-        part[0] for part in openings.filled({name: part[..., 0] for name, part in given.items()})
-    )
-    opened = segments, movable, moments, sizes
-    board, options = new_board(traced), (rtol, atol, METHODS.index(method), True)
-    found = compiled.module.solve(theta, *opened, board, *options)
+    problem, event_parameters = problem_of(traced, plans)
+    triggers, amounts = event_parameters.filled({n: part[..., 0] for n, part in given.items()})
+    problem = problem._replace(triggers=triggers[0], amounts=amounts[0])
+    options = Options(rtol, atol, METHODS.index(method), True)
+    solution = compiled.module.solve(theta, problem, options, new_failure_log(traced))
     names = [
         name
         for name in traced.observed_names
@@ -116,46 +113,45 @@ def sensitivities(
     ]
     places = [traced.place(name).start for name in names]
     if len(traced.states) <= FEW_STATES:
-        table = compiled.module.sensitivities(theta, *opened, *found[1:])[:, places]
+        table = compiled.module.sensitivities(theta, problem, *solution[1:])[:, places]
     else:
-        table = _row_by_row(compiled, theta, opened, found, plans, places)
-    columns = _columns(compiled, movable, openings, wanted, plans)
+        table = _row_by_row(compiled, theta, problem, solution, plans, places)
+    columns = _columns(compiled, problem.events, event_parameters, wanted, plans)
     return _labelled(table, columns, names, wanted, plans)
 
 
 def _row_by_row(
     compiled: Kernels,
     theta: np.ndarray,
-    opened: tuple,
-    found: tuple,
+    problem: Problem,
+    solution: tuple,
     plans: Sequence[Plan],
     places: Sequence[int],
 ) -> np.ndarray:
     """Pull every reading of every quantity back by itself, in all runs at once."""
-    movable: Movable = opened[1]
-    events = np.diff(movable.runs)
+    events = problem.events
     states = len(compiled.trace.states)
-    width = theta.shape[1] + int(events.max(initial=0)) * (1 + states)
+    width = theta.shape[1] + int(np.diff(events.runs).max(initial=0)) * (1 + states)
     firsts = np.concatenate([[0], np.cumsum([len(plan.times) for plan in plans])])
     table = np.full((firsts[-1], len(places), width), np.nan)
-    for look in range(max(len(plan.times) for plan in plans)):
-        seen = [run for run, plan in enumerate(plans) if look < len(plan.times)]
+    for reading in range(max(len(plan.times) for plan in plans)):
+        runs = [run for run, plan in enumerate(plans) if reading < len(plan.times)]
         for column, place in enumerate(places):
-            weights = np.zeros_like(found[0])
-            weights[firsts[seen] + look, place] = 1.0
-            bars = compiled.module.pull(theta, *opened, weights, *found[1:])
-            for run in seen:
-                mine = slice(movable.runs[run], movable.runs[run + 1])
-                row = [bars[0][run], bars[1][mine], bars[2][mine].ravel()]
+            weights = np.zeros_like(solution[0])
+            weights[firsts[runs] + reading, place] = 1.0
+            bars = compiled.module.pull(theta, problem, weights, *solution[1:])
+            for run in runs:
+                of_run = slice(events.runs[run], events.runs[run + 1])
+                row = [bars.theta[run], bars.triggers[of_run], bars.amounts[of_run].ravel()]
                 joined = np.concatenate(row)
-                table[firsts[run] + look, column, : len(joined)] = joined
+                table[firsts[run] + reading, column, : len(joined)] = joined
     return table
 
 
 def _columns(
     compiled: Kernels,
-    movable: Movable,
-    openings: Openings,
+    events: DynamicEvents,
+    event_parameters: EventParameters,
     wanted: Sequence[str],
     plans: Sequence[Plan],
 ) -> list[list[list[int]]]:
@@ -164,20 +160,20 @@ def _columns(
     width, states = len(traced.p), len(traced.states)
     starts = np.cumsum([0, *map(traced.width, traced.names)])
     offsets = dict(zip(traced.names, starts, strict=False))
-    found = []
+    columns = []
     for run in range(len(plans)):
-        first, events = movable.runs[run], movable.runs[run + 1] - movable.runs[run]
-        mine: dict[str, list[int]] = {
+        first, count = events.runs[run], events.runs[run + 1] - events.runs[run]
+        of_run: dict[str, list[int]] = {
             name: [int(offsets[name])] if name in offsets else [] for name in wanted
         }
-        for array, place, name, of in openings.named:
-            if of == run and name in mine:
-                column = width + place[0] - first
-                if array == "sizes":
-                    column = width + events + (place[0] - first) * states + place[1]
-                mine[name].append(int(column))
-        found.append([mine[name] for name in wanted])
-    return found
+        for array, index, name, of in event_parameters.named:
+            if of == run and name in of_run:
+                column = width + index[0] - first
+                if array == "amounts":
+                    column = width + count + (index[0] - first) * states + index[1]
+                of_run[name].append(int(column))
+        columns.append([of_run[name] for name in wanted])
+    return columns
 
 
 def _labelled(
@@ -194,8 +190,8 @@ def _labelled(
     for run, plan in enumerate(plans):
         rows = table[first : first + len(plan.times)]
         where = np.searchsorted(union, plan.times)
-        for place, mine in enumerate(columns[run]):
-            full[:, run, where, place] = rows[:, :, mine].sum(axis=-1).T
+        for parameter, mine in enumerate(columns[run]):
+            full[:, run, where, parameter] = rows[:, :, mine].sum(axis=-1).T
         first += len(plan.times)
     coords = {
         "run": [plan.name for plan in plans],

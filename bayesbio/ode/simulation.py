@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numba
 import numpy as np
 import xarray as xr
 
@@ -15,12 +15,12 @@ from bayesbio.data import Campaign, Event, Profile, Run
 from bayesbio.errors import ModelError, SolveError
 from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.codegen.cache import Kernels, kernels
+from bayesbio.ode.schedule.dynamic_events import names_in, problem_of
 from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import REASONS, new_board
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events, names_in
-from bayesbio.ode.schedule.segments import STOP
+from bayesbio.ode.schedule.failures import REASONS, new_failure_log
+from bayesbio.ode.schedule.segments import STOP, Options
 
-METHODS = ("auto", "explicit", "implicit")  # in the order of the codes of `driver`
+METHODS = ("auto", "explicit", "implicit")  # in the order of the codes of `forward`
 DIMENSIONS = ("chain", "draw", "run")
 
 
@@ -53,12 +53,12 @@ def simulate(
     profiles : mapping of input name to Profile
         A bare list of (time, value) is linear.
     events : sequence of Event
-        Boluses, samples, switches, stops. A moment may be the name of a parameter, or
-        ``Below("glucose", 0.1)``; after a stop the run holds what it has reached.
+        Boluses, samples, switches, stops. A time may be the name of a parameter, or
+        ``Below("glucose", 0.1)``; after a stop the run holds the state it has reached.
     campaign : Campaign
         Takes settings, profiles, events (and times, where none are given) from its runs.
     times : array, shape (n,) [h]
-        When to look. A run starts at time zero, or at its first time where that is negative.
+        Output times. A run starts at time zero, or at its first time where that is negative.
     rtol, atol : float
         Tolerances of a step, relative and in house units.
     method : {"auto", "explicit", "implicit"}
@@ -129,13 +129,13 @@ def simulate(
         np.concatenate([given[name] for name in compiled.trace.names], axis=-1)
     )
     stored, status, stopped = _solve(
-        compiled, plans, theta, given, rtol, atol, METHODS.index(method), dense
+        compiled, plans, theta, given, Options(rtol, atol, METHODS.index(method), dense)
     )
-    found = _dataset(compiled, plans, stored, status, chains, draws, theta)
+    course = _dataset(compiled, plans, stored, status, (chains, draws), theta)
     if stopped is not None:
-        when = stopped.reshape(chains, draws, len(plans))
-        found["stop_time"] = (DIMENSIONS, when, {"units": "h"})
-    return found
+        times_of_stops = stopped.reshape(chains, draws, len(plans))
+        course["stop_time"] = (DIMENSIONS, times_of_stops, {"units": "h"})
+    return course
 
 
 def plans_of(runs: Sequence[Run], times: Any | None) -> list[Plan]:
@@ -159,9 +159,9 @@ def _virtual_run(settings: Any, profiles: Any, events: Any) -> Run:
     return Run("virtual", settings=settings or {}, profiles=made, events=tuple(events or ()))
 
 
-def stated(run: Run, name: str) -> Any:
+def setting_of(run: Run, name: str) -> Any:
     """
-    Find what a run says of a setting or an initial state; None where it says nothing.
+    Value of a setting or an initial state in a run; None where the run does not give it.
 
     The start of a state may stand in the table of runs under the state's own name: ``volume``.
     """
@@ -196,7 +196,7 @@ def run_values(compiled: Kernels, runs: Sequence[Run], given: Mapping[str, Any])
         if name in given:
             values[name] = given[name]
             continue
-        found = [stated(run, name) for run in runs]
+        found = [setting_of(run, name) for run in runs]
         found = [defaults.get(name) if value is None else value for value in found]
         missing = [run.name for run, value in zip(runs, found, strict=True) if value is None]
         if missing and name not in traced.names:
@@ -297,66 +297,58 @@ def _solve(
     plans: Sequence[Plan],
     theta: np.ndarray,
     given: Mapping[str, np.ndarray],
-    rtol: float,
-    atol: float,
-    method: int,
-    dense: bool,
+    options: Options,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Solve all draws, sharing them out over the cores; with the times of stops, if there are."""
-    dense = dense and compiled.trace.derivatives is not None
+    """Solve all draws, shared out over threads; with the times of stops, if there are any."""
+    dense = options.keep and compiled.trace.derivatives is not None
     onto = [_stepped_onto(compiled, plan) if dense else plan.times > -np.inf for plan in plans]
     stepped = [
         dataclasses.replace(plan, times=plan.times[kept])
         for plan, kept in zip(plans, onto, strict=True)
     ]
-    segments = schedule(compiled.trace, stepped)
-    movable, openings = movable_events(compiled.trace, stepped, segments)
-    moments, sizes = openings.filled({name: part[..., 0] for name, part in given.items()})
+    problem, event_parameters = problem_of(compiled.trace, stepped)
+    triggers, amounts = event_parameters.filled({n: part[..., 0] for n, part in given.items()})
+    problem = problem._replace(triggers=triggers, amounts=amounts)
     saves = sum(len(plan.times) for plan in plans)
     count = theta.shape[0]
     stored = np.empty((count, saves, len(compiled.trace.observed)))
     status = np.empty((count, len(plans)), np.int64)
-    happened = np.empty(moments.shape)
+    happened = np.empty(triggers.shape)
 
-    def onto_every_time(bounds: tuple[int, int]) -> None:
-        compiled.module.solve_draws(
-            theta, segments, movable, moments, sizes, rtol, atol, method, *bounds,
-            stored, status, happened,
-        )  # fmt: skip
+    def onto_every_time(span: tuple[int, int]) -> None:
+        results = (stored, status, happened)
+        compiled.module.solve_draws(theta, problem, options._replace(keep=False), span, results)
 
-    def between_steps(bounds: tuple[int, int]) -> None:
-        kept, board = np.concatenate(onto), new_board(compiled.trace)
-        looks = np.cumsum([0, *(np.count_nonzero(~here) for here in onto)])
-        when = np.concatenate([plan.times for plan in plans])[~kept]
-        between = np.empty((len(when), stored.shape[2]))
-        for draw in range(*bounds):
-            opened = segments, movable, sizes[draw]
-            moved = moments[draw], sizes[draw]
-            found = compiled.module.solve(
-                theta[draw], *opened[:2], *moved, board, rtol, atol, method, True
+    def between_steps(span: tuple[int, int]) -> None:
+        saved, log = np.concatenate(onto), new_failure_log(compiled.trace)
+        first = np.cumsum([0, *(np.count_nonzero(~mask) for mask in onto)])
+        inside = np.concatenate([plan.times for plan in plans])[~saved]
+        between = np.empty((len(inside), stored.shape[2]))
+        for draw in range(*span):
+            here = problem._replace(triggers=triggers[draw], amounts=amounts[draw])
+            on, status[draw], record = compiled.module.solve(theta[draw], here, options, log)
+            compiled.module.interpolate(
+                theta[draw], here, status[draw], record, first, inside, between
             )
-            compiled.module.read_between(theta[draw], *opened, *found[1:], looks, when, between)
-            stored[draw, kept], stored[draw, ~kept] = found[0], between
-            status[draw], happened[draw] = found[1], found[4][:, 0]
+            stored[draw, saved], stored[draw, ~saved] = on, between
+            happened[draw] = record.event_times[:, 0]
 
     part = between_steps if dense else onto_every_time
-    workers = min(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1),
-        count,
-    )
-    if workers < 2 or count * len(plans) < 64:
+    threads = min(numba.get_num_threads(), count)  # one in a worker, whose neighbours use the rest
+    if threads < 2 or count * len(plans) < 64:
         part((0, count))
     else:
-        edges = np.linspace(0, count, 4 * workers + 1).astype(int)
-        bounds = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(part, bounds))
-    if not (movable.kinds == STOP).any():
+        edges = np.linspace(0, count, 4 * threads + 1).astype(int)
+        spans = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(part, spans))
+    events = problem.events
+    if not (events.kinds == STOP).any():
         return stored, status, None
     stopped = np.full((count, len(plans)), np.inf)
     for run in range(len(plans)):
-        for event in range(movable.runs[run], movable.runs[run + 1]):
-            if movable.kinds[event] == STOP:
+        for event in range(events.runs[run], events.runs[run + 1]):
+            if events.kinds[event] == STOP:
                 stopped[:, run] = np.minimum(stopped[:, run], happened[:, event])
     last = np.array([plan.times.max() for plan in plans])
     return stored, status, np.where((stopped < last) & (status <= 0), stopped, np.nan)
@@ -374,8 +366,7 @@ def _dataset(
     plans: Sequence[Plan],
     stored: np.ndarray,
     status: np.ndarray,
-    chains: int,
-    draws: int,
+    shape: tuple[int, int],
     theta: np.ndarray,
 ) -> xr.Dataset:
     """Label what was stored; ragged times go to their union, NaN elsewhere."""
@@ -389,6 +380,7 @@ def _dataset(
         where = np.searchsorted(union, plan.times)
         full[:, place, where] = stored[:, first : first + len(plan.times)]
         first += len(plan.times)
+    chains, draws = shape
     full = full.reshape(chains, draws, *full.shape[1:])
     coords: dict[str, Any] = {
         "chain": np.arange(chains),

@@ -21,97 +21,89 @@ from bayesbio.errors import ModelError
 from bayesbio.inference.mcmc.density import BOARD
 from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.codegen.cache import Kernels, kernels, load_module
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import new_board
-from bayesbio.ode.schedule.parameter_dependent_events import Openings, movable_events
-from bayesbio.ode.schedule.segments import Movable, Segments
+from bayesbio.ode.schedule.dynamic_events import EventParameters, problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.schedule.failures import new_failure_log
+from bayesbio.ode.schedule.segments import DynamicEvents, Options, Problem, Record, Segments
 from bayesbio.ode.simulation import METHODS, run_values
 
-OPEN = ("theta", "moments", "sizes")  # what depends on parameters, before the schedule
+VALUES = ("theta", "triggers", "amounts")  # what depends on parameters, before the schedule
 SCHEDULE = tuple(f"segments_{name}" for name in Segments._fields) + tuple(
-    f"movable_{name}" for name in Movable._fields
+    f"events_{name}" for name in DynamicEvents._fields
 )
 FIXED = len(Segments._fields)
-DIFFERENTIABLE = (*OPEN, "segments_levels", "segments_slopes", "segments_amounts")
-VERSION = 4  # of the calls below; PyTensor's disk cache does not see their code
+DIFFERENTIABLE = (*VALUES, "segments_levels", "segments_slopes", "segments_amounts")
+VERSION = 5  # of the calls below; PyTensor's disk cache does not see their code
 _counter = itertools.count()
 
 
 class Solve(Op):
     """
-    Solve every run: theta, moments, sizes, schedule, board -> stored, status, tape, marks, fired.
+    Solve every run: theta, triggers, amounts, schedule, log -> stored, status, and a `Record`.
 
     The key names the generated module; its source holds the solver, so a changed solver is
     another key and never meets an old compiled one.
     """
 
-    __props__ = ("key", "rtol", "atol", "method", "keep", "side_by_side")
+    __props__ = ("key", "options")
     default_output = 0
 
-    def __init__(
-        self,
-        key: str,
-        rtol: float,
-        atol: float,
-        method: str = "auto",
-        keep: bool = True,
-        side_by_side: bool = False,
-    ) -> None:
-        self.key, self.rtol, self.atol = key, float(rtol), float(atol)
-        self.method, self.keep, self.side_by_side = METHODS.index(method), keep, side_by_side
+    def __init__(self, key: str, options: Options) -> None:
+        self.key, self.options = key, options
 
     def make_node(self, *inputs: Any) -> Apply:
-        """Build the node from theta, moments, sizes, the arrays of a schedule and a board."""
+        """Build the node from theta, triggers, amounts, the arrays of a schedule and a log."""
         variables = [pt.as_tensor_variable(value) for value in inputs]
         outputs = [pt.dmatrix(), pt.lvector(), pt.dtensor3(), pt.lvector(), pt.dmatrix()]
         return Apply(self, variables, outputs)
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Solve outside numba mode."""
-        solve = entry_of(self, "solve")
-        theta, moments, sizes, *arrays, board = inputs
-        schedule = Segments(*arrays[:FIXED]), Movable(*arrays[FIXED:])
-        options = (self.rtol, self.atol, self.method, self.keep)
-        found = solve(theta, *schedule, moments, sizes, board, *options)
-        for storage, value in zip(output_storage, found, strict=True):
+        theta, triggers, amounts, *arrays, log = inputs
+        problem = Problem(
+            Segments(*arrays[:FIXED]), DynamicEvents(*arrays[FIXED:]), triggers, amounts
+        )
+        stored, status, record = load_module(self.key).solve(theta, problem, self.options, log)
+        for storage, value in zip(output_storage, (stored, status, *record), strict=True):
             storage[0] = value
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Only what was stored is smooth, in theta, moments, sizes, levels, slopes and amounts."""
-        smooth = [name in DIFFERENTIABLE for name in (*OPEN, *SCHEDULE, "board")]
+        """Only what was stored is smooth, in theta, triggers, amounts, levels and slopes."""
+        smooth = [name in DIFFERENTIABLE for name in (*VALUES, *SCHEDULE, "log")]
         return [[connected, False, False, False, False] for connected in smooth]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
         """Gradient through the adjoint of the accepted steps."""
         if isinstance(cotangents[0].type, DisconnectedType):
             return [disconnected_type() for _ in inputs]
-        pull = Pull(self.key, self.side_by_side)
-        pulled = pull.make_node(*inputs[:-1], cotangents[0], *outputs[1:]).outputs
-        found = dict(zip(DIFFERENTIABLE, pulled, strict=True))
-        return [found.get(name, disconnected_type()) for name in (*OPEN, *SCHEDULE, "board")]
+        node = Pull(self.key).make_node(*inputs[:-1], cotangents[0], *outputs[1:])
+        gradients = dict(zip(DIFFERENTIABLE, node.outputs, strict=True))
+        return [gradients.get(name, disconnected_type()) for name in (*VALUES, *SCHEDULE, "log")]
 
 
 class Pull(Op):
-    """Adjoint of `Solve`: gradients by theta, moments, sizes, levels, slopes and amounts."""
+    """Adjoint of `Solve`: gradients by theta, triggers, amounts, levels, slopes and amounts."""
 
-    __props__ = ("key", "side_by_side")
+    __props__ = ("key",)
 
-    def __init__(self, key: str, side_by_side: bool = False) -> None:
-        self.key, self.side_by_side = key, side_by_side
+    def __init__(self, key: str) -> None:
+        self.key = key
 
     def make_node(self, *inputs: Any) -> Apply:
-        """Build the node from the inputs of `Solve` but the board, a cotangent, and its outputs."""
+        """Build the node from the inputs of `Solve` but the log, a cotangent, and its outputs."""
         variables = [pt.as_tensor_variable(value) for value in inputs]
         outputs = [pt.dmatrix(), pt.dvector(), *(pt.dmatrix() for _ in range(4))]
         return Apply(self, variables, outputs)
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         """Pull back outside numba mode."""
-        pull = entry_of(self, "pull")
-        theta, moments, sizes, *arrays = inputs[:-5]
-        schedule = Segments(*arrays[:FIXED]), Movable(*arrays[FIXED:])
-        found = pull(theta, *schedule, moments, sizes, *inputs[-5:])
-        for storage, value in zip(output_storage, found, strict=True):
+        theta, triggers, amounts, *arrays, weights, status, tape, step_index, times = inputs
+        problem = Problem(
+            Segments(*arrays[:FIXED]), DynamicEvents(*arrays[FIXED:]), triggers, amounts
+        )
+        record = Record(tape, step_index, times)
+        gradients = load_module(self.key).pull(theta, problem, weights, status, record)
+        for storage, value in zip(output_storage, gradients, strict=True):
             storage[0] = value
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
@@ -122,33 +114,33 @@ class Pull(Op):
         ]
 
 
-def entry_of(op: Solve | Pull, name: str) -> Any:
-    """Compiled function of an Op: runs one after another, or side by side on several cores."""
-    return getattr(load_module(op.key), f"{name}_side_by_side" if op.side_by_side else name)
-
-
 @register_funcify_default_op_cache_key(Solve)
 def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
-    solve = entry_of(op, "solve")
-    rtol, atol, method, keep = op.rtol, op.atol, op.method, op.keep
+    solve = load_module(op.key).solve
+    rtol, atol, method, keep = op.options
 
     @numba_njit
-    def solve_runs(theta: Any, moments: Any, sizes: Any, *arrays: Any) -> Any:
-        segments, movable = Segments(*arrays[:FIXED]), Movable(*arrays[FIXED:-1])
-        board = arrays[-1]
-        return solve(theta, segments, movable, moments, sizes, board, rtol, atol, method, keep)
+    def solve_runs(theta: Any, triggers: Any, amounts: Any, *arrays: Any) -> Any:
+        segments, events = Segments(*arrays[:FIXED]), DynamicEvents(*arrays[FIXED:-1])
+        problem = Problem(segments, events, triggers, amounts)
+        options = Options(rtol, atol, method, keep)
+        stored, status, record = solve(theta, problem, options, arrays[-1])
+        return stored, status, record.tape, record.step_index, record.event_times
 
     return solve_runs, VERSION
 
 
 @register_funcify_default_op_cache_key(Pull)
 def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
-    pull = entry_of(op, "pull")
+    pull = load_module(op.key).pull
 
     @numba_njit
-    def pull_runs(theta: Any, moments: Any, sizes: Any, *inputs: Any) -> Any:
-        segments, movable = Segments(*inputs[:FIXED]), Movable(*inputs[FIXED:-5])
-        return pull(theta, segments, movable, moments, sizes, *inputs[-5:])
+    def pull_runs(theta: Any, triggers: Any, amounts: Any, *inputs: Any) -> Any:
+        segments, events = Segments(*inputs[:FIXED]), DynamicEvents(*inputs[FIXED:-5])
+        problem = Problem(segments, events, triggers, amounts)
+        weights, status, tape, step_index, times = inputs[-5:]
+        g = pull(theta, problem, weights, status, Record(tape, step_index, times))
+        return g.theta, g.triggers, g.amounts, g.levels, g.slopes, g.segment_amounts
 
     return pull_runs, VERSION
 
@@ -157,9 +149,8 @@ def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
 @node_rewriter([Solve])
 def drop_unused_tape(fgraph: Any, node: Apply) -> list[Variable] | bool:
     """Keep no tape in a graph that takes no gradients."""
-    if node.op.keep and not fgraph.clients[node.outputs[2]]:
-        op, method = node.op, METHODS[node.op.method]
-        bare = Solve(op.key, op.rtol, op.atol, method, keep=False, side_by_side=op.side_by_side)
+    if node.op.options.keep and not fgraph.clients[node.outputs[2]]:
+        bare = Solve(node.op.key, node.op.options._replace(keep=False))
         return bare.make_node(*node.inputs).outputs
     return False
 
@@ -173,7 +164,6 @@ def trajectories(
     rtol: float = 1e-6,
     atol: float = 1e-9,
     method: str = "auto",
-    side_by_side: bool = False,
 ) -> dict[str, Any]:
     """
     Trajectories at the measurements of a campaign, as PyTensor vectors with exact gradients.
@@ -193,9 +183,6 @@ def trajectories(
         Tolerances of a step, relative and in house units.
     method : {"auto", "explicit", "implicit"}
         ``auto`` starts explicit and goes on implicitly where a run turns out to be stiff.
-    side_by_side : bool
-        Solve the runs on all cores instead of one after another: same numbers, for a single chain.
-        Chains that run beside each other share the cores better without.
 
     Returns
     -------
@@ -242,16 +229,8 @@ def trajectories(
         rows[run.name] = (first, times)
         first += len(times)
     runs = list(campaign)
-    stored: Any = solved(
-        compiled,
-        runs,
-        plans,
-        values,
-        rtol=rtol,
-        atol=atol,
-        method=method,
-        side_by_side=side_by_side and compiled.trace.derivatives is not None,
-    )[0]
+    options = Options(float(rtol), float(atol), METHODS.index(method), True)
+    stored: Any = solved(compiled, runs, plans, values, options)[0]
     found = {}
     for name in known:
         part = frame[frame["quantity"] == name]
@@ -270,11 +249,7 @@ def solved(
     runs: list,
     plans: list[Plan],
     given: Mapping[str, Any],
-    *,
-    rtol: float,
-    atol: float,
-    method: str,
-    side_by_side: bool = False,
+    options: Options,
 ) -> list[Variable]:
     """Apply `Solve` to runs and plans; the schedule enters as shared variables."""
     traced = compiled.trace
@@ -291,25 +266,24 @@ def solved(
             columns[name] = pt.broadcast_to(value, (len(runs),))[:, None]
     theta = pt.concatenate([columns[name] for name in traced.names], axis=1)
     number = next(_counter)
-    segments = schedule(traced, plans)
-    movable, openings = movable_events(traced, plans, segments)
+    problem, event_parameters = problem_of(traced, plans)
     shared = [
         pytensor.shared(array, name=f"schedule_{number}_{name}")
-        for name, array in zip(SCHEDULE, (*segments, *movable), strict=True)
+        for name, array in zip(SCHEDULE, (*problem.segments, *problem.events), strict=True)
     ]
-    board = pytensor.shared(new_board(traced), name=f"{BOARD}{number}", borrow=True)
-    node = Solve(compiled.key, rtol, atol, method, side_by_side=side_by_side).make_node(
-        theta, *_opened(openings, columns), *shared, board
-    )
-    return node.outputs
+    log = pytensor.shared(new_failure_log(traced), name=f"{BOARD}{number}", borrow=True)
+    values = _event_values(event_parameters, columns)
+    return Solve(compiled.key, options).make_node(theta, *values, *shared, log).outputs
 
 
-def _opened(openings: Openings, columns: Mapping[str, Any]) -> tuple[Variable, Variable]:
-    """Moments and sizes of movable events as PyTensor variables."""
-    found: dict[str, Any] = {
-        "moments": pt.constant(openings.moments),
-        "sizes": pt.constant(openings.sizes),
+def _event_values(
+    event_parameters: EventParameters, columns: Mapping[str, Any]
+) -> tuple[Variable, Variable]:
+    """Triggers and amounts of dynamic events as PyTensor variables."""
+    arrays: dict[str, Any] = {
+        "triggers": pt.constant(event_parameters.triggers),
+        "amounts": pt.constant(event_parameters.amounts),
     }
-    for array, place, name, run in openings.named:
-        found[array] = pt.inc_subtensor(found[array][place], columns[name][run, 0])
-    return found["moments"], found["sizes"]
+    for array, index, name, run in event_parameters.named:
+        arrays[array] = pt.inc_subtensor(arrays[array][index], columns[name][run, 0])
+    return arrays["triggers"], arrays["amounts"]

@@ -12,9 +12,10 @@ from bayesbio.mechanistic import PackedBed, spectral_elements
 from bayesbio.ode import equations, simulate
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.ode.codegen.trace import trace
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import new_board
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events
+from bayesbio.ode.schedule.dynamic_events import problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.schedule.failures import new_failure_log
+from bayesbio.ode.schedule.segments import Options
 from bayesbio.ode.simulation import METHODS
 
 BED = PackedBed(elements=62, degree=4)
@@ -110,11 +111,10 @@ def solve(theta, *, rtol, keep, event=()):
     compiled = kernels(BED)
     feed = {"inlet_concentration": Profile([(0.0, 1.0), (0.1, 0.2), (1.0, 0.0)], "linear")}
     plans = [Plan("a", np.array([0.2, 0.5]), feed, event)]
-    made = schedule(compiled.trace, plans)
-    movable, openings = movable_events(compiled.trace, plans, made)
-    arguments = (made, movable, openings.moments, openings.sizes)
-    options = (new_board(compiled.trace), rtol, 1e-2 * rtol, METHODS.index("implicit"), keep)
-    return compiled, arguments, compiled.module.solve(theta, *arguments, *options)
+    problem = problem_of(compiled.trace, plans)[0]
+    options = Options(rtol, 1e-2 * rtol, METHODS.index("implicit"), keep)
+    log = new_failure_log(compiled.trace)
+    return compiled, problem, compiled.module.solve(theta, problem, options, log)
 
 
 def theta_of(parameters):
@@ -124,9 +124,9 @@ def theta_of(parameters):
 def test_the_gradient_by_eight_parameters_and_the_start_is_exact():
     theta = theta_of(FULL)
     event = [Event(0.3, "inoculation", "bound", 0.2)]
-    compiled, arguments, found = solve(theta, rtol=1e-8, keep=True, event=event)
+    compiled, problem, found = solve(theta, rtol=1e-8, keep=True, event=event)
     weights = np.random.default_rng(5).normal(size=found[0].shape)
-    bar = compiled.module.pull(theta, *arguments, weights, *found[1:])[0]
+    bar = compiled.module.pull(theta, problem, weights, *found[1:]).theta
     places = [*range(len(FULL)), len(FULL) + 7, len(FULL) + 400]
     for place in places:
         h = 1e-4 * max(theta[0, place], 1e-2)

@@ -18,9 +18,10 @@ from bayesbio.mechanistic import record
 from bayesbio.ode import simulate
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.ode.kernels import tableaus
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import new_board
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events
+from bayesbio.ode.schedule.dynamic_events import problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.schedule.failures import new_failure_log
+from bayesbio.ode.schedule.segments import Options
 from bayesbio.ode.simulation import METHODS
 
 PROBLEMS = Path(__file__).parents[2] / "analyses" / "benchmarks" / "stiff_problems.py"
@@ -130,11 +131,9 @@ def test_permuting_states_changes_nothing_beyond_rounding():
 
 def solve_plan(compiled, theta, plan, rtol, atol):
     """One run in implicit steps, with its tape: what the kernels take and give."""
-    made = schedule(compiled.trace, [plan])
-    movable, openings = movable_events(compiled.trace, [plan], made)
-    arguments = (made, movable, openings.moments, openings.sizes)
-    options = (new_board(compiled.trace), rtol, atol, METHODS.index("implicit"), True)
-    return arguments, compiled.module.solve(theta, *arguments, *options)
+    problem = problem_of(compiled.trace, [plan])[0]
+    options = Options(rtol, atol, METHODS.index("implicit"), True)
+    return problem, compiled.module.solve(theta, problem, options, new_failure_log(compiled.trace))
 
 
 HELD = 1e9  # a tolerance at which every step is accepted: the times alone set the steps
@@ -163,10 +162,10 @@ def test_halving_the_step_of_the_kernels_shows_order_four(fed_batch):
 
 
 def test_the_adjoint_is_that_of_central_differences_on_a_frozen_step_sequence(fed_batch):
-    compiled, theta, arguments, found = solve_fed_batch(fed_batch, 24)
+    compiled, theta, problem, found = solve_fed_batch(fed_batch, 24)
     stored = found[0]
     weights = np.random.default_rng(3).normal(size=stored.shape) / np.abs(stored).max(axis=0)
-    bar = compiled.module.pull(theta, *arguments, weights, *found[1:])[0]
+    bar = compiled.module.pull(theta, problem, weights, *found[1:]).theta
     slopes = np.zeros_like(theta)
     for place in range(theta.shape[1]):
         h = 1e-5 * max(abs(theta[0, place]), 1e-3)
@@ -221,13 +220,13 @@ def test_the_adjoint_equals_forward_sensitivities(name):
     compiled = kernels(case.model)
     theta = np.array([[*case.parameters.values(), *case.start.values()]])
     plan = Plan("a", np.array([5.0]), {}, ())
-    arguments, found = solve_plan(compiled, theta, plan, 1e-5, 1e-9)
-    stored, _, tape, marks = found[:4]
-    steps = tape[0, : marks[0], 1]
+    problem, found = solve_plan(compiled, theta, plan, 1e-5, 1e-9)
+    stored, _, record = found
+    steps = record.tape[0, : record.step_index[0], 1]
     state, columns = forward_sensitivities(case, steps, range(len(case.parameters)))
     assert_allclose(stored[0], state, rtol=1e-11)
     for output in range(len(state)):
         weights = np.zeros_like(stored)
         weights[0, output] = 1.0
-        bar = compiled.module.pull(theta, *arguments, weights, *found[1:])[0][0]
+        bar = compiled.module.pull(theta, problem, weights, *found[1:]).theta[0]
         assert_allclose(bar[: len(case.parameters)], columns[:, output], rtol=1e-9)

@@ -13,7 +13,7 @@ from bayesbio.errors import ModelError
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.ode.generic_sensitivity import PRIME, generic_sensitivity, kernel_of, rank_of
-from bayesbio.ode.simulation import stated
+from bayesbio.ode.simulation import setting_of
 
 LARGEST_EXPONENT = 6
 MOST_RUNS = 3  # further runs with other settings add nothing structural
@@ -161,7 +161,7 @@ def structural_identifiability(
         quantities = tuple(n for n in traced.observed_names if n in measured.quantities)
         fixed = set(known or ())
         for name in traced.names:
-            if name.startswith("initial_") and all(stated(r, name) is not None for r in measured):
+            if name.startswith("initial_") and all(setting_of(r, name) is not None for r in measured):
                 fixed.add(name)
         runs = min(max(len(measured), 1), MOST_RUNS)
     else:

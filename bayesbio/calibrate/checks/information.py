@@ -17,7 +17,7 @@ from bayesbio.inference import is_positive, prior_quantiles
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode import sensitivities, simulate
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.simulation import stated
+from bayesbio.ode.simulation import setting_of
 
 RELATIVE_ERROR = 0.05  # of an assay about which nothing is said
 LITTLE = 1.25  # an interval that shrinks by less has learned little
@@ -257,7 +257,7 @@ def beliefs_of(
             given[name] = float(prior)
         elif prior is not None:
             beliefs[name] = prior
-        elif name in traced.parameters or any(stated(run, name) is None for run in design):
+        elif name in traced.parameters or any(setting_of(run, name) is None for run in design):
             if name in model.defaults:
                 beliefs[name] = default_prior(model.defaults[name])
             elif name not in getattr(model, "setting_defaults", {}):

@@ -25,7 +25,7 @@ from bayesbio.calibrate.problem.formulation import Formulation
 from bayesbio.errors import BayesbioError
 from bayesbio.inference import prior_quantiles
 from bayesbio.ode import simulate
-from bayesbio.ode.simulation import stated
+from bayesbio.ode.simulation import setting_of
 
 LOG = logging.getLogger(__name__)
 PROBES = np.logspace(-9.0, 9.0, 73)  # multiples of the prior median at which a factor is looked at
@@ -312,7 +312,7 @@ def _visited(formulation: Formulation) -> _Visited | None:
     numbers: dict[sympy.Symbol, float] = {}
     usual = getattr(traced.model, "setting_defaults", {})
     for name, symbol in zip(traced.parameters + traced.settings, traced.p, strict=False):
-        found = [values.get(name, stated(run, name)) for run in formulation.campaign]
+        found = [values.get(name, setting_of(run, name)) for run in formulation.campaign]
         found = [usual.get(name) if value is None else value for value in found]
         if all(value is not None for value in found):
             numbers[symbol] = float(np.median(np.asarray(found, float)))

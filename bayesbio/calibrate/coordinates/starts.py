@@ -54,14 +54,10 @@ class CompiledProblem:
     density: LogDensity
 
     @classmethod
-    def of(
-        cls, formulation: Formulation, tolerances: Tolerances, *, side_by_side: bool = False
-    ) -> CompiledProblem:
+    def of(cls, formulation: Formulation, tolerances: Tolerances) -> CompiledProblem:
         """Build the model in the coordinates of the sampler, and compile it."""
         coordinates = SamplingCoordinates(formulation)
-        model = statistical_model(
-            formulation, tolerances, coordinates=coordinates, side_by_side=side_by_side
-        )
+        model = statistical_model(formulation, tolerances, coordinates=coordinates)
         return cls(formulation, coordinates, LogDensity(model))
 
     def start(self, *, random_seed: int) -> Start:

@@ -11,7 +11,7 @@ from bayesbio.errors import DataError
 from bayesbio.inference import Noise
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.schedule.parameter_dependent_events import names_in
+from bayesbio.ode.schedule.dynamic_events import names_in
 
 
 def posterior_units(

@@ -17,8 +17,8 @@ from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import Design, between, is_positive, source_of
 from bayesbio.mechanistic import Parameter
 from bayesbio.ode.codegen.cache import Kernels
-from bayesbio.ode.schedule.parameter_dependent_events import names_in
-from bayesbio.ode.simulation import stated
+from bayesbio.ode.schedule.dynamic_events import names_in
+from bayesbio.ode.simulation import setting_of
 
 CLEAR = 0.02  # a reading at the start above this share of the largest one is not nothing
 
@@ -86,7 +86,7 @@ def unknown_of(
                 f"priors={{{name!r}: between(low, high)}}, or a number to fix it."
             )
         return Unknown(name, default_prior(interval), interval.source, levels)
-    known = [stated(run, name) is not None for run in campaign]
+    known = [setting_of(run, name) is not None for run in campaign]
     if all(known):
         return None
     if name not in traced.names:

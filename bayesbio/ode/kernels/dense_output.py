@@ -1,5 +1,5 @@
 """
-What else a tape tells: states between the steps, and derivatives of all that was stored.
+Dense output from recorded steps, and forward sensitivities of all that was stored.
 
 States between steps come from the methods' own continuous extensions, of order 4 (Tsitouras 2011,
 doi:10.1016/j.camwa.2011.06.002) and 3 (Steinebach 2020, doi:10.1007/978-3-030-53905-4_6).
@@ -11,15 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesbio.ode.kernels.driver import (
-    EXPLICIT,
-    SOLVED,
-    after_step,
-    pull_pieces,
-    save_count,
-    state_before,
-)
+from bayesbio.ode.kernels.backward import pull_pieces
+from bayesbio.ode.kernels.bookkeeping import save_count
 from bayesbio.ode.kernels.explicit import set_inputs
+from bayesbio.ode.kernels.forward import EXPLICIT, SOLVED, after_step, state_before
 from bayesbio.ode.kernels.kernel_interface import (
     INPUTS,
     OBSERVED,
@@ -32,11 +27,10 @@ from bayesbio.ode.kernels.kernel_interface import (
 )
 from bayesbio.ode.kernels.layout import inputs_of, lay_out
 from bayesbio.ode.kernels.tableaus import DENSE, STIFF_A, STIFF_H
+from bayesbio.ode.schedule.segments import Gradients
 
-
-# --- template ---
 @allocating
-def between_steps(row, share, p, inputs, u, last, state):
+def continuous_extension(row, share, p, inputs, u, last, state):
     """State at a share of a step on the tape, by the continuous extension of its method."""
     time, h = row[0], row[1]
     y, k = row[3 : 3 + STATES], row[3 + STATES :].reshape(6, STATES)
@@ -66,84 +60,81 @@ def between_steps(row, share, p, inputs, u, last, state):
 
 
 @entry
-def read_between(
-    theta, segments, movable, sizes, status, tape, marks, fired, looks, times, stored
-):  # fmt: skip
+def interpolate(theta, problem, status, record, first, times, stored):
     """
     Fill what is observed at any times of every run, between the steps that are on the tape.
 
-    The times of a run, in order, are those from ``looks[run]`` on; one at the moment of an event
+    The times of a run, in order, are those from ``first[run]`` on; one at the time of an event
     sees the state before it, as a save does.
     """
     state, last, u = np.empty(STATES), np.empty(STATES), np.empty(INPUTS)
     level, slope = np.empty(INPUTS), np.empty(INPUTS)
     for run in range(theta.shape[0]):
-        p = theta[run]
+        p, tape = theta[run], record.tape[run]
         if status[run] > SOLVED:
-            stored[looks[run] : looks[run + 1]] = np.nan
+            stored[first[run] : first[run + 1]] = np.nan
             continue
-        layout = lay_out(run, segments, movable, fired)
-        offset = segments.runs[run] + movable.runs[run]
-        ends = marks[offset : offset + layout.saves.size]
+        layout = lay_out(run, problem, record.event_times)
+        offset = problem.segments.runs[run] + problem.events.runs[run]
+        ends = record.step_index[offset : offset + layout.saves.size]
         piece, step = 0, 0
-        for look in range(looks[run], looks[run + 1]):
-            time = times[look]
+        for row in range(first[run], first[run + 1]):
+            time = times[row]
             while piece < layout.saves.size - 1 and layout.edges[piece, 1] < time:
                 piece += 1
             step = max(step, ends[piece - 1] if piece > 0 else 0)
-            while step < ends[piece] - 1 and tape[run, step, 0] + tape[run, step, 1] < time:
+            while step < ends[piece] - 1 and tape[step, 0] + tape[step, 1] < time:
                 step += 1
             if step < ends[piece]:
-                row = tape[run, step]
-                inputs = (inputs_of(piece, layout, segments, sizes, level, slope), level, slope)
-                between_steps(row, (time - row[0]) / row[1], p, inputs, u, last, state)
+                inputs = (inputs_of(piece, layout, problem, level, slope), level, slope)
+                share = (time - tape[step, 0]) / tape[step, 1]
+                continuous_extension(tape[step], share, p, inputs, u, last, state)
             else:  # a piece without a step: the start, or after a stop
-                state_before(
-                    piece + 1, 0, p, layout, segments, movable, sizes, tape[run], ends, state
-                )
-            observe(time, state, p, stored[look])
+                state_before(piece + 1, 0, p, layout, problem, tape, ends, state)
+            observe(time, state, p, stored[row])
 
 
 @entry
-def sensitivities(theta, segments, movable, moments, sizes, status, tape, marks, fired):
+def sensitivities(theta, problem, status, record):
     """
-    Differentiate everything that was stored by what its run holds.
+    Differentiate everything that was stored by what its run depends on.
 
-    Returns an array (saves, observed, columns): theta, then the moments of the movable events of
-    the run, then their sizes, event by event. Not-a-number for a run that failed.
+    Returns an array (saves, observed, columns): theta, then the triggers of the dynamic events of
+    the run, then their amounts, event by event. Not-a-number for a run that failed.
     """
+    events = problem.events
     most = 0
     for run in range(theta.shape[0]):
-        most = max(most, movable.runs[run + 1] - movable.runs[run])
+        most = max(most, events.runs[run + 1] - events.runs[run])
     width = theta.shape[1] + most * (1 + STATES)
-    found = np.full((save_count(segments), OBSERVED, width), np.nan)
+    table = np.full((save_count(problem.segments), OBSERVED, width), np.nan)
     for run in range(theta.shape[0]):
         if status[run] <= SOLVED:
             sensitivities_of_run(
-                theta[run], run, segments, movable, moments, sizes, fired, tape[run], marks, found
-            )
-    return found
+                theta[run], run, problem, record.tape[run], record.step_index, record.event_times,
+                table,
+            )  # fmt: skip
+    return table
 
 
 @allocating
-def sensitivities_of_run(
-    p, run, segments, movable, moments, sizes, fired, tape, marks, found
-):  # fmt: skip
+def sensitivities_of_run(p, run, problem, tape, step_index, event_times, table):
     """Join the maps from reading to reading of one run."""
-    first_event, last_event = movable.runs[run], movable.runs[run + 1]
-    events, width = last_event - first_event, found.shape[2]
-    layout = lay_out(run, segments, movable, fired)
-    offset = segments.runs[run] + movable.runs[run]
-    ends = marks[offset : offset + layout.saves.size]
+    segments, events = problem.segments, problem.events
+    first_event, last_event = events.runs[run], events.runs[run + 1]
+    count, width = last_event - first_event, table.shape[2]
+    layout = lay_out(run, problem, event_times)
+    offset = segments.runs[run] + events.runs[run]
+    ends = step_index[offset : offset + layout.saves.size]
     by_state, by_value = np.empty((STATES, STATES)), np.empty((STATES, width))
     total, observed = np.zeros((STATES, width)), np.empty(OBSERVED)
     begin = p.size - STATES
     for i in range(STATES):
         total[i, begin + i] = 1.0
-    state, weights = np.empty(STATES), np.zeros((found.shape[0], OBSERVED))
-    momentbar, sizebar = np.zeros_like(moments), np.zeros_like(sizes)
+    state, weights = np.empty(STATES), np.zeros((table.shape[0], OBSERVED))
+    triggerbar, amountbar = np.zeros_like(problem.triggers), np.zeros_like(problem.amounts)
     levelbar, slopebar = np.zeros_like(segments.levels), np.zeros_like(segments.slopes)
-    amountbar = np.zeros_like(segments.amounts)
+    segmentbar = np.zeros_like(segments.amounts)
     first = 0
     for piece in range(layout.saves.size):
         save = layout.saves[piece]
@@ -153,28 +144,30 @@ def sensitivities_of_run(
         by_value[:] = 0.0
         for i in range(STATES):
             by_state[i, i] = 1.0
-            momentbar[first_event:last_event] = 0.0
-            sizebar[first_event:last_event] = 0.0
+            triggerbar[first_event:last_event] = 0.0
+            amountbar[first_event:last_event] = 0.0
+            bars = Gradients(
+                by_value[i, : p.size], triggerbar, amountbar, levelbar, slopebar, segmentbar
+            )
+            span = (first, piece + 1)
             pull_pieces(
-                first, piece + 1, layout, p, run, segments, movable, moments, sizes, fired, tape,
-                marks, weights, by_state[i], by_value[i, : p.size], momentbar, sizebar, levelbar,
-                slopebar, amountbar,
-            )  # fmt: skip
-            for event in range(events):
-                by_value[i, p.size + event] = momentbar[first_event + event]
-                place = p.size + events + event * STATES
-                by_value[i, place : place + STATES] = sizebar[first_event + event]
+                span, layout, p, problem, tape, ends, event_times, weights, by_state[i], bars
+            )
+            for event in range(count):
+                by_value[i, p.size + event] = triggerbar[first_event + event]
+                column = p.size + count + event * STATES
+                by_value[i, column : column + STATES] = amountbar[first_event + event]
         total = by_state @ total + by_value
         first = piece + 1
-        state_before(piece + 1, 0, p, layout, segments, movable, sizes, tape, ends, state)
+        state_before(piece + 1, 0, p, layout, problem, tape, ends, state)
         for i in range(STATES):
-            found[save, i] = total[i]
+            table[save, i] = total[i]
         observed[:] = 0.0
         for output in range(STATES, OBSERVED):
             observed[output] = 1.0
             towards, by_parameter = np.zeros(STATES), np.zeros(p.size)
             observe_pullback(layout.edges[piece, 1], state, p, observed, towards, by_parameter)
-            found[save, output] = towards @ total
+            table[save, output] = towards @ total
             for i in range(p.size):
-                found[save, output, i] += by_parameter[i]
+                table[save, output, i] += by_parameter[i]
             observed[output] = 0.0

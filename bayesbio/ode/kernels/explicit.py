@@ -48,7 +48,6 @@ from bayesbio.ode.kernels.tableaus import (
 )
 
 
-# --- template ---
 @compiled
 def set_inputs(time, inputs, u):
     """Evaluate the inputs (start of the segment, levels, slopes), linear within a segment."""

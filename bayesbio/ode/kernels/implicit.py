@@ -28,7 +28,6 @@ from bayesbio.ode.kernels.sparse_lu import (
 )
 from bayesbio.ode.kernels.tableaus import GAMMA, STIFF_A, STIFF_C, STIFF_D, STIFF_G
 
-# --- template ---
 POOR = 1e-9  # backward error of a linear solve beyond which the step is tried again, shorter
 
 

@@ -12,13 +12,13 @@ from bayesbio.errors import DataError, ModelError, did_you_mean
 from bayesbio.ode.codegen.trace import Trace
 from bayesbio.ode.schedule.segments import STOP, SWITCH, Segments
 
-FIRST_KINDS = ("inoculation",)  # a measurement at the same moment comes after these
+FIRST_KINDS = ("inoculation",)  # a measurement at the same time comes after these
 WITHOUT_JUMP = {"switch": SWITCH, "stop": STOP}
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is done to one run: when it is looked at, its profiles and its events."""
+    """One run to be solved: its output times, profiles and events."""
 
     name: str
     times: np.ndarray
@@ -31,8 +31,8 @@ class Plan:
         return [event for event in self.events if event.is_fixed and event.kind != "stop"]
 
     @property
-    def movable_events(self) -> list[Event]:
-        """Events whose moment or size depends on parameters or on the state, and stops."""
+    def dynamic_events(self) -> list[Event]:
+        """Events whose time or amount depends on parameters or on the state, and stops."""
         return [event for event in self.events if not event.is_fixed or event.kind == "stop"]
 
     @property
@@ -45,9 +45,9 @@ def schedule(traced: Trace, plans: Sequence[Plan]) -> Segments:
     """
     Lay the plans of several runs out as segments.
 
-    Time zero is the start of a run, unless its first look is earlier. Saves are numbered run by
-    run in the order of the times. A look at the moment of an event sees the state before it; an
-    inoculation comes before the look.
+    Time zero is the start of a run, unless its first output is earlier. Saves are numbered run
+    by run in the order of the times. An output at the time of an event is the state before it; an
+    inoculation comes before the output.
 
     Raises
     ------
@@ -64,11 +64,11 @@ def schedule(traced: Trace, plans: Sequence[Plan]) -> Segments:
         start, stop = plan.start, plan.times.max()
         events = _grouped(traced, plan, start)
         profiles = _profiles(traced, plan, start, stop)
-        looks = {time: saved + place for place, time in enumerate(plan.times)}
-        moments = {start, *looks, *(time for time, *_ in events if time <= stop)}
+        output_times = {time: saved + place for place, time in enumerate(plan.times)}
+        edges = {start, *output_times, *(time for time, *_ in events if time <= stop)}
         for profile in profiles:
-            moments |= {time for time in profile.times if start < time < stop}
-        ordered = sorted(moments)
+            edges |= {time for time in profile.times if start < time < stop}
+        ordered = sorted(edges)
 
         def add(
             span: tuple[float, float],
@@ -82,21 +82,21 @@ def schedule(traced: Trace, plans: Sequence[Plan]) -> Segments:
 
         last = start
         waiting: list[tuple[int, np.ndarray, np.ndarray]] = []
-        for moment in ordered:
-            here = [event for event in events if event[0] == moment]
+        for time in ordered:
+            here = [event for event in events if event[0] == time]
             first = [event[2:] for event in here if event[1] in FIRST_KINDS]
             later = [event[2:] for event in here if event[1] not in FIRST_KINDS]
-            if moment > last:
-                save = -1 if first else looks.get(moment, -1)
-                add((last, moment), save, waiting)
+            if time > last:
+                save = -1 if first else output_times.get(time, -1)
+                add((last, time), save, waiting)
                 waiting = []
-            if first or moment == start:
+            if first or time == start:
                 waiting += first
-                if moment in looks:
-                    add((moment, moment), looks[moment], waiting)
+                if time in output_times:
+                    add((time, time), output_times[time], waiting)
                     waiting = []
             waiting += later
-            last = moment
+            last = time
         saved += len(plan.times)
         runs.append(len(rows))
     first_jumps.append(len(jumps))

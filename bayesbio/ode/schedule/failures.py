@@ -8,38 +8,42 @@ from typing import Any
 import numpy as np
 
 from bayesbio.ode.codegen.trace import Trace
+from bayesbio.ode.kernels.failure_log import FIRST, RECORDS, RING
 
 REASONS = {
     1: "the step became too small",
     2: "more than the allowed number of steps was needed",
     3: "the state was no longer a finite number",
 }
-SHOWN = 4  # so many parameters of the worst case are named
-RUN, VALUES = 4, 5  # places on a board: counts by code stand in 1 to 3, then run, then theta
+SHOWN = 4  # so many parameters of the last failure are named
 
 
-def new_board(traced: Trace) -> np.ndarray:
-    """
-    Make an empty board, on which kernels write which runs they could not solve.
-
-    Shape (5 + width,): unused, counts of the codes 1 to 3, the run of the last failure, and its
-    parameters, settings and initial states.
-    """
-    return np.zeros(VALUES + len(traced.p))
+def new_failure_log(traced: Trace) -> np.ndarray:
+    """Make an empty log, in which kernels write which runs they could not solve."""
+    return np.zeros(FIRST + RING * (1 + len(traced.p)))
 
 
-def in_words(
-    board: np.ndarray,
+def failure_records(log: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Run and values of the failures that a log still holds, oldest first."""
+    records = log[FIRST:].reshape(RING, -1)
+    count = int(log[RECORDS])
+    rows = [records[ticket % RING] for ticket in range(max(0, count - RING), count)]
+    return [(int(row[0]), row[1:]) for row in rows]
+
+
+def failure_sentence(
+    log: np.ndarray,
     traced: Trace,
     runs: Sequence[str],
     typical: Mapping[str, tuple[float, float]] | None = None,
 ) -> str:
     """
-    Say what a board tells.
+    Summarise a log of failures in a sentence.
 
     Parameters
     ----------
-    board : array
+    log : array
+        See `new_failure_log`.
     traced : Trace
     runs : sequence of str
         Their names.
@@ -52,20 +56,20 @@ def in_words(
     str
         Empty where every run was solved.
     """
-    counts = {reason: int(board[code]) for code, reason in REASONS.items() if board[code] > 0}
+    counts = {reason: int(log[code]) for code, reason in REASONS.items() if log[code] > 0}
     if not counts:
         return ""
-    values = dict(zip(traced.parameters, board[VALUES:].tolist(), strict=False))
+    run, row = failure_records(log)[-1]
+    values = dict(zip(traced.parameters, row.tolist(), strict=False))
     ordered = sorted(values, key=lambda name: -_distance(values[name], (typical or {}).get(name)))
     units = {name: unit for name, unit in traced.model.units.items() if unit != "1"}
     shown = ", ".join(
         f"{name} = {values[name]:.3g} {units.get(name, '')}".rstrip() for name in ordered[:SHOWN]
     )
-    told = ", ".join(f"{reason} ({count})" for reason, count in counts.items())
-    run = runs[int(board[RUN])] if int(board[RUN]) < len(runs) else "?"
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in counts.items())
     return (
         f"{sum(counts.values())} solutions of a run were given up while sampling and tuning: "
-        f"{told}; the last of them in run {run}, at {shown}"
+        f"{reasons}; the last of them in run {runs[run] if run < len(runs) else '?'}, at {shown}"
     )
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SWITCH, STOP = -1, -2  # kinds of a movable event that are no jump of the state
+SWITCH, STOP = -1, -2  # kinds of a dynamic event that are no jump of the state
 
 
 class Segments(NamedTuple):
@@ -41,29 +41,29 @@ class Segments(NamedTuple):
     given: np.ndarray
 
 
-class Movable(NamedTuple):
+class DynamicEvents(NamedTuple):
     """
-    Events whose moment or size is only known when a run is solved, run by run.
+    Events whose time or amount is only known when a run is solved, run by run.
 
-    Beside it go two arrays that may depend on parameters: ``moments``, shape (movable,), the time
-    of each event or the limit that starts it; ``sizes``, shape (movable, states), the amounts of a
-    jump, or the level of a switch in the first column.
+    Beside them go two arrays that may depend on parameters (see `Problem`): ``triggers``, the time
+    of each event or the limit that starts it; ``amounts``, those of a jump, or the level of a
+    switch in the first column.
 
     Attributes
     ----------
     runs : int array, shape (runs + 1,)
-        First movable event of each run.
-    kinds : int array, shape (movable,)
+        First dynamic event of each run.
+    kinds : int array, shape (events,)
         Index into the model's kinds of jump, or `SWITCH` or `STOP`.
-    inputs : int array, shape (movable,)
+    inputs : int array, shape (events,)
         Which input a switch sets.
-    watched : int array, shape (movable,)
+    watched : int array, shape (events,)
         Observed quantity that starts the event when it passes its limit; -1: a time does.
-    signs : float array, shape (movable,)
+    signs : float array, shape (events,)
         1 where it has to rise, -1 where it has to fall.
-    given : float array, shape (movable, states)
+    given : float array, shape (events, states)
     overridden : float array, shape (segments, inputs) [h]
-        Time of the last switch at a fixed time, which ends what earlier movable ones set.
+        Time of the last switch at a fixed time, which ends what earlier dynamic ones set.
     """
 
     runs: np.ndarray
@@ -75,9 +75,66 @@ class Movable(NamedTuple):
     overridden: np.ndarray
 
 
+class Problem(NamedTuple):
+    """
+    What is solved, apart from parameters, settings and initial states.
+
+    Attributes
+    ----------
+    segments : Segments
+    events : DynamicEvents
+    triggers : float array, shape (events,)
+    amounts : float array, shape (events, states)
+    """
+
+    segments: Segments
+    events: DynamicEvents
+    triggers: np.ndarray
+    amounts: np.ndarray
+
+
+class Options(NamedTuple):
+    """Tolerances of a step, the code of the method, and whether steps are recorded."""
+
+    rtol: float
+    atol: float
+    method: int
+    keep: bool
+
+
+class Record(NamedTuple):
+    """
+    What a solution leaves for its derivatives and for dense output.
+
+    Attributes
+    ----------
+    tape : float array, shape (runs, steps, row)
+        Accepted steps: time, step, method, state, stages.
+    step_index : int array, shape (pieces,)
+        Number of steps at the end of each piece.
+    event_times : float array, shape (events, 3)
+        Time of each dynamic event, whether its limit was met exactly, and its rank.
+    """
+
+    tape: np.ndarray
+    step_index: np.ndarray
+    event_times: np.ndarray
+
+
+class Gradients(NamedTuple):
+    """Gradients by ``theta`` (or one row of it), and by the arrays of a `Problem`."""
+
+    theta: np.ndarray
+    triggers: np.ndarray
+    amounts: np.ndarray
+    levels: np.ndarray
+    slopes: np.ndarray
+    segment_amounts: np.ndarray
+
+
 class Layout(NamedTuple):
     """
-    Pieces of one run once the moments of its movable events are known.
+    Pieces of one run once the times of its dynamic events are known.
 
     Attributes
     ----------
@@ -88,9 +145,9 @@ class Layout(NamedTuple):
     sources : int array, shape (pieces,)
         The segment that a piece is cut from.
     causes : int array, shape (pieces,)
-        Movable event at the start of a piece, or -1.
+        Dynamic event at the start of a piece, or -1.
     switches : int array, shape (pieces, inputs)
-        Movable event that sets an input, or -1.
+        Dynamic event that sets an input, or -1.
     """
 
     edges: np.ndarray

@@ -16,8 +16,8 @@ import pytensor.tensor as pt
 
 from bayesbio.inference import LogDensity
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events
+from bayesbio.ode.schedule.dynamic_events import problem_of
+from bayesbio.ode.schedule.events import Plan
 from bayesbio.ode.trajectory import SCHEDULE, trajectories
 from bayesbio.scaleup.curves.problem import ScaleProblem
 from bayesbio.scaleup.laws.law_prior import LawPrior
@@ -250,8 +250,8 @@ def _schedule(problem: ScaleProblem) -> Any:
         times = np.unique(own["time_h"].to_numpy(float, copy=True))
         plans.append(Plan(run.name, times, run.profiles, run.events))
     traced = kernels(problem.curve).trace
-    segments = schedule(traced, plans)
-    return (*segments, *movable_events(traced, plans, segments)[0])
+    made = problem_of(traced, plans)[0]
+    return (*made.segments, *made.events)
 
 
 def _shape_of(problem: ScaleProblem, assembled: Assembled, arrays: Any) -> str:

@@ -10,30 +10,27 @@ from scipy.integrate import solve_ivp
 from bayesbio.data import Event, Profile
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.ode.kernels import tableaus
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import new_board
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events
+from bayesbio.ode.schedule.dynamic_events import problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.schedule.failures import new_failure_log
+from bayesbio.ode.schedule.segments import Options
 from bayesbio.ode.simulation import METHODS
 
 
 def solve(model, theta, plans, tolerance=1e-11, method="auto", **changes):
     """Solve runs with kernels of a model; changes replace arrays of the schedule."""
     compiled = kernels(model)
-    made = schedule(compiled.trace, plans)._replace(**changes)
-    movable, openings = movable_events(compiled.trace, plans, made)
-    open_numbers = openings.moments, openings.sizes
-    options = tolerance, tolerance, METHODS.index(method), True
-    board = new_board(compiled.trace)
-    found = compiled.module.solve(theta, made, movable, *open_numbers, board, *options)
-    return compiled, (made, movable, *open_numbers), found
+    problem = problem_of(compiled.trace, plans)[0]
+    problem = problem._replace(segments=problem.segments._replace(**changes))
+    options = Options(tolerance, tolerance, METHODS.index(method), True)
+    solution = compiled.module.solve(theta, problem, options, new_failure_log(compiled.trace))
+    return compiled, problem, solution
 
 
-BARS = ("theta", "moments", "sizes", "levels", "slopes", "amounts")
-
-
-def pulled(compiled, theta, made, weights, found):
+def pulled(compiled, theta, problem, weights, solution):
     """Gradients of the weighted sum of what was stored."""
-    return dict(zip(BARS, compiled.module.pull(theta, *made, weights, *found[1:]), strict=True))
+    gradients = compiled.module.pull(theta, problem, weights, *solution[1:])
+    return {**gradients._asdict(), "amounts": gradients.segment_amounts}
 
 
 def test_the_tableau_is_consistent():
@@ -152,7 +149,7 @@ def test_the_adjoint_agrees_with_central_differences(fed_batch, two_runs, what):
             return np.sum(weights * solve(model, x, plans)[2][0])
         return np.sum(weights * solve(model, theta, plans, **{what: x})[2][0])
 
-    x = theta if what == "theta" else getattr(made[0], what)
+    x = theta if what == "theta" else getattr(made.segments, what)
     assert_allclose(bars[what], gradient_by_differences(value, x), rtol=1e-5, atol=1e-4)
 
 
@@ -188,7 +185,7 @@ def test_the_tape_grows_with_the_run(decay):
     plans = [Plan("a", times, {}, ())]
     theta = np.array([[0.05, 1.0]])
     compiled, made, found = solve(decay, theta, plans, 1e-9)
-    assert found[2].shape[1] > 512
+    assert found[2].tape.shape[1] > 512
     bar = pulled(compiled, theta, made, np.ones_like(found[0]), found)["theta"]
     exact = 3.0 * np.sum(-times * np.exp(-0.05 * times))
     assert_allclose(bar[0, 0], exact, rtol=1e-6)

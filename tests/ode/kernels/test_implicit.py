@@ -13,9 +13,10 @@ from bayesbio.mechanistic import BatchCulture
 from bayesbio.ode import simulate
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.ode.kernels import tableaus
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import new_board
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events
+from bayesbio.ode.schedule.dynamic_events import problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.schedule.failures import new_failure_log
+from bayesbio.ode.schedule.segments import Options
 from bayesbio.ode.simulation import METHODS
 
 
@@ -167,14 +168,13 @@ def test_exhaustion_with_a_tiny_monod_constant_is_solved_in_few_steps():
     values = {**EXHAUSTED, **CULTURE}
     theta = np.array([[values[name] for name in compiled.trace.names]])
     plans = [Plan("a", np.array([12.0, 20.0]), {}, ())]
-    made = schedule(compiled.trace, plans)
-    movable, openings = movable_events(compiled.trace, plans, made)
-    opened, board = (openings.moments, openings.sizes), new_board(compiled.trace)
-    stored, status, _, marks, _ = compiled.module.solve(
-        theta, made, movable, *opened, board, 1e-6, 1e-9, 0, False
+    problem = problem_of(compiled.trace, plans)[0]
+    options = Options(1e-6, 1e-9, METHODS.index("auto"), False)
+    stored, status, record = compiled.module.solve(
+        theta, problem, options, new_failure_log(compiled.trace)
     )
     assert status[0] == -1
-    assert marks[-1] < 400
+    assert record.step_index[-1] < 400
 
     def slope(time, y):
         rate = 0.32 * y[1] / (1e-4 + y[1]) * y[0]
@@ -203,18 +203,15 @@ def test_the_adjoint_agrees_with_central_differences(case, method, fed_batch):
     compiled = kernels(model)
     theta = np.array([[values[name] for name in compiled.trace.names]])
     plans = [Plan("a", np.array(times), profiles, events)]
-    segments = schedule(compiled.trace, plans)
-    movable, openings = movable_events(compiled.trace, plans, segments)
-    made = segments, movable, openings.moments, openings.sizes
-    board = new_board(compiled.trace)
-    code, tight = METHODS.index(method), 1e-10
+    problem = problem_of(compiled.trace, plans)[0]
+    options, log = Options(1e-10, 1e-13, METHODS.index(method), True), new_failure_log(compiled.trace)
 
     def solve(x):
-        return compiled.module.solve(x, *made, board, tight, 1e-13, code, True)
+        return compiled.module.solve(x, problem, options, log)
 
     stored, *rest = solve(theta)
     weights = np.random.default_rng(2).normal(size=stored.shape)
-    bar = compiled.module.pull(theta, *made, weights, *rest)[0]
+    bar = compiled.module.pull(theta, problem, weights, *rest).theta
     found = np.zeros_like(theta)
     for place in range(theta.shape[1]):
         h = 1e-4 * max(abs(theta[0, place]), 1e-6)

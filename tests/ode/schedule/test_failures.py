@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,15 @@ from bayesbio.mechanistic import (
     YarrowiaFedBatch,
 )
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import REASONS, in_words, new_board
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events
+from bayesbio.ode.schedule.dynamic_events import problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.schedule.failures import (
+    REASONS,
+    failure_records,
+    failure_sentence,
+    new_failure_log,
+)
+from bayesbio.ode.schedule.segments import Options
 
 SHIPPED = [
     BatchReactor(),
@@ -67,23 +74,21 @@ def fuzzed(model, count, seed):
     }
     events = [Event(10.0, "sample", "volume", 0.05)] if "volume" in traced.fields else []
     plans = [Plan("extreme", TIMES, profiles, events)]
-    segments = schedule(traced, plans)
-    movable, openings = movable_events(traced, plans, segments)
+    problem = problem_of(traced, plans)[0]
     theta = extreme_values(model, traced, count, seed)[:, None]
     stored = np.full((count, len(TIMES), len(traced.observed)), 7.0)
     status = np.full((count, 1), -9)
-    moments = np.tile(openings.moments, (count, 1))
-    sizes = np.tile(openings.sizes, (count, 1, 1))
-    compiled.module.solve_draws(
-        theta, segments, movable, moments, sizes, 1e-6, 1e-9, 0, 0, count, stored, status, moments
-    )
-    schedule_of_all = segments, movable, openings.moments, openings.sizes
-    board = new_board(traced)
+    triggers = np.tile(problem.triggers, (count, 1))
+    amounts = np.tile(problem.amounts, (count, 1, 1))
+    of_draws = problem._replace(triggers=triggers, amounts=amounts)
+    options, log = Options(1e-6, 1e-9, 0, False), new_failure_log(traced)
+    results = (stored, status, triggers.copy())
+    compiled.module.solve_draws(theta, of_draws, options, (0, count), results)
     for row in theta[:: max(1, count // 200)]:
-        found = compiled.module.solve(row, *schedule_of_all, board, 1e-6, 1e-9, 0, True)
-        gradient = compiled.module.pull(row, *schedule_of_all, np.ones_like(found[0]), *found[1:])
-        assert gradient[0].shape == row.shape
-        assert found[1][0] <= 0 or np.all(np.isnan(gradient[0]))
+        found = compiled.module.solve(row, problem, options._replace(keep=True), log)
+        gradient = compiled.module.pull(row, problem, np.ones_like(found[0]), *found[1:]).theta
+        assert gradient.shape == row.shape
+        assert found[1][0] <= 0 or np.all(np.isnan(gradient))
     return stored, status[:, 0], len(traced.states)
 
 
@@ -109,19 +114,37 @@ def test_a_hundred_thousand_extreme_values_end_in_a_number_or_a_reason(model):
 def test_failures_are_counted_and_told_with_the_parameter_furthest_out(decay):
     compiled = kernels(decay)
     plans = [Plan(name, np.array([50.0]), {}, ()) for name in ("R1", "R2")]
-    made = schedule(compiled.trace, plans)
-    movable, openings = movable_events(compiled.trace, plans, made)
-    board = new_board(compiled.trace)
-    assert in_words(board, compiled.trace, ["R1", "R2"]) == ""
+    problem = problem_of(compiled.trace, plans)[0]
+    log = new_failure_log(compiled.trace)
+    assert failure_sentence(log, compiled.trace, ["R1", "R2"]) == ""
     theta = np.array([[0.1, 1.0], [-1e4, 1.0]])
     for _ in range(3):
-        compiled.module.solve(
-            theta, made, movable, openings.moments, openings.sizes, board, 1e-6, 1e-9, 0, False
-        )
-    told = in_words(board, compiled.trace, ["R1", "R2"], {"rate": (-1.0, 0.1)})
-    assert told.startswith("3 solutions of a run were given up")
-    assert any(f"{reason} (3)" in told for reason in REASONS.values())
-    assert told.endswith("in run R2, at rate = -1e+04 1/h")
+        compiled.module.solve(theta, problem, Options(1e-6, 1e-9, 0, False), log)
+    sentence = failure_sentence(log, compiled.trace, ["R1", "R2"], {"rate": (-1.0, 0.1)})
+    assert sentence.startswith("3 solutions of a run were given up")
+    assert any(f"{reason} (3)" in sentence for reason in REASONS.values())
+    assert sentence.endswith("in run R2, at rate = -1e+04 1/h")
+
+
+def test_threads_that_fail_at_once_share_a_log_without_mixing_their_records(decay):
+    """Each thread fails in a run of its own with values of its own; all of it is counted."""
+    compiled = kernels(decay)
+    log, times, threads = new_failure_log(compiled.trace), 400, 4
+    plans = [Plan(f"R{run}", np.array([50.0]), {}, ()) for run in range(threads)]
+    problem = problem_of(compiled.trace, plans)[0]
+
+    def fail(thread):
+        theta = np.full((threads, 2), 0.1)
+        theta[thread] = -1e4 - thread, 1.0 + thread
+        for _ in range(times):
+            compiled.module.solve(theta, problem, Options(1e-6, 1e-9, 0, False), log)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(fail, range(threads)))
+    assert log[1:4].sum() == threads * times
+    final = failure_records(log)
+    assert len(final) == 8
+    assert all((v[0], v[1]) == (-1e4 - run, 1.0 + run) for run, v in final)
 
 
 SMALL = """
@@ -132,9 +155,10 @@ from bayesbio.data import Event
 from bayesbio.mechanistic import BatchCulture
 from bayesbio.ode import Below
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.failures import new_board
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events
+from bayesbio.ode.schedule.dynamic_events import problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.schedule.failures import new_failure_log
+from bayesbio.ode.schedule.segments import Options
 
 model = BatchCulture()
 compiled = kernels(model)
@@ -148,14 +172,13 @@ plans = [
     Plan("plain", np.linspace(0.0, 30.0, 700), {}, ()),
     Plan("open", np.array([0.0, 4.0, 40.0]), {}, events),
 ]
-segments = schedule(compiled.trace, plans)
-movable, openings = movable_events(compiled.trace, plans, segments)
+problem = problem_of(compiled.trace, plans)[0]._replace(triggers=np.array([2.0, 3.0]))
 theta = np.array([[0.3, 1e-3, 0.5, 0.2, 20.0]] * 2)
-opened = segments, movable, np.array([2.0, 3.0]), openings.sizes
-found = compiled.module.solve(theta, *opened, new_board(compiled.trace), 1e-7, 1e-9, 0, True)
+options, log = Options(1e-7, 1e-9, 0, True), new_failure_log(compiled.trace)
+found = compiled.module.solve(theta, problem, options, log)
 assert np.all(found[1] <= 0)
-gradient = compiled.module.pull(theta, *opened, np.ones_like(found[0]), *found[1:])
-print(repr(float(found[0].sum())), repr(float(gradient[0].sum())))
+gradient = compiled.module.pull(theta, problem, np.ones_like(found[0]), *found[1:])
+print(repr(float(found[0].sum())), repr(float(gradient.theta.sum())))
 """
 
 
@@ -181,7 +204,7 @@ def finished(process):
 
 
 def test_every_index_stays_inside_its_array(tmp_path):
-    """A run with many looks, and one with a moved and a waiting event, with checked indices."""
+    """A run with many output times, and one with a moved and a waiting event, with checked indices."""
     assert np.all(np.isfinite(finished(start(tmp_path, NUMBA_BOUNDSCHECK="1"))))
 
 
