@@ -20,7 +20,6 @@ from bayesbio.inference import Progress, sample
 from bayesbio.mechanistic import ProcessModel
 
 
-
 def fit(
     campaign: Campaign,
     model: ProcessModel,

@@ -4,6 +4,13 @@ from bayesbio.mechanistic.corrected_model import CorrectedModel, Correction
 from bayesbio.mechanistic.downstream.packed_bed import PackedBed
 from bayesbio.mechanistic.functions import constant, exp, log, smooth_maximum, sqrt, tanh
 from bayesbio.mechanistic.grids import GridOperator, SpectralElements, spectral_elements
+from bayesbio.mechanistic.kinetics.growth_forms import (
+    BaranyiRoberts,
+    Gompertz,
+    KumaraswamyRamp,
+    Logistic,
+    Weibull,
+)
 from bayesbio.mechanistic.kinetics.growth_laws import Contois, Haldane, Monod, Moser, Tessier
 from bayesbio.mechanistic.kinetics.inhibition_laws import Hyperbolic, Levenspiel
 from bayesbio.mechanistic.kinetics.rates import (
@@ -19,7 +26,7 @@ from bayesbio.mechanistic.kinetics.rates import (
     pirt,
     tessier,
 )
-from bayesbio.mechanistic.library import MODELS, describe_model, find_model, rebuild_model
+from bayesbio.mechanistic.library import LIBRARY, MODELS, describe_model, find_model, rebuild_model
 from bayesbio.mechanistic.model_checks import check_model, check_units
 from bayesbio.mechanistic.process_model import (
     Parameter,
@@ -34,18 +41,12 @@ from bayesbio.mechanistic.upstream.batch_reactor import BatchReactor
 from bayesbio.mechanistic.upstream.citrate_on_measured_oil import CitrateOnMeasuredOil
 from bayesbio.mechanistic.upstream.citrate_on_oil_supply import CitrateOnOilSupply
 from bayesbio.mechanistic.upstream.fed_batch_culture import FedBatchCulture
-from bayesbio.mechanistic.upstream.growth_curve import (
-    BaranyiRoberts,
-    Gompertz,
-    GrowthCurve,
-    KumaraswamyRamp,
-    Logistic,
-    Weibull,
-)
+from bayesbio.mechanistic.upstream.growth_curve import GrowthCurve
 from bayesbio.mechanistic.upstream.mammalian_fed_batch import MammalianFedBatch
 from bayesbio.mechanistic.upstream.yarrowia_fed_batch import YarrowiaFedBatch
 
 __all__ = [
+    "LIBRARY",
     "MODELS",
     "BaranyiRoberts",
     "BatchCulture",

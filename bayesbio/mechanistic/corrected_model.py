@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from bayesbio.data import Campaign
-from bayesbio.errors import ModelError
+from bayesbio.errors import ModelError, did_you_mean
 from bayesbio.mechanistic.functions import constant, exp, sqrt
 from bayesbio.mechanistic.process_model import Parameter, record
 
@@ -21,7 +20,7 @@ NORMAL_95 = 1.959963984540054  # 95 % of a standard normal lie between this and 
 # What a model may have beside the required parts; a corrected model has what its base has.
 OPTIONAL = (
     *("outputs", "output_names", "jump", "event_kinds", "conserved"),
-    *("input_defaults", "setting_defaults", "grids"),
+    *("input_defaults", "setting_defaults", "grids", "transport"),
 )
 
 
@@ -250,7 +249,7 @@ class CorrectedModel:
                 raise ModelError(
                     f"A correction on {correction.on!r} depends on {correction.input!r}, which is "
                     f"no state, input or setting of {type(self.base).__name__}: it has "
-                    f"{', '.join(known)}.{_nearest(correction.input, known)}"
+                    f"{', '.join(known)}.{did_you_mean(correction.input, known)}"
                 )
             if correction.input in getattr(self.base, "grids", {}):
                 raise ModelError(
@@ -313,7 +312,7 @@ class CorrectedModel:
             if correction.on not in found:
                 raise ModelError(
                     f"{type(self.base).__name__} has no rate {correction.on!r} to correct; it has "
-                    f"{', '.join(found) or 'none'}.{_nearest(correction.on, found)}"
+                    f"{', '.join(found) or 'none'}.{did_you_mean(correction.on, found)}"
                 )
             where = next(
                 part
@@ -397,8 +396,3 @@ def _span(campaign: Campaign, correction: Correction) -> tuple[float, float]:
     digits = 1 - math.floor(math.log10(high - low))
     size = 10.0**digits
     return round(math.floor(low * size) / size, 12), round(math.ceil(high * size) / size, 12)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {found[0]!r}?" if found else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesbio.data.vocabulary import units
-from bayesbio.errors import ModelError, UnitError
+from bayesbio.errors import ModelError, UnitError, did_you_mean
 from bayesbio.mechanistic.process_model import Parameter, ProcessModel, model_records
 
 __all__ = ["check_model", "check_units"]
@@ -153,8 +152,10 @@ def _evaluate(model: Any, arguments: _Arguments) -> dict[tuple[str, str], Any]:
         solved = model.solution(time, parameters, settings)
         found |= {("solution", name): value for name, value in solved._asdict().items()}
     else:
-        rates = model.rates(time, state, parameters, inputs, settings)
-        found |= {("rates", name): value for name, value in rates.items()}
+        rates = {}
+        if hasattr(model, "rates"):
+            rates = model.rates(time, state, parameters, inputs, settings)
+            found |= {("rates", name): value for name, value in rates.items()}
         slopes = model.derivatives(time, state, parameters, inputs, settings, rates)
         found |= {("derivatives", name): value for name, value in slopes._asdict().items()}
     for body in ("outputs", "conserved"):
@@ -251,10 +252,8 @@ def _missing_parts(model: Any) -> Iterable[str]:
             yield f"{part} is {getattr(model, part)!r}; {_PARTS[part]}."
         elif part in ("inputs", "settings") and isinstance(getattr(model, part), str):
             yield f"{part} is the text {getattr(model, part)!r}; {_PARTS[part]}."
-    if not hasattr(model, "solution"):
-        for part in ("rates", "derivatives"):
-            if not hasattr(model, part):
-                yield f"has no {part!r}; give rates and derivatives, or a closed-form solution."
+    if not hasattr(model, "solution") and not hasattr(model, "derivatives"):
+        yield "has no 'derivatives'; give rates and derivatives, or a closed-form solution."
 
 
 _PARTS = {
@@ -284,21 +283,24 @@ def _name_problems(model: Any) -> Iterable[str]:
                     f"{name!r} is both a {seen[name]} and a {group}; every name needs one meaning."
                 )
             seen.setdefault(name, group)
-            if name == "time" or name.startswith("noise_") or "_sd_" in name or "_by_" in name:
+            if name in _DIMENSIONS:
                 yield (
-                    f"{group} {name!r} has a name that posteriors need (time, noise_..., "
-                    "..._sd_..., ..._by_...); choose another."
+                    f"{group} {name!r} has the name of a dimension that every posterior or "
+                    f"trajectory has ({', '.join(_DIMENSIONS)}); choose another."
                 )
+    yield from _clashes(model, seen, groups)
     initial = {f"initial_{name}" for name in model.State._fields}
     for name, group in seen.items():
         if name not in model.units and name not in initial:
             yield f"{group} {name!r} has no unit; add it to units, '1' for a plain number."
     for name in model.units:
-        if name not in seen and name not in initial:
-            yield f"units names {name!r}, which the model does not have.{_nearest(name, seen)}"
+        unlisted = hasattr(model, "outputs") and not hasattr(model, "output_names")
+        if name not in seen and name not in initial and not unlisted:
+            yield f"units names {name!r}, which the model does not have.{did_you_mean(name, seen)}"
     for name in getattr(model, "grids", {}):
         if name not in model.State._fields:
-            yield f"grids names {name!r}, which is no state.{_nearest(name, model.State._fields)}"
+            hint = did_you_mean(name, model.State._fields)
+            yield f"grids names {name!r}, which is no state.{hint}"
     starts = tuple(f"initial_{name}" for name in model.State._fields)
     for part, allowed in (
         ("input_defaults", model.inputs),
@@ -306,9 +308,34 @@ def _name_problems(model: Any) -> Iterable[str]:
     ):
         for name in getattr(model, part, {}):
             if name not in allowed:
-                yield f"{part} names {name!r}, which is not declared.{_nearest(name, allowed)}"
+                yield f"{part} names {name!r}, which is not declared.{did_you_mean(name, allowed)}"
     if outputs and not hasattr(model, "outputs"):
         yield f"output_names promises {outputs[0]!r}, but there is no method outputs."
+
+
+_DIMENSIONS = ("time", "run", "chain", "draw")
+
+
+def _clashes(
+    model: Any, seen: Mapping[str, str], groups: Mapping[str, tuple[str, ...]]
+) -> Iterable[str]:
+    """Names that a posterior would give to something else of the same model."""
+    measured = (*groups["state"], *groups["output"])
+    estimated = (*groups["parameter"], *(f"initial_{name}" for name in groups["state"]))
+    for name, group in seen.items():
+        if name.startswith("noise_") and name.removeprefix("noise_") in measured:
+            yield (
+                f"{group} {name!r} has the name of the noise of {name.removeprefix('noise_')} in a "
+                "posterior; choose another."
+            )
+        for other in estimated:
+            if name.startswith((f"{other}_sd_", f"{other}_by_")):
+                yield (
+                    f"{group} {name!r} has the name of how {other} differs between groups in a "
+                    "posterior (..._sd_..., ..._by_...); choose another."
+                )
+        if group != "setting" and name in estimated[len(groups["parameter"]) :]:
+            yield f"{group} {name!r} has the name of a state's start; choose another."
 
 
 def _default_problems(model: Any) -> Iterable[str]:
@@ -317,7 +344,7 @@ def _default_problems(model: Any) -> Iterable[str]:
         if name not in known:
             yield (
                 f"defaults names {name!r}, which is no parameter and no initial state."
-                f"{_nearest(name, known)}"
+                f"{did_you_mean(name, known)}"
             )
         if not isinstance(value, Parameter):
             yield (
@@ -341,7 +368,7 @@ def _evaluation_problems(model: Any) -> Iterable[str]:
         wrong = str(getattr(error, "name", "") or (error.args[0] if error.args else ""))
         yield (
             f"its equations cannot be evaluated: {type(error).__name__}: {error}.{_place(error)}"
-            f"{_nearest(wrong, known)}"
+            f"{did_you_mean(wrong, known)}"
         )
         return
     yield from _transport_problems(model, found)
@@ -358,8 +385,11 @@ def _evaluation_problems(model: Any) -> Iterable[str]:
                 f"{body} of {name!r} has shape {np.shape(slopes[name])}, but the state has shape "
                 f"{shape}; declare its grid, or return one value a node."
             )
-    promised = tuple(getattr(model, "output_names", ()))
     given = tuple(name for what, name in found if what == "outputs")
+    promised = tuple(getattr(model, "output_names", given))
+    for name in given:
+        if name not in model.units:
+            yield f"output {name!r} has no unit; add it to units, '1' for a plain number."
     if set(given) != set(promised):
         yield f"outputs gives {given}, but output_names promises {promised}."
 
@@ -373,7 +403,7 @@ def _transport_problems(model: Any, found: Mapping[tuple[str, str], Any]) -> Ite
         return
     for name, parts in terms.items():
         if name not in states:
-            yield f"transport names {name!r}, which is no state.{_nearest(name, states)}"
+            yield f"transport names {name!r}, which is no state.{did_you_mean(name, states)}"
             continue
         for operator, _ in parts:
             shape, size = np.shape(operator.values), len(grids[name][1])
@@ -386,8 +416,3 @@ def _transport_problems(model: Any, found: Mapping[tuple[str, str], Any]) -> Ite
 
 def _name(model: Any) -> str:
     return type(model).__name__
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {found[0]}?" if found else ""

@@ -1,18 +1,88 @@
-"""Finding a part of a model by name, so that options survive the command line and an archive."""
+"""Interchangeable laws as entries of a table, found by name in scripts, archives and commands."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Mapping
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple
 
-from bayesbio.errors import ModelError
+from bayesbio.errors import ModelError, did_you_mean
+from bayesbio.mechanistic.process_model import Parameter
 
-__all__ = ["find_part"]
+__all__ = ["Law", "TabulatedLaw", "find_part"]
 
 
-def find_part(given: Any, menu: Mapping[str, type[Any]], *, kind: str, method: str) -> Any:
+class Law(NamedTuple):
+    """
+    An entry of a table of laws.
+
+    Attributes
+    ----------
+    equation : callable
+        The law itself, in plain arithmetic; its arguments are those of the table.
+    parameters : mapping of name to (unit, Parameter)
+        What it brings, with central intervals.
+    """
+
+    equation: Callable[..., Any]
+    parameters: Mapping[str, tuple[str, Parameter]]
+
+
+@dataclasses.dataclass(frozen=True)
+class TabulatedLaw:
+    """
+    A law of a table, known by its name.
+
+    Raises
+    ------
+    ModelError
+        For a name that is not in the table.
+    """
+
+    name: str
+    table: ClassVar[Mapping[str, Law]] = {}
+    kind: ClassVar[str] = "law"
+
+    def __post_init__(self) -> None:
+        if self.name not in self.table:
+            raise ModelError(
+                f"{self.name!r} is no {self.kind}; the menu has {', '.join(sorted(self.table))}."
+                f"{did_you_mean(self.name, self.table)}"
+            )
+
+    @property
+    def equation(self) -> Callable[..., Any]:
+        """The law itself."""
+        return self.table[self.name].equation
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Unit of every parameter."""
+        return {name: unit for name, (unit, _) in self.table[self.name].parameters.items()}
+
+    @property
+    def defaults(self) -> Mapping[str, Parameter]:
+        """Central 90 % interval of every parameter."""
+        return {name: default for name, (_, default) in self.table[self.name].parameters.items()}
+
+    @classmethod
+    def find(cls, given: Any, *, method: str) -> Any:
+        """
+        Law from its name, the mapping that an archive keeps, or a part of one's own.
+
+        Examples
+        --------
+        >>> from bayesbio.mechanistic.kinetics.growth_laws import TabulatedGrowthLaw
+        >>> TabulatedGrowthLaw.find({"name": "moser"}, method="rate")
+        TabulatedGrowthLaw(name='moser')
+        """
+        menu = {name: functools.partial(cls, name) for name in cls.table}
+        return find_part(given, menu, kind=cls.kind, method=method)
+
+
+def find_part(given: Any, menu: Mapping[str, Callable[..., Any]], *, kind: str, method: str) -> Any:
     """
     Part of a model from the part itself, its name, or a mapping of its fields.
 
@@ -20,8 +90,8 @@ def find_part(given: Any, menu: Mapping[str, type[Any]], *, kind: str, method: s
     ----------
     given : part, str or mapping
         A mapping holds ``name`` and the part's own options, as `dataclasses.asdict` writes them.
-    menu : mapping of str to class
-        The parts that a name can mean.
+    menu : mapping of str to callable
+        The parts that a name can mean; called with the options they are made.
     kind : str
         What the part is, for the message.
     method : str
@@ -39,24 +109,25 @@ def find_part(given: Any, menu: Mapping[str, type[Any]], *, kind: str, method: s
 
     Examples
     --------
-    >>> from bayesbio.mechanistic.kinetics.growth_laws import GROWTH_LAWS
-    >>> find_part({"name": "moser"}, GROWTH_LAWS, kind="growth law", method="rate")
-    Moser(name='moser')
+    >>> from bayesbio.mechanistic import Monod
+    >>> find_part("monod", {"monod": Monod}, kind="growth law", method="rate").name
+    'monod'
     """
     if isinstance(given, type) or not isinstance(given, str | Mapping):
         if hasattr(given, method) and not isinstance(given, type):
             return given
         raise ModelError(
-            f"{given!r} is no {kind}: it needs the method {method!r}. Give one of "
-            f"{', '.join(sorted(menu))}, or a part such as {next(iter(menu.values())).__name__}()."
+            f"{given!r} is no {kind}: it needs the method {method!r}. Give a name on the menu, "
+            f"{', '.join(sorted(menu))}, or a part of your own."
         )
     options = {"name": given} if isinstance(given, str) else dict(given)
     name = str(options.pop("name", ""))
     if name not in menu:
-        near = difflib.get_close_matches(name.lower(), list(menu), n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ModelError(f"{name!r} is no {kind}; the menu has {', '.join(sorted(menu))}.{hint}")
-    fields = {field.name for field in dataclasses.fields(menu[name]) if field.init}
+        raise ModelError(
+            f"{name!r} is no {kind}; the menu has {', '.join(sorted(menu))}."
+            f"{did_you_mean(name, menu)}"
+        )
+    fields = set(inspect.signature(menu[name]).parameters)
     unknown = sorted(set(options) - fields)
     if unknown:
         raise ModelError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -334,7 +335,7 @@ def _solve(
             happened[draw] = record.event_times[:, 0]
 
     part = between_steps if dense else onto_every_time
-    threads = min(numba.get_num_threads(), count)  # one in a worker, whose neighbours use the rest
+    threads = min(_usable_threads(), count)
     if threads < 2 or count * len(plans) < 64:
         part((0, count))
     else:
@@ -352,6 +353,15 @@ def _solve(
                 stopped[:, run] = np.minimum(stopped[:, run], happened[:, event])
     last = np.array([plan.times.max() for plan in plans])
     return stored, status, np.where((stopped < last) & (status <= 0), stopped, np.nan)
+
+
+def _usable_threads() -> int:
+    """Threads of this process: one in a job, whose neighbours use the rest of the machine."""
+    # who limits threads has loaded the policy; loading it from here would import PyMC
+    policy = sys.modules.get("bayesbio.inference.parallel.threads")
+    if policy is not None:
+        return policy.usable_cores()
+    return numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
 
 
 def _stepped_onto(compiled: Kernels, plan: Plan) -> np.ndarray:

@@ -118,10 +118,10 @@ def test_a_wrong_unit_is_found_on_a_grid_too():
     ("changes", "sentence"),
     [
         ({"units": {"amount": "g/L"}}, "parameter 'decay_rate' has no unit"),
-        ({"units": Plain.units | {"amout": "g"}}, r"'amout', which .* Did you mean amount\?"),
+        ({"units": Plain.units | {"amout": "g"}}, r"'amout', which .* Did you mean 'amount'\?"),
         (
             {"defaults": {"decay_rte": Parameter(1, 2)}},
-            r"no parameter .* Did you mean decay_rate\?",
+            r"no parameter .* Did you mean 'decay_rate'\?",
         ),
         ({"defaults": {"decay_rate": (0.1, 1.0)}}, r"write Parameter\(low="),
         ({"inputs": "feed_rate"}, "inputs is the text 'feed_rate'; it must be a tuple"),
@@ -147,7 +147,7 @@ def test_a_misspelt_parameter_in_a_body_is_answered_with_its_line_and_the_neares
         return {"decay": parameters.decay_rat * state.amount}
 
     with pytest.raises(
-        ModelError, match=r"decay_rat \* state.amount}'.* Did you mean decay_rate\?"
+        ModelError, match=r"decay_rat \* state.amount}'.* Did you mean 'decay_rate'\?"
     ):
         check_model(changed(rates=rates))
 
@@ -176,7 +176,7 @@ def test_a_model_without_equations_says_so():
         settings=(),
         defaults={},
     )
-    with pytest.raises(ModelError, match="has no 'rates'; give rates and derivatives"):
+    with pytest.raises(ModelError, match="has no 'derivatives'; give rates and derivatives"):
         check_model(bare)
 
 

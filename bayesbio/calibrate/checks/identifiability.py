@@ -161,7 +161,9 @@ def structural_identifiability(
         quantities = tuple(n for n in traced.observed_names if n in measured.quantities)
         fixed = set(known or ())
         for name in traced.names:
-            if name.startswith("initial_") and all(setting_of(r, name) is not None for r in measured):
+            if name.startswith("initial_") and all(
+                setting_of(r, name) is not None for r in measured
+            ):
                 fixed.add(name)
         runs = min(max(len(measured), 1), MOST_RUNS)
     else:

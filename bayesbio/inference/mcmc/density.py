@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor
 from nutpie import compile_pymc as recipe
 from pymc.initial_point import make_initial_point_fn
 
@@ -293,13 +294,17 @@ def _compile(model: pm.Model) -> Any:
     through points and 11 s for eight fed-batch runs, in every process; numba cannot cache them.
     """
     first = make_initial_point_fn(model=model, return_transformed=True)
-    size, expanded_size, density, expansion, start, layout, transformed = recipe._make_functions(
-        model,
-        mode="NUMBA",
-        compute_grad=True,
-        join_expanded=True,
-        pymc_initial_point_fn=first,
-    )
+    # Without fast-math flags arithmetic keeps its order, so that code compiled afresh and code from
+    # the cache (of which callers hold copies, optimised once more) give the same bits.
+    with pytensor.config.change_flags(numba__fastmath=False):
+        functions = recipe._make_functions(
+            model,
+            mode="NUMBA",
+            compute_grad=True,
+            join_expanded=True,
+            pymc_initial_point_fn=first,
+        )
+    size, expanded_size, density, expansion, start, layout, transformed = functions
     dims, coords = recipe._prepare_dims_and_coords(model, layout, transformed)
     return recipe.CompiledPyMCModel(
         _n_dim=size,

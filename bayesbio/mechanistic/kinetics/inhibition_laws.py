@@ -1,38 +1,34 @@
-"""How a product slows growth: interchangeable parts that a culture is built with."""
+"""
+Inhibition laws: the share of growth that is left beside a product.
+
+A law is one entry of `INHIBITION_LAWS`: its equation and its parameters, each with unit, central
+interval and source.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from bayesbio.mechanistic.kinetics import rates
-from bayesbio.mechanistic.parts import find_part
+from bayesbio.mechanistic.parts import Law, TabulatedLaw
 from bayesbio.mechanistic.process_model import Parameter
 
-__all__ = ["INHIBITION_LAWS", "Hyperbolic", "InhibitionLaw", "Levenspiel"]
+__all__ = [
+    "INHIBITION_LAWS",
+    "Hyperbolic",
+    "InhibitionLaw",
+    "Levenspiel",
+    "TabulatedInhibitionLaw",
+]
 
 _REVIEW = "Han and Levenspiel (1988), doi:10.1002/bit.260320404"
+_LEVENSPIEL = "Levenspiel (1980), doi:10.1002/bit.260220810"
 
 
 class InhibitionLaw(Protocol):
-    """
-    The share of growth that is left beside a product.
-
-    Attributes
-    ----------
-    name : str
-        Its name in the menu.
-    units : mapping of str to str
-        The parameters it brings, with their units.
-    defaults : mapping of str to Parameter
-        Their central intervals.
-    """
-
-    @property
-    def name(self) -> str:
-        """Name in the menu."""
-        ...
+    """What an inhibition law of one's own needs: units and central intervals of its parameters."""
 
     @property
     def units(self) -> Mapping[str, str]:
@@ -61,47 +57,29 @@ class InhibitionLaw(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True)
-class Levenspiel:
+INHIBITION_LAWS: dict[str, Law] = {
+    "levenspiel": Law(
+        lambda product, p: rates.levenspiel_inhibition(
+            product, maximum_product=p.critical_product, exponent=p.product_inhibition_exponent
+        ),
+        {
+            "critical_product": ("g/L", Parameter(20.0, 150.0, _LEVENSPIEL)),
+            "product_inhibition_exponent": ("1", Parameter(0.4, 2.5, _REVIEW)),
+        },
+    ),
+    "hyperbolic": Law(
+        lambda product, p: rates.hyperbolic_inhibition(
+            product, inhibition_constant=p.product_inhibition_constant
+        ),
+        {"product_inhibition_constant": ("g/L", Parameter(1.0, 100.0, _REVIEW))},
+    ),
+}
+"""The inhibition laws, by name."""
+
+
+class TabulatedInhibitionLaw(TabulatedLaw):
     """
-    Growth ends at a maximum product, see `kinetics.rates.levenspiel_inhibition`.
-
-    Examples
-    --------
-    >>> sorted(Levenspiel().units)
-    ['critical_product', 'product_inhibition_exponent']
-    """
-
-    name: str = dataclasses.field(default="levenspiel", init=False)
-
-    @property
-    def units(self) -> Mapping[str, str]:
-        """Unit of every name."""
-        return {"critical_product": "g/L", "product_inhibition_exponent": "1"}
-
-    @property
-    def defaults(self) -> Mapping[str, Parameter]:
-        """Central 90 % interval of every parameter."""
-        return {
-            "critical_product": Parameter(
-                low=20.0, high=150.0, source="Levenspiel (1980), doi:10.1002/bit.260220810"
-            ),
-            "product_inhibition_exponent": Parameter(low=0.4, high=2.5, source=_REVIEW),
-        }
-
-    def share(self, product: Any, parameters: Any) -> Any:
-        """Share of the growth rate that is left [1]."""
-        return rates.levenspiel_inhibition(
-            product,
-            maximum_product=parameters.critical_product,
-            exponent=parameters.product_inhibition_exponent,
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Hyperbolic:
-    """
-    Growth fades with product, see `bayesbio.mechanistic.kinetics.rates.hyperbolic_inhibition`.
+    An inhibition law of the table.
 
     Examples
     --------
@@ -109,49 +87,14 @@ class Hyperbolic:
     {'product_inhibition_constant': 'g/L'}
     """
 
-    name: str = dataclasses.field(default="hyperbolic", init=False)
-
-    @property
-    def units(self) -> Mapping[str, str]:
-        """Unit of every name."""
-        return {"product_inhibition_constant": "g/L"}
-
-    @property
-    def defaults(self) -> Mapping[str, Parameter]:
-        """Central 90 % interval of every parameter."""
-        return {"product_inhibition_constant": Parameter(low=1.0, high=100.0, source=_REVIEW)}
+    table = INHIBITION_LAWS
+    kind = "inhibition law"
 
     def share(self, product: Any, parameters: Any) -> Any:
-        """Share of the growth rate that is left [1]."""
-        return rates.hyperbolic_inhibition(
-            product, inhibition_constant=parameters.product_inhibition_constant
-        )
+        """Share of the growth rate that is left [1]; see `InhibitionLaw`."""
+        return self.equation(product, parameters)
 
 
-INHIBITION_LAWS: Mapping[str, type[Any]] = {"levenspiel": Levenspiel, "hyperbolic": Hyperbolic}
-"""The inhibition menu, by name."""
-
-
-def inhibition_law(given: Any) -> InhibitionLaw:
-    """
-    Inhibition law from a part, its name, or the mapping that an archive keeps.
-
-    Parameters
-    ----------
-    given : InhibitionLaw, str or mapping with the key ``name``
-
-    Returns
-    -------
-    InhibitionLaw
-
-    Raises
-    ------
-    ModelError
-        For a name that is not on the menu.
-
-    Examples
-    --------
-    >>> inhibition_law("hyperbolic")
-    Hyperbolic(name='hyperbolic')
-    """
-    return find_part(given, INHIBITION_LAWS, kind="inhibition law", method="share")
+Levenspiel, Hyperbolic = (
+    functools.partial(TabulatedInhibitionLaw, name) for name in ("levenspiel", "hyperbolic")
+)

@@ -19,9 +19,10 @@ import shutil
 import stat
 import sys
 import tempfile
+from collections.abc import Hashable
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from bayesbio.mechanistic.model_checks import check_model
 from bayesbio.mechanistic.process_model import ProcessModel
@@ -54,7 +55,7 @@ def kernels(model: ProcessModel) -> Kernels:
         The model does not keep the contract (`check_model`), or cannot be traced.
     """
     if _is_constant(model):
-        return _of_constant(model)
+        return _of_constant(cast(Hashable, model))
     return _of_equations(model)
 
 
@@ -121,7 +122,7 @@ def cache_folder() -> Path:
 
 
 def _why_not_private(folder: Path) -> str:
-    """What is wrong with a folder for compiled code; empty where it is the user's alone."""
+    """Say why a folder is not fit for compiled code; empty where it is the user's alone."""
     if not os.access(folder, os.W_OK | os.X_OK):
         return "it cannot be written"
     if not hasattr(os, "getuid"):
@@ -150,7 +151,7 @@ def _temporary_folder(refused: str, problem: str) -> Path:
 
 
 def load_module(key: str, source: str | None = None) -> ModuleType:
-    """Generated module of a key: of this process, or executed from its source."""
+    """Find the module of a key in this process, or execute its source."""
     name = f"bayesbio_kernels_{key}"
     if name in sys.modules:
         return sys.modules[name]

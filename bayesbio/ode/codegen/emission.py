@@ -45,7 +45,9 @@ from numba import njit
 from bayesbio.ode.kernels.failure_log import CAPACITY, FIRST, RECORDS, RING, add_atomically
 from bayesbio.ode.schedule.segments import STOP, SWITCH, Gradients, Layout, Problem, Record
 
-options = dict(error_model="numpy", nogil=True, fastmath={{"contract"}}, boundscheck={check})
+# No fast-math flags: a caller may hold a copy that was optimised once more, and only arithmetic in
+# the written order gives the same bits in every copy, compiled afresh or loaded from disk.
+options = dict(error_model="numpy", nogil=True, boundscheck={check})
 inner = dict(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
 compiled = njit(_nrt=False, **inner)
 allocating = njit(**inner)
@@ -54,6 +56,7 @@ STATES = {states}
 INPUTS = {inputs}
 STAGES = 6
 OBSERVED = {observed}
+QUASI_POSITIVE = {quasi_positive}
 
 
 @compiled
@@ -86,6 +89,7 @@ def emit(traced: Trace) -> str:
         states=len(traced.states),
         inputs=len(traced.u),
         observed=len(traced.observed),
+        quasi_positive=not getattr(traced.model, "grids", {}),
     )
     parts = [header, *_outputs(traced), template(bookkeeping)]
     if traced.solution is not None:

@@ -18,7 +18,7 @@ def save_count(segments):
 @compiled
 def write_failure(run, status, p, log):
     """Count a failed run in the log, by its code, and leave its values there."""
-    add_atomically(log, status, 1.0)
+    add_atomically(log, status, 1.0)  # type: ignore[call-arg]
     ticket = add_atomically(log, RECORDS, 1.0)
     width = (log.size - FIRST) // RING
     begin = FIRST + width * (int(ticket) % RING)

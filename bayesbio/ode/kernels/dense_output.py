@@ -29,6 +29,7 @@ from bayesbio.ode.kernels.layout import inputs_of, lay_out
 from bayesbio.ode.kernels.tableaus import DENSE, STIFF_A, STIFF_H
 from bayesbio.ode.schedule.segments import Gradients
 
+
 @allocating
 def continuous_extension(row, share, p, inputs, u, last, state):
     """State at a share of a step on the tape, by the continuous extension of its method."""

@@ -16,6 +16,7 @@ from bayesbio.ode.kernels.kernel_interface import (
     FACTOR_COLUMNS,
     INPUTS,
     OBSERVED,
+    QUASI_POSITIVE,
     STATES,
     allocating,
     compiled,
@@ -158,7 +159,7 @@ def solve_run(p, run, problem, options, stored, tape, step_index, event_times):
                         h = far
                         continue
                 share = 1.0
-                if size <= 1.0 and searching < 0:
+                if QUASI_POSITIVE and size <= 1.0 and searching < 0:
                     share = share_before_zero(
                         time, h, y, new, p, inputs, u, options, work[0], work[1]
                     )

@@ -29,6 +29,7 @@ STATES = 1  # number of states
 INPUTS = 1  # number of inputs
 STAGES = 6  # of the methods
 OBSERVED = 1  # number of states and outputs that are stored
+QUASI_POSITIVE = True  # no state lies along a grid, whose discretisation may undershoot zero
 
 # Pattern of the Jacobian and of its factors (see `sparse_lu.symbolic_factors`).
 ROWS = np.array([0, 1], np.uint64)

@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 
 from bayesbio.errors import ModelError
 from bayesbio.mechanistic import GrowthCurve
-from bayesbio.mechanistic.upstream.growth_curve import GROWTH_FORMS
+from bayesbio.mechanistic.kinetics.growth_forms import GROWTH_FORMS
 
 TIMES = np.linspace(0.0, 60.0, 121)
 START = SimpleNamespace(initial_biomass=0.1)
@@ -110,5 +110,5 @@ def test_a_plateau_must_be_an_interval():
         GrowthCurve(plateau=(5.0, 1.0))
     with pytest.raises(ModelError, match="central interval"):
         GrowthCurve(plateau=(5.0,))
-    with pytest.raises(ModelError, match="Did you mean logistic?"):
+    with pytest.raises(ModelError, match="Did you mean 'logistic'"):
         GrowthCurve(form="logistics")

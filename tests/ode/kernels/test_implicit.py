@@ -204,7 +204,10 @@ def test_the_adjoint_agrees_with_central_differences(case, method, fed_batch):
     theta = np.array([[values[name] for name in compiled.trace.names]])
     plans = [Plan("a", np.array(times), profiles, events)]
     problem = problem_of(compiled.trace, plans)[0]
-    options, log = Options(1e-10, 1e-13, METHODS.index(method), True), new_failure_log(compiled.trace)
+    options, log = (
+        Options(1e-10, 1e-13, METHODS.index(method), True),
+        new_failure_log(compiled.trace),
+    )
 
     def solve(x):
         return compiled.module.solve(x, problem, options, log)

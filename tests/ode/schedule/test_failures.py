@@ -12,17 +12,7 @@ import numpy as np
 import pytest
 
 from bayesbio.data import Event, Profile
-from bayesbio.mechanistic import (
-    BatchCulture,
-    BatchReactor,
-    CitrateOnMeasuredOil,
-    CitrateOnOilSupply,
-    FedBatchCulture,
-    GrowthCurve,
-    MammalianFedBatch,
-    PackedBed,
-    YarrowiaFedBatch,
-)
+from bayesbio.mechanistic import LIBRARY, BatchCulture, MammalianFedBatch
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.ode.schedule.dynamic_events import problem_of
 from bayesbio.ode.schedule.events import Plan
@@ -34,17 +24,7 @@ from bayesbio.ode.schedule.failures import (
 )
 from bayesbio.ode.schedule.segments import Options
 
-SHIPPED = [
-    BatchReactor(),
-    BatchCulture(),
-    FedBatchCulture(),
-    MammalianFedBatch(),
-    YarrowiaFedBatch(),
-    CitrateOnMeasuredOil(),
-    CitrateOnOilSupply(),
-    GrowthCurve(),
-    PackedBed(elements=2, degree=2),
-]
+SHIPPED = list({type(model): model for model in reversed(LIBRARY)}.values())  # one of each
 EXTREMES = np.array([0.0, 1e-300, 1e-12, 1e6, 1e12, 1e300, -1.0, np.inf, -np.inf, np.nan])
 TIMES = np.array([0.0, 30.0, 90.0])
 
@@ -204,7 +184,7 @@ def finished(process):
 
 
 def test_every_index_stays_inside_its_array(tmp_path):
-    """A run with many output times, and one with a moved and a waiting event, with checked indices."""
+    """Many output times; a moved and a waiting event; indices are checked."""
     assert np.all(np.isfinite(finished(start(tmp_path, NUMBA_BOUNDSCHECK="1"))))
 
 
