@@ -181,7 +181,7 @@ def reference_rate_parameterisation(formulation: Formulation) -> tuple[RateForm,
     for rate, expression in traced.rates.items():
         if not isinstance(expression, sympy.Expr):
             continue
-        typical = visited.reference(expression, traced.y, traced.u)
+        typical = visited.reference(expression, traced.y, [*traced.u, traced.time])
         value = sympy.sympify(expression.xreplace({**fixed, **typical}))
         if value.free_symbols - set(free.values()) or not value.free_symbols:
             continue
@@ -258,7 +258,7 @@ class _Visited:
     """States that the runs went through, and typical values of all other symbols."""
 
     states: np.ndarray  # (moments, states)
-    inputs: np.ndarray  # (moments, inputs)
+    inputs: np.ndarray  # (moments, inputs and time)
     numbers: dict[sympy.Symbol, float]
 
     def reference(
@@ -266,9 +266,11 @@ class _Visited:
     ) -> dict[sympy.Symbol, float]:
         """Mean state and inputs, weighted by the rate: it is learned from where it runs."""
         known = expression.xreplace(self.numbers)
-        values = sympy.lambdify([*y, *u], known, modules="numpy")(*self.states.T, *self.inputs.T)
-        weights = np.broadcast_to(np.abs(np.asarray(values, float)), len(self.states))
-        weights = np.where(np.isfinite(weights), weights, 0.0)
+        weights = np.zeros(len(self.states))
+        if not known.free_symbols - {*y, *u}:  # else it depends on what differs from run to run
+            rate = sympy.lambdify([*y, *u], known, modules="numpy")
+            values = np.asarray(rate(*self.states.T, *self.inputs.T), float)
+            weights = weights + np.where(np.isfinite(values), np.abs(values), 0.0)
         if weights.sum() <= 0.0:
             weights = np.ones(len(self.states))
         means = weights @ np.hstack([self.states, self.inputs]) / weights.sum()
@@ -303,11 +305,10 @@ def _visited(formulation: Formulation) -> _Visited | None:
                     if name in run.profiles
                     else np.full(len(times), defaults.get(name, 0.0))
                     for name in traced.inputs
-                ],
+                ]
+                + [times],
                 axis=1,
             )
-            if traced.inputs
-            else np.empty((len(times), 0))
         )
     numbers: dict[sympy.Symbol, float] = {}
     usual = getattr(traced.model, "setting_defaults", {})

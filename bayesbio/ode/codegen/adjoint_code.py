@@ -88,7 +88,13 @@ def tangent(
 
 def _slope(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
     """Differentiate; the slope of a step is zero, also at the step."""
-    return sympy.diff(expression, symbol).replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
+    slope = sympy.diff(expression, symbol)
+    slope = slope.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
+    return slope.replace(_is_slope_of_step, lambda _: sympy.Integer(0))
+
+
+def _is_slope_of_step(part: sympy.Basic) -> bool:
+    return isinstance(part, sympy.Derivative | sympy.Subs) and part.has(sympy.floor)
 
 
 def needed(lines: Sequence[Line], results: Sequence[sympy.Expr]) -> list[Line]:

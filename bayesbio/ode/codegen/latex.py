@@ -11,6 +11,7 @@ import sympy
 from bayesbio.data import quantity
 from bayesbio.errors import DataError
 from bayesbio.mechanistic.process_model import ProcessModel
+from bayesbio.ode.codegen.numpy_on_symbols import numpy_on_symbols
 
 
 def equations(model: ProcessModel) -> str:
@@ -37,6 +38,11 @@ def equation_pairs(model: Any) -> list[tuple[str, str]]:
     >>> len(equation_pairs(BatchReactor(isothermal=True)))
     5
     """
+    with numpy_on_symbols():
+        return _pairs(model)
+
+
+def _pairs(model: Any) -> list[tuple[str, str]]:
     along = hasattr(model, "transport")  # the balances are then those of one node
     whole = model.State(*(_symbol(name, model) for name in model.State._fields))
     state = model.State(*(sympy.Symbol(_latex(f)) for f in whole._fields)) if along else whole

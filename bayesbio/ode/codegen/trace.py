@@ -12,6 +12,7 @@ import sympy
 
 from bayesbio.errors import ModelError
 from bayesbio.mechanistic.process_model import ProcessModel, jump_of, model_records, record
+from bayesbio.ode.codegen.numpy_on_symbols import numpy_on_symbols
 
 STANDARD_KINDS = ("sample", "bolus", "inoculation")
 
@@ -149,12 +150,14 @@ def trace(model: Any) -> Trace:
 
     def call(what: str, body: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            return body(*arguments)
+            with numpy_on_symbols():
+                return body(*arguments)
         except (TypeError, AttributeError) as error:
             raise ModelError(
                 f"{name}.{what} could not be followed with symbols: {error}. Bodies are plain "
                 "arithmetic plus exp, log, sqrt, tanh, smooth_maximum from "
-                "bayesbio.mechanistic.functions, and read fields that the model declares."
+                "bayesbio.mechanistic.functions (or NumPy's of the same names), without "
+                "comparisons, and read fields that the model declares."
             ) from error
 
     def flat(what: str, value: Any) -> list[sympy.Expr]:
@@ -173,7 +176,7 @@ def trace(model: Any) -> Trace:
                 raise ModelError(
                     f"{name}.{what}: {field} has {len(parts)} numbers; its grid has {wanted}."
                 )
-            found.extend(sympy.sympify(part) for part in parts)
+            found.extend(_expression(part) for part in parts)
         return found
 
     rates: Mapping[str, Any] = {}
@@ -183,7 +186,8 @@ def trace(model: Any) -> Trace:
     else:
         arguments = (time, state, parameters, inputs, settings)
         if hasattr(model, "rates"):
-            rates = call("rates", model.rates, *arguments)
+            named = call("rates", model.rates, *arguments)
+            rates = {name: _without_remainders(value) for name, value in dict(named).items()}
         derivatives = flat("derivatives", call("derivatives", model.derivatives, *arguments, rates))
         if any(
             symbol in set(start) - set(p) for part in derivatives for symbol in part.free_symbols
@@ -203,7 +207,7 @@ def trace(model: Any) -> Trace:
     parts = {key: list(np.ravel(np.asarray(value, object))) for key, value in found.items()}
     outputs = _places(tuple(parts), {key: len(value) for key, value in parts.items()}, size)
     observed = [sympy.sympify(s) for s in states]
-    observed += [sympy.sympify(part) for value in parts.values() for part in value]
+    observed += [_expression(part) for value in parts.values() for part in value]
 
     jumps: dict[str, list[sympy.Expr]] = {}
     refusals: dict[str, str] = {}
@@ -225,6 +229,22 @@ def trace(model: Any) -> Trace:
         derivatives=derivatives, solution=solution, observed=observed, kinds=tuple(jumps),
         jumps=jumps, refusals=refusals,
     )  # fmt: skip
+
+
+def _expression(value: Any) -> sympy.Expr:
+    """Make a number or an expression one that has derivatives."""
+    return _without_remainders(sympy.sympify(value))
+
+
+def _without_remainders(value: Any) -> Any:
+    """Write a remainder, such as the time of day ``time % 24``, by whole parts."""
+    if isinstance(value, np.ndarray):
+        return value
+    return (
+        value.replace(sympy.Mod, lambda a, b: a - b * sympy.floor(a / b))
+        if hasattr(value, "replace")
+        else value
+    )
 
 
 def _symbols(letter: str, count: int) -> list[sympy.Symbol]:
