@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from bayesbio.data.findings import Finding
+from bayesbio.data.findings import Finding, warning
 from bayesbio.data.run import Profile, Run
-from bayesbio.data.vocabulary import lookup as vocabulary
+from bayesbio.data.vocabulary import lookup
 
 VOLUME_TOLERANCE = 0.1  # of the volume; evaporation and foam stay inside
 CARBON_TOLERANCE = 0.25  # of the carbon there was; several assays add their errors
@@ -60,13 +60,12 @@ def volume_findings(run: Run) -> Iterator[Finding]:
     gap = np.abs(volumes - expected)
     worst = int(np.argmax(gap / np.maximum(volumes, 1e-12)))
     if gap[worst] > VOLUME_TOLERANCE * max(volumes[worst], expected[worst]):
-        yield Finding(
-            "warning",
-            run.name,
-            float(times[worst]),
+        yield warning(
             f"The volume balance does not close: at {times[worst]:g} h {volumes[worst]:.3g} L were "
             f"measured, but start, feeds and samples add up to {expected[worst]:.3g} L.",
             "Check the units of the feed (mL/h, L/h, L/d), and that base and samples are listed.",
+            run=run.name,
+            time=times[worst],
         )
 
 
@@ -140,14 +139,13 @@ def carbon_findings(run: Run) -> Iterator[Finding]:
     worst = carbon.idxmax()
     excess = float(carbon.loc[worst]) - supplied
     if supplied > 0 and excess > CARBON_TOLERANCE * supplied and excess > 0.5:
-        yield Finding(
-            "warning",
-            run.name,
-            float(worst),
+        yield warning(
             f"The carbon balance does not close: at {worst:g} h {', '.join(kept)} hold "
             f"{float(carbon.loc[worst]):.3g} g carbon/L, more than the {supplied:.3g} g/L at "
             f"{first.index[0]:g} h, and no feed is listed.",
             "List the feed, measure the other substrate, or check the units.",
+            run=run.name,
+            time=worst,
         )
 
 
@@ -172,5 +170,5 @@ def _carbon(name: str) -> float:
     """Mass of carbon per mass; 0 where it is not known."""
     if name in ("biomass", "lipid_free_biomass"):
         return BIOMASS_CARBON if name == "biomass" else 0.0
-    word = vocabulary.find(name)
+    word = lookup.find(name)
     return word.mass_fraction("C") if word is not None and word.unit == "g/L" else 0.0
