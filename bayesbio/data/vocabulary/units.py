@@ -38,8 +38,10 @@ ELEMENT = re.compile(  # g C/L, mg-N/L, mmolC/L; C-mol/L, Cmmol/L: mass or moles
     r"|(?P<before>[CNPS])[-_ ]?(?P<mole>[mun]?mol))(?![A-Za-z0-9])"
 )
 EXPONENTIATION = re.compile(r"\*\*|\^")
-SMALL_POWER = re.compile(  # a symbol or a bracket, raised to a small number
-    r"(?<=[A-Za-z)])\s*(?:\*\*|\^)\s*\(?\s*[-+]?\d{1,2}(?:\.\d{1,3})?(?:/\d)?\s*\)?(?!\s*(?:\*\*|\^|[\d.]))"
+SMALL = r"[-+]?\d{1,2}(?:\.\d{1,3})?(?:/\d)?"
+SMALL_POWER = re.compile(  # a symbol or a bracket, raised once to a small number
+    rf"(?<=[A-Za-z)])\s*(?:\*\*|\^)\s*(?:\(\s*{SMALL}\s*\)|{SMALL}(?![\d.]))"
+    r"(?!\s*\)*\s*(?:\*\*|\^))"
 )
 
 

@@ -36,7 +36,9 @@ def glucose(*texts):
     return pd.DataFrame({"run": "A", "time_h": range(len(texts)), "glucose (g/L)": texts})
 
 
-DOUBT = r"numbers such as '1,234', and nothing .* decimal sign \(1.234\) or groups thousands \(1234\)"
+DOUBT = (
+    r"numbers such as '1,234', and nothing .* decimal sign \(1.234\) or groups thousands \(1234\)"
+)
 
 
 def test_a_comma_that_may_be_a_decimal_sign_is_asked_about():
@@ -72,7 +74,9 @@ def test_a_sheet_that_shows_its_decimal_sign_is_not_in_doubt(texts, values):
 def test_each_cell_is_read_once(monkeypatch, tmp_path):
     calls = []
     original = blocks.read_cell
-    monkeypatch.setattr(blocks, "read_cell", lambda cell, *a, **k: calls.append(cell) or original(cell, *a, **k))
+    monkeypatch.setattr(
+        blocks, "read_cell", lambda cell, *a, **k: calls.append(cell) or original(cell, *a, **k)
+    )
     (tmp_path / "runs.csv").write_text("run,clone\nA,K1\n")
     (tmp_path / "measurements.csv").write_text("run,time_h,titer (g/L)\nA,0,0.1\nA,9,0.5\n")
     (tmp_path / "profiles.csv").write_text("run,time_h,quantity,value,unit\nA,0,agitation,9,rpm\n")

@@ -69,7 +69,13 @@ def test_a_cell_is_a_number_a_limit_a_gap_or_text(text, kind, value, flag):
 
 @pytest.mark.parametrize(
     ("cell", "kind"),
-    [(None, "missing"), (np.nan, "missing"), (10**400, "text"), (True, "text"), (np.int64(3), "number")],
+    [
+        (None, "missing"),
+        (np.nan, "missing"),
+        (10**400, "text"),
+        (True, "text"),
+        (np.int64(3), "number"),
+    ],
     ids=str,
 )
 def test_stored_values_are_taken_as_they_are(cell, kind):

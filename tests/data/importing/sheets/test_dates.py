@@ -42,7 +42,14 @@ def test_the_order_of_day_and_month_is_found_or_left_open():
 
 @pytest.mark.parametrize(
     ("text", "hours"),
-    [("8:30", 8.5), ("8h30", 8.5), ("08:30:36 pm", 20.51), ("12:00 AM", 0.0), ("99:30", None), ("x", None)],
+    [
+        ("8:30", 8.5),
+        ("8h30", 8.5),
+        ("08:30:36 pm", 20.51),
+        ("12:00 AM", 0.0),
+        ("99:30", None),
+        ("x", None),
+    ],
 )
 def test_times_of_day_are_read(text, hours):
     clock = to_clock(text)

@@ -8,7 +8,7 @@ from bayesbio.errors import DataError
 ANALYSER = """
 name = "analyser 3000"
 [headers]
-run = ["Vessel tag"]
+run = ["Pot"]
 [columns]
 "Glc-04" = "glucose [mM]"
 [cells]
@@ -23,7 +23,7 @@ excluded = ["bubble"]
 def sheet():
     return pd.DataFrame(
         {
-            "Vessel tag": ["A", "A", "A"],
+            "Pot": ["A", "A", "A"],
             "Hours": [0, 1, 2],
             "Glc-04": [20, "^^^", "NIBP"],
             "Lac (g/L)": [0.1, 0.2, 0.3],
@@ -49,7 +49,7 @@ def test_without_the_dialect_its_words_are_unknown(sheet):
 def test_the_general_words_still_hold_in_a_dialect(tmp_path):
     (tmp_path / "analyser.toml").write_text(ANALYSER)
     words = dialect_named(tmp_path / "analyser.toml")
-    assert words.is_a("run", "Batch ID") and words.headers["run"][0] == "vesseltag"
+    assert words.is_a("run", "Batch ID") and words.headers["run"][0] == "pot"
     assert words.cells["n.d."] == "undetected" and words.cells["ovr"] == "over_range"
 
 
