@@ -50,7 +50,7 @@ runs = pd.read_csv(DATA / "process_network.csv")
 limits = {name: Specification(name, **limit) for name, limit in truth["limits"].items()}
 nodes = [
     Node(
-        name, role=row["role"], unit_operation=row["unit_operation"], scale=row["scale"],
+        name, role=row["role"], unit_operation=row["unit_operation"], link=row["scale"],
         unit=row["unit"], specification=limits.get(name),
     )
     for name, row in truth["nodes"].items()
@@ -59,9 +59,8 @@ edges = [(parent, child) for child, row in truth["effects"].items() for parent i
 virtual = ProcessNetwork(nodes, edges)
 
 raw = pd.read_csv(DATA / "yarrowia_citrate_fedbatch.csv")
-broken = (raw["run"] == "170803F3") & (raw["time_h"] == 72.0)  # the card: one row breaks the series
-volume = raw["adjusted_volume_mL"].mask(broken).interpolate()
-added = volume.groupby(raw["run"]).diff(-1).mul(-1.0).clip(lower=0.0)
+# Dilution by the oil fed alone: base and adjusted volume follow the citrate (the card, point 8).
+added = raw.groupby("run")["oil_fed_mL"].diff(-1).mul(-1.0).clip(lower=0.0)
 hours = raw.groupby("run")["time_h"].diff(-1).mul(-1.0)
 sheet = pd.DataFrame(
     {
@@ -76,7 +75,7 @@ sheet = pd.DataFrame(
 )
 model = CitrateOnMeasuredOil()
 campaign = read_campaign(sheet, model=model, roles={"dilution_rate": "profile"})
-oil = [Node(f"residual_oil@{t:g}", role="CPP", scale="log", unit="g/L") for t in (23, 47.5, 95)]
+oil = [Node(f"residual_oil@{t:g}", role="CPP", link="log", unit="g/L") for t in (23, 47.5, 95)]
 seen = [Node(name, unit="g/L") for name in ("biomass@23", "citrate@23", "citrate@47.5")]
 final = Node(
     "citrate@140", role="CQA", unit="g/L", specification=Specification("citrate", LEAST_CITRATE)
@@ -113,7 +112,7 @@ calibration = fit(
 linear = check_linearity(real, calibration)
 informed = real.add_mechanistic_prior(calibration, strength=4.0, discount=(0.0, 0.3, 1.0))
 fed_batch = informed.fit(slices, random_seed=2)
-print(linear["r_squared"], *fed_batch.noticed, sep="\n")
+print(linear["r_squared"], *fed_batch.warnings, sep="\n")
 
 # %% Check: against the truth, against the data's own idea of edges, against runs left out
 print(process.check())
@@ -169,9 +168,11 @@ choice = process.value_of_information(
 unsure = process.model_risk("final_impurity", measure="probability", random_seed=8)
 
 inputs = ["residual_oil@23", "residual_oil@47.5", "residual_oil@95", "biomass@23"]
-games = {game: fed_batch.criticality("citrate@140", inputs=inputs, game=game)
-         for game in ("shapley", "covariance")}  # fmt: skip
-games["each node's own scatter"] = fed_batch.criticality("citrate@140", game="total_effect")
+shares = {method: fed_batch.criticality("citrate@140", inputs=inputs, method=method)
+          for method in ("shapley", "covariance")}  # fmt: skip
+shares["residual variance of each node"] = fed_batch.criticality(
+    "citrate@140", method="total_effect"
+)
 levels = np.geomspace(1.0, 40.0, 40)
 risk_now = fed_batch.probability_out_of_specification()
 risk_along = fed_batch.probability_out_of_specification(do={"residual_oil@95": levels})
@@ -182,7 +183,7 @@ held = pd.DataFrame(
             "linear network": 100.0 * float(fed_batch.probability_out_of_specification(
                 do=(do := {"residual_oil@47.5": level, "residual_oil@95": level})).total["any"]),
             "process model inside": 100.0 * float(
-                through.probability_out_of_specification(do=do)["probability"].iloc[0]),
+                through.probability_out_of_specification(do=do).total["any"]),
         }
         for level in (2.0, 5.0, 10.0, 20.0)
     }
@@ -195,11 +196,11 @@ next_node = fed_batch.model_risk("citrate@140", measure="probability", random_se
 
 # %% Report
 first = {name: found.summary().iloc[0] for name, found in critical.items()}
-drivers = games["shapley"].summary()
-oil_share = games["shapley"].shares[:, :3].sum(axis=1)
+drivers = shares["shapley"].summary()
+oil_share = shares["shapley"].shares[:, :3].sum(axis=1)
 chance, band = now.summary().loc["any"], both.summary().loc["any"]
 citrate = risk_now.summary().loc["any"]
-kept = risk_along.draws["any"].sel({"residual_oil@95": 20.0}, method="nearest").mean()
+kept = risk_along.posterior["any"].sel({"residual_oil@95": 20.0}, method="nearest").mean()
 crps = scores["crps"].unstack("until")
 best = crps.mean(axis=1).idxmin()
 held_out = scores["covered"].groupby("method").mean()
@@ -208,12 +209,12 @@ answer = (
     f"{100 * first['final_impurity']['mean']:.0f} % of the variance of the final impurity (first "
     f"with probability {100 * first['final_impurity']['probability_first']:.0f} %), a run leaves "
     f"its limits with {100 * chance['probability']:.0f} % "
-    f"({100 * chance['epistemic_5']:.0f} to {100 * chance['epistemic_95']:.0f} %), with a lighter "
+    f"({100 * chance['eti_5']:.0f} to {100 * chance['eti_95']:.0f} %), with a lighter "
     f"polish load and more salt with {100 * band['probability']:.0f} %. Eight real fed-batches: "
     f"residual oil carries {100 * oil_share.mean():.0f} % of the variance of final citrate "
     f"({100 * np.quantile(oil_share, 0.05):.0f} to {100 * np.quantile(oil_share, 0.95):.0f} %), a "
     f"run ends below {LEAST_CITRATE:g} g/L with {100 * citrate['probability']:.0f} % "
-    f"({100 * citrate['epistemic_5']:.0f} to {100 * citrate['epistemic_95']:.0f} %), and with "
+    f"({100 * citrate['eti_5']:.0f} to {100 * citrate['eti_95']:.0f} %), and with "
     f"{100 * float(kept):.0f} % if 20 g/L of oil are held at 95 h; learn next about "
     f"{next_node.index[0].replace('_', ' ').replace('@', ' at ')} h."
 )
@@ -236,8 +237,8 @@ page = write_report(
         ),
         Section(
             "Virtual process: risk now and along a setting",
-            "The line is the risk of the next run; the band is what is not known of the process "
-            "(90 %). Holding the load removes its own scatter as well as shifting its level.",
+            "The line is the risk of the next run; the band is the 90 % interval over the "
+            "parameters. Fixing the load removes its variance as well as shifting its mean.",
             figure=draw_risk(
                 along, setting="polish_load", unit="g/L",
                 observed=(runs["polish_load"].min(), runs["polish_load"].max()),
@@ -259,7 +260,7 @@ page = write_report(
             "pseudo-batches: where a straight line follows them (R2 of 0.9 or more) they are the "
             "prior of a node, worth at most four runs and discounted by evidence; where it does "
             "not, the table says what to do, and the process model itself can be the node. "
-            f"{' '.join(fed_batch.noticed)}",
+            f"{' '.join(fed_batch.warnings)}",
             figure=draw_network(fed_batch),
             table=linear,
         ),
@@ -267,8 +268,8 @@ page = write_report(
             "Real fed-batches: which inputs drive final citrate",
             "The oil levels go along with each other, so shares need a rule: Shapley effects are "
             "never negative; shares of covariance can be, and are shown under their own name. The "
-            "last panel follows each node's own scatter along all paths.",
-            figure=draw_criticality(games),
+            "last panel carries the residual variance of each node along all paths.",
+            figure=draw_criticality(shares),
         ),
         Section(
             "Real fed-batches: risk now and under an intervention",
@@ -278,7 +279,7 @@ page = write_report(
             "below about 5 g/L of oil formation starves, above it saturates. Values in %.",
             figure=draw_risk(
                 risk_along, setting="residual_oil@95", unit="g/L",
-                observed=tuple(fed_batch.observed_range[:, fed_batch.place("residual_oil@95")]),
+                observed=tuple(fed_batch.observed_range[:, fed_batch.index("residual_oil@95")]),
                 now=float(risk_now.total["any"]),
             ),
             table=held.round(1),
@@ -295,7 +296,7 @@ page = write_report(
             + " from 23, 47.5 and 95 h. Of the 90 % intervals, as many hold what came: "
             + "; ".join(f"{method} {100 * share:.0f} %" for method, share in held_out.items())
             + ". A method well below 90 % is too sure of itself: a model calibrated on four runs "
-            "knows little of how runs differ. With eight runs, read the order as a hint.",
+            "has little evidence on how runs differ. With eight runs, read the order as a hint.",
             figure=draw_forecasts(forecasts, unit="g/L", limit=LEAST_CITRATE),
         ),
         Section(

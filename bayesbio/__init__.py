@@ -38,7 +38,8 @@ ROOMS = (
 # Module and class of each kind of saved file; a kind that is not one class has a function instead.
 KINDS = {
     "calibration": ("bayesbio.calibrate", "calibration_from_archive"),
-    "network": ("bayesbio.network", "network_from_archive"),
+    "network": ("bayesbio.network", "NetworkPosterior"),
+    "hybrid_network": ("bayesbio.network", "HybridNetwork"),
     "joint_titer": ("bayesbio.titer", "JointPosterior"),
     "monitor": ("bayesbio.monitoring", "monitor_from_archive"),
     "titer": ("bayesbio.titer", "TiterPosterior"),

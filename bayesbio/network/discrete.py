@@ -1,4 +1,4 @@
-"""The network in bins: exact diagnostic answers by variable elimination, and what bins cost."""
+"""Discretised network: exact inference by variable elimination, with its discretisation error."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy.special import ndtr
 
 from bayesbio.errors import ModelError
-
-if TYPE_CHECKING:
-    from bayesbio.network.posterior import NetworkPosterior
+from bayesbio.network.draws import NetworkDraws
+from bayesbio.network.queries.conditioning import solve
 
 LARGEST_TABLE = 1_000_000  # cells of one conditional probability table
 LARGEST_STEP = 2**24  # cells of the largest product on the way to an answer: 128 MB
@@ -27,15 +26,14 @@ SMALLEST_SCATTER = 1e-12
 @dataclasses.dataclass(frozen=True, eq=False)
 class DiscreteNetwork:
     """
-    A fitted network whose nodes are cut into bins.
+    A fitted network with discretised nodes.
 
-    Made by `NetworkPosterior.to_discrete`. It answers from effects back to causes in one table,
-    for people who think in low, middle and high; the continuous network stays the reference, and
-    every answer says how far it is from it.
+    Made by `NetworkPosterior.to_discrete`. Diagnostic queries, from effects back to causes, in one
+    table of low, middle and high; every answer comes with its distance from the continuous network.
 
     Parameters
     ----------
-    posterior : NetworkPosterior
+    posterior : NetworkDraws
         Where the tables come from.
     model : pgmpy.models.DiscreteBayesianNetwork
         Tables of the posterior predictive distribution.
@@ -43,7 +41,7 @@ class DiscreteNetwork:
         Where neighbouring bins meet.
     """
 
-    posterior: NetworkPosterior
+    posterior: NetworkDraws
     model: Any
     cuts: Mapping[str, np.ndarray]
 
@@ -56,16 +54,16 @@ class DiscreteNetwork:
         """Name the bin that a value [unit] of a node falls into."""
         return self.labels(name)[int(np.searchsorted(self.cuts[name], value, side="right"))]
 
-    def query(self, name: str, *, evidence: Mapping[str, float] | None = None) -> xr.Dataset:
+    def query(self, name: str, *, observations: Mapping[str, float] | None = None) -> xr.Dataset:
         """
-        Give the probability of every bin of a node, knowing values of others.
+        Probability of every bin of a node, given values of others.
 
         Parameters
         ----------
         name : str
             Node asked for.
-        evidence : mapping of str to float, optional [unit of the node]
-            What was read. The discrete network knows only the bin it falls into.
+        observations : mapping of str to float, optional [unit of the node]
+            Observed values. The discrete network uses only the bins they fall into.
 
         Returns
         -------
@@ -83,22 +81,22 @@ class DiscreteNetwork:
         -----
         Zhang and Poole (1996), doi:10.1613/jair.305; the order of elimination is the greedy one.
         """
-        known = dict(evidence or {})
+        known = dict(observations or {})
         for other in (name, *known):
             self.posterior.network.node(other)
         if name in known:
-            raise ModelError(f"{name!r} is asked for and given; leave it out of the evidence.")
+            raise ModelError(f"{name!r} is asked for and given; leave it out of the observations.")
         for other, value in known.items():
             if not np.isfinite(value):
                 raise ModelError(
-                    f"The evidence for {other!r} is {value}; leave out what is not known."
+                    f"The observation of {other!r} is {value}; leave out what is not known."
                 )
         self._check_size(name, known)
         states = {other: self.bin_of(other, value) for other, value in known.items()}
-        found = _variable_elimination(self.model).query(
+        factor = _variable_elimination(self.model).query(
             [name], evidence=states, elimination_order="greedy", show_progress=False
         )
-        probability = np.asarray(found.values, dtype=float)
+        probability = np.asarray(factor.values, dtype=float)
         continuous = self._continuous(name, known)
         difference = np.abs(probability - continuous)
         return xr.Dataset(
@@ -117,18 +115,17 @@ class DiscreteNetwork:
         means, covariances = posterior.moments([name, *known], standardised=True)
         mean, variance = means[:, 0], covariances[:, 0, 0]
         if known:
-            read = np.array([float(posterior.scores(other, known[other])) for other in known])
-            across = covariances[:, 0, 1:]
-            gain = np.stack(
-                [
-                    np.linalg.lstsq(inner, outer, rcond=None)[0]
-                    for inner, outer in zip(covariances[:, 1:, 1:], across, strict=True)
-                ]
+            observed = np.array(
+                [float(posterior.standardise(other, known[other])) for other in known]
             )
-            mean = mean + np.sum(gain * (read - means[:, 1:]), axis=1)
+            across = covariances[:, 0, 1:]
+            gain = solve(covariances[:, 1:, 1:], across[:, :, None])[:, :, 0]
+            mean = mean + np.sum(gain * (observed - means[:, 1:]), axis=1)
             variance = variance - np.sum(gain * across, axis=1)
         scatter = np.sqrt(np.maximum(variance, SMALLEST_SCATTER**2))
-        return _bin_probabilities(posterior.scores(name, self.cuts[name]), mean, scatter).mean(0)
+        return _bin_probabilities(posterior.standardise(name, self.cuts[name]), mean, scatter).mean(
+            0
+        )
 
     def _check_size(self, name: str, known: Mapping[str, float]) -> None:
         """Refuse a question whose tables would not fit, before asking it."""
@@ -137,7 +134,7 @@ class DiscreteNetwork:
 
         network = self.posterior.network
         relevant = {name, *known, *network.ancestors(name, *known)}
-        number = {other: place for place, other in enumerate(network.order)}
+        number = {other: k for k, other in enumerate(network.order)}
         bins = {other: len(self.cuts[other]) + 1 for other in network.order}
         asked: list[Any] = []
         for other in network.order:
@@ -151,14 +148,14 @@ class DiscreteNetwork:
                 f"Asking for {name!r} needs a table of {float(plan.largest_intermediate):.1e} "
                 f"cells and {float(plan.opt_cost):.1e} multiplications; at most {LARGEST_STEP:.1e} "
                 f"and {MOST_WORK:.0e} are done: the network is too densely linked (its treewidth "
-                "is too large) for exact discrete inference. Use fewer bins, give evidence that "
+                "is too large) for exact discrete inference. Use fewer bins, observe what "
                 "separates the network, or ask the continuous network (predict), which has no "
                 "such limit."
             )
 
 
 def discretise(
-    posterior: NetworkPosterior,
+    posterior: NetworkDraws,
     *,
     bins: int | Mapping[str, Sequence[float]] = 3,
     samples: int = 50_000,
@@ -169,7 +166,7 @@ def discretise(
 
     Parameters
     ----------
-    posterior : NetworkPosterior
+    posterior : NetworkDraws
     bins : int, or mapping of str to sequence of float [unit of the node]
         How many equally likely bins each node gets (limits of its specification become cuts too);
         or where to cut, for the nodes named, the others getting three bins.
@@ -196,14 +193,13 @@ def discretise(
 
     Examples
     --------
-    >>> from bayesbio.network.posterior import NetworkPosterior
-    >>> from bayesbio.network.graph.structure import ProcessNetwork
-    >>> known = NetworkPosterior.from_parameters(
-    ...     ProcessNetwork(["feed", "titer"], [("feed", "titer")]),
+    >>> from bayesbio.network.graph.structure import ProcessGraph
+    >>> known = NetworkDraws.from_parameters(
+    ...     ProcessGraph(["feed", "titer"], [("feed", "titer")]),
     ...     intercept={"feed": 5.0, "titer": 1.0}, coefficients={("feed", "titer"): 0.4},
     ...     variance={"feed": 1.0, "titer": 0.01})
     >>> discrete = discretise(known, bins={"feed": [5.0], "titer": [3.0]})
-    >>> discrete.query("feed", evidence={"titer": 3.8})["probability"].values.round(1)
+    >>> discrete.query("feed", observations={"titer": 3.8})["probability"].values.round(1)
     array([0.1, 0.9])
     """
     if samples < 1000:
@@ -214,10 +210,10 @@ def discretise(
     rows = math.ceil(samples / thin.draws)
     noise = rng.standard_normal((len(network), thin.draws, rows))
     noise *= np.sqrt(thin.variance.T)[:, :, None]
-    scores = thin.plan.forward(thin.effects_by_edge, noise + thin.intercept.T[:, :, None])
+    scores = thin.graph_index.forward(thin.effects_by_edge, noise + thin.intercept.T[:, :, None])
     cuts = _cuts(posterior, scores, bins)
     _check_tables(posterior, cuts)
-    edges = [thin.scores(name, cuts[name]) for name in posterior.names]
+    edges = [thin.standardise(name, cuts[name]) for name in posterior.names]
     member = [
         np.searchsorted(edge, values.ravel(), side="right")
         for edge, values in zip(edges, scores, strict=True)
@@ -235,7 +231,7 @@ def _variable_elimination(model: Any) -> Any:
 
 
 def _tables(
-    thin: NetworkPosterior,
+    thin: NetworkDraws,
     cuts: Mapping[str, np.ndarray],
     edges: list[np.ndarray],
     scores: np.ndarray,
@@ -250,23 +246,23 @@ def _tables(
     model.add_edges_from(thin.edges)
     labels = {name: _labels(cuts[name]) for name in thin.names}
     for k, name in enumerate(thin.names):
-        parents, numbers = thin.plan.parents[k], thin.plan.edges[k]
+        parents, numbers = thin.graph_index.parents[k], thin.graph_index.edges[k]
         sizes = tuple(len(edges[p]) + 1 for p in parents)
         effects = thin.effects_by_edge[numbers]  # (parents, draws)
         scatter = np.maximum(np.sqrt(thin.variance[:, k]), SMALLEST_SCATTER)
         mean = thin.intercept[:, k, None] + np.einsum("ps,psr->sr", effects, scores[parents])
         chances = _bin_probabilities(edges[k], mean, scatter[:, None])
         chances = chances.reshape(-1, len(edges[k]) + 1)
-        place = (
+        cell = (
             np.ravel_multi_index([member[p] for p in parents], sizes)
             if sizes
             else np.zeros(len(chances), dtype=int)
         )
         cells = math.prod(sizes)
         table = np.stack(
-            [np.bincount(place, weights=column, minlength=cells) for column in chances.T]
+            [np.bincount(cell, weights=column, minlength=cells) for column in chances.T]
         )
-        empty = np.flatnonzero(np.bincount(place, minlength=cells) == 0)
+        empty = np.flatnonzero(np.bincount(cell, minlength=cells) == 0)
         for block in np.array_split(empty, max(1, math.ceil(len(empty) / 1000))):
             if len(block):
                 at = np.unravel_index(block, sizes)
@@ -310,7 +306,7 @@ def _bin_means(values: np.ndarray, member: np.ndarray, cuts: np.ndarray) -> np.n
 
 
 def _cuts(
-    posterior: NetworkPosterior,
+    posterior: NetworkDraws,
     scores: np.ndarray,
     bins: int | Mapping[str, Sequence[float]],
 ) -> dict[str, np.ndarray]:
@@ -336,7 +332,7 @@ def _cuts(
             cuts[name] = stated
             continue
         inner = np.quantile(scores[k], np.arange(1, count) / count)
-        edges = np.unique(posterior.values(name, inner))
+        edges = np.unique(posterior.to_unit(name, inner))
         specification = posterior.network[name].specification
         if specification is not None:
             low, high = specification.lower, specification.upper
@@ -346,7 +342,7 @@ def _cuts(
     return cuts
 
 
-def _check_tables(posterior: NetworkPosterior, cuts: Mapping[str, np.ndarray]) -> None:
+def _check_tables(posterior: NetworkDraws, cuts: Mapping[str, np.ndarray]) -> None:
     """Refuse tables that would not fit."""
     for name in posterior.names:
         family = (name, *posterior.network.parents(name))
@@ -361,10 +357,10 @@ def _check_tables(posterior: NetworkPosterior, cuts: Mapping[str, np.ndarray]) -
 
 
 def _labels(cuts: np.ndarray) -> list[str]:
-    """Name bins by their cuts, with as many digits as tell them apart."""
+    """Name bins by their cuts, with as many digits as distinguish them."""
     for digits in (4, 6, 9, 12, 17):
-        told = [f"{cut:.{digits}g}" for cut in cuts]
-        if len(set(told)) == len(told):
+        labels = [f"{cut:.{digits}g}" for cut in cuts]
+        if len(set(labels)) == len(labels):
             break
-    between = [f"{low} to {high}" for low, high in zip(told[:-1], told[1:], strict=True)]
-    return [f"below {told[0]}", *between, f"above {told[-1]}"]
+    between = [f"{low} to {high}" for low, high in zip(labels[:-1], labels[1:], strict=True)]
+    return [f"below {labels[0]}", *between, f"above {labels[-1]}"]

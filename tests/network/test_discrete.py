@@ -41,7 +41,7 @@ def test_two_nodes_in_two_bins_have_the_orthant_probability():
     discrete = discretise(
         chain(), bins={"feed": [5.0], "biomass@24": [10.0]}, samples=400_000, random_seed=3
     )
-    low = discrete.query("biomass@24", evidence={"feed": 4.0})["probability"][0]
+    low = discrete.query("biomass@24", observations={"feed": 4.0})["probability"][0]
     correlation = 1.6 / np.hypot(1.6, 0.3)
     assert_allclose(low, 2.0 * (0.25 + np.arcsin(correlation) / (2.0 * np.pi)), atol=3e-3)
 
@@ -52,14 +52,14 @@ def test_a_diagnosis_by_elimination_is_the_sum_over_the_joint_table():
     joint = np.einsum("a,ba,cb->abc", tables["feed"], tables["biomass@24"], tables["titer@48"])
     place = discrete.labels("titer@48").index(discrete.bin_of("titer@48", 3.9))
     by_hand = joint[:, :, place].sum(axis=1) / joint[:, :, place].sum()
-    told = discrete.query("feed", evidence={"titer@48": 3.9})
+    told = discrete.query("feed", observations={"titer@48": 3.9})
     assert_allclose(told["probability"], by_hand, rtol=1e-10)
 
 
 def test_more_bins_bring_the_discrete_answer_to_the_continuous_one():
     def distance(discrete):
         told = [
-            discrete.query("titer@48", evidence={"feed": feed})
+            discrete.query("titer@48", observations={"feed": feed})
             for feed in np.linspace(3.5, 6.5, 13)
         ]
         gaps = [np.abs((row["probability"] - row["continuous"]).cumsum()).max() for row in told]
@@ -74,7 +74,7 @@ def test_more_bins_bring_the_discrete_answer_to_the_continuous_one():
 
 def test_the_continuous_column_is_the_conditional_normal():
     told = discretise(chain(), bins={"titer@48": [2.0, 4.0]}).query(
-        "titer@48", evidence={"feed": 6.0}
+        "titer@48", observations={"feed": 6.0}
     )
     law = stats.norm(-1.0 + 0.4 * (2.0 + 1.6 * 6.0), 0.4 * 0.3 * np.sqrt(2.0))
     expected = [law.cdf(2.0), law.cdf(4.0) - law.cdf(2.0), law.sf(4.0)]
@@ -89,7 +89,7 @@ def test_limits_of_a_specification_are_cuts():
 
 def test_log_nodes_are_cut_in_their_unit():
     network = ProcessNetwork(
-        [Node("feed", role="CPP"), Node("titer", role="CQA", scale="log")], [("feed", "titer")]
+        [Node("feed", role="CPP"), Node("titer", role="CQA", link="log")], [("feed", "titer")]
     )
     posterior = NetworkPosterior.from_parameters(
         network,
@@ -99,7 +99,7 @@ def test_log_nodes_are_cut_in_their_unit():
     )
     discrete = discretise(posterior, bins=2)
     assert_allclose(discrete.cuts["titer"], np.exp(-12.0), rtol=0.02)
-    assert discrete.query("titer", evidence={"feed": 3.0})["probability"][1] > 0.8
+    assert discrete.query("titer", observations={"feed": 3.0})["probability"][1] > 0.8
 
 
 def dense(nodes, reach):
@@ -134,7 +134,7 @@ def test_a_question_too_large_to_answer_is_refused_at_once():
     discrete = discretise(posterior, bins=3, samples=1000)
     start = time.perf_counter()
     with pytest.raises(ModelError, match="treewidth is too large"):
-        discrete.query("a0", evidence={f"b{k}": 0.5 for k in range(60)})
+        discrete.query("a0", observations={f"b{k}": 0.5 for k in range(60)})
     assert time.perf_counter() - start < 5.0
     assert_allclose(discrete.query("b3")["probability"].sum(), 1.0, rtol=1e-12)
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_cut_or_asked_is_said():
         (1, "2 or more"),
         ({"feed": []}, "at least one"),
         ({"feed": [3.0, 2.0]}, "do not rise"),
-        ({"feeed": [3.0]}, "did you mean 'feed'"),
+        ({"feeed": [3.0]}, "Did you mean 'feed'"),
     ):
         with pytest.raises(ModelError, match=said):
             discretise(posterior, bins=bins)
@@ -153,6 +153,6 @@ def test_what_cannot_be_cut_or_asked_is_said():
         discretise(posterior, samples=10)
     discrete = discretise(posterior, samples=1000)
     with pytest.raises(ModelError, match="asked for and given"):
-        discrete.query("feed", evidence={"feed": 5.0})
+        discrete.query("feed", observations={"feed": 5.0})
     with pytest.raises(ModelError, match="leave out what is not known"):
-        discrete.query("feed", evidence={"titer@48": np.nan})
+        discrete.query("feed", observations={"titer@48": np.nan})

@@ -9,6 +9,7 @@ from scipy import integrate, stats
 import bayesbio
 from bayesbio.data import Table, TableColumn
 from bayesbio.errors import DataError, ModelError
+from bayesbio.inference.mcmc.sampling import sample
 from bayesbio.network import (
     NetworkPosterior,
     Node,
@@ -18,10 +19,9 @@ from bayesbio.network import (
     fit_network,
     log_likelihood,
 )
-from bayesbio.network.learning.conjugate import NormalInverseGamma, log_evidence
-from bayesbio.network.learning.fitting import believed
-from bayesbio.network.learning.mcmc import sample_network
-from bayesbio.network.learning.standardising import standardise
+from bayesbio.network.learning.conjugate import NormalInverseGamma, log_marginal_likelihood
+from bayesbio.network.learning.mcmc import build_network_model, predictive_parameters
+from bayesbio.network.learning.standardising import node_priors, standardise
 
 PAIR = ProcessNetwork(["feed", "titer"], [("feed", "titer")])
 RNG = np.random.default_rng(7)
@@ -52,7 +52,9 @@ def test_evidence_is_the_integral_of_the_likelihood_over_the_prior():
         + size
     )
     total = integrate.simpson(integrate.simpson(density, mean[:, 0], axis=0), size)
-    assert_allclose(np.exp(log_evidence(prior, np.ones((3, 1)), values)), total, rtol=1e-6)
+    assert_allclose(
+        np.exp(log_marginal_likelihood(prior, np.ones((3, 1)), values)), total, rtol=1e-6
+    )
 
 
 def test_evidence_is_that_of_a_multivariate_t():
@@ -61,16 +63,16 @@ def test_evidence_is_that_of_a_multivariate_t():
     values = RNG.normal(size=6)
     shape = 0.7 / 2.0 * (np.eye(6) + design @ np.linalg.inv(prior.precision) @ design.T)
     exact = stats.multivariate_t(design @ prior.mean, shape, df=4.0).logpdf(values)
-    assert_allclose(log_evidence(prior, design, values), exact, rtol=1e-12)
+    assert_allclose(log_marginal_likelihood(prior, design, values), exact, rtol=1e-12)
 
 
 def test_draws_have_the_moments_of_the_closed_form():
     design = np.column_stack([np.ones(30), (FEED - FEED.mean()) / FEED.std(ddof=1)])
     titer = ROWS["titer"].to_numpy(copy=True)
     values = (titer - titer.mean()) / titer.std(ddof=1)
-    exact = NormalInverseGamma.weak(1).updated(design, values)
+    exact = NormalInverseGamma.default_prior(1).updated(design, values)
     fitted = fit_network(PAIR, ROWS, draws=10_000, random_seed=1)
-    k = fitted.place("titer")
+    k = fitted.index("titer")
     effect = fitted.effect[:, 0]
     sd = np.sqrt(exact.rate / (exact.shape - 1.0) * np.linalg.inv(exact.precision)[1, 1])
     assert_allclose(effect.mean(), exact.mean[1], atol=5 * sd / np.sqrt(len(effect)))
@@ -83,7 +85,7 @@ def test_units_down_to_1e_7_change_nothing():
     small = ROWS.assign(titer=ROWS["titer"] * 1e-7)
     plain = fit_network(PAIR, ROWS, random_seed=1).summary()
     scaled = fit_network(PAIR, small, random_seed=1).summary()
-    of_titer = ["feed -> titer", "scatter of titer", "intercept of titer"]
+    of_titer = ["feed -> titer", "residual sd of titer", "intercept of titer"]
     for column in ("mean", "sd", "eti_5", "eti_95"):
         told, expected = scaled.loc[of_titer, column], plain.loc[of_titer, column] * 1e-7
         assert_allclose(told, expected, rtol=1e-8)
@@ -222,7 +224,7 @@ def test_tables_that_cannot_be_fitted_say_why(rows, sentence):
 
 
 def test_parameters_that_are_not_all_given_are_asked_for():
-    with pytest.raises(ModelError, match="coefficients lacks"):
+    with pytest.raises(ModelError, match="coefficient lacks"):
         NetworkPosterior.from_parameters(
             PAIR, intercept={"feed": 0, "titer": 0}, coefficients={},
             variance={"feed": 1, "titer": 1},
@@ -264,7 +266,7 @@ def test_sites_and_odd_readings_are_sampled_in_one_model():
     row = fitted.effects().iloc[0]
     assert abs(row["mean"] - 0.8) < 0.15
     assert fitted.check()["divergences"].passed
-    place = fitted.place("titer")
+    place = fitted.index("titer")
     between = fitted.sampled["posterior"]["group_sd"].to_numpy()[..., place] * fitted.spread[place]
     assert 0.3 < np.median(between) < 2.0
 
@@ -274,11 +276,10 @@ def test_the_sampler_and_the_closed_form_agree_with_a_prior_and_with_gaps():
     prior = NodePrior(("feed",), np.array([1.5, 0.3]), np.array([[1, 5], [5, 26.0]]), 0.05, 4.0)
     network = PAIR.replace(priors={"titer": prior})
     for rows in (ROWS, ROWS.assign(titer=ROWS["titer"].mask(np.arange(30) < 6))):
-        data = standardise(network, rows)
-        told = sample_network(
-            network, data, believed(network, data), group=None, robust=False, draws=1500, tune=500,
-            chains=4, random_seed=3,
-        )  # fmt: skip
+        data = standardise(network, Table.of(rows))
+        priors = {name: each[0] for name, each in node_priors(network, data).items()}
+        model = build_network_model(network, data, priors, group=None, robust=False)
+        told = predictive_parameters(sample(model, draws=1500, tune=500, chains=4, random_seed=3))
         exact = network.fit(rows, draws=2000, random_seed=4)
         for name in ("intercept", "effect", "variance"):
             first, second = told[name], getattr(exact, name)

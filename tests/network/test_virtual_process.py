@@ -22,7 +22,7 @@ def network():
             name,
             role=row["role"],
             unit_operation=row["unit_operation"],
-            scale=row["scale"],
+            link=row["scale"],
             unit=row["unit"],
             specification=limits.get(name),
         )
@@ -66,7 +66,9 @@ def test_the_most_critical_input_is_found(fitted):
     exact = criticality(truth(), "final_impurity").summary()
     told = criticality(fitted, "final_impurity").summary()
     assert told.index[0] in exact.index[:3]
-    inside = (told["low"] < exact["mean"][told.index]) & (exact["mean"][told.index] < told["high"])
+    inside = (told["eti_5"] < exact["mean"][told.index]) & (
+        exact["mean"][told.index] < told["eti_95"]
+    )
     assert inside.mean() >= 0.7
 
 
@@ -75,4 +77,4 @@ def test_the_true_risk_lies_within_what_is_not_known(fitted):
     risk = fitted.probability_out_of_specification().summary()
     for name in ("purity", "final_impurity", "any"):
         row = risk.loc[name]
-        assert row["epistemic_5"] - 0.05 < float(exact[name]) < row["epistemic_95"] + 0.05
+        assert row["eti_5"] - 0.05 < float(exact[name]) < row["eti_95"] + 0.05

@@ -1,21 +1,23 @@
-"""What the nodes of a process network are: quantities, and the unit operations they belong to."""
+"""Nodes of a process network: quantities with a link function, and their unit operations."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
 from bayesbio.data.specification import Specification
-from bayesbio.errors import DataError, ModelError
+from bayesbio.data.vocabulary.units import convert
+from bayesbio.errors import DataError, ModelError, UnitError
 
 ROLES = ("CPP", "state", "CQA")
-SCALES = ("identity", "log", "logit")
+LINKS = ("identity", "log", "logit")
+# Names of dimensions and variables in what a network answers.
+RESERVED = ("chain", "draw", "run", "node", "quantile", "any", "outside")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +35,12 @@ class Node:
         Where it belongs.
     time : float, optional [h]
         When; read from the name where it ends in ``@`` and a number.
-    scale : {"identity", "log", "logit"}
-        On which scale effects add: log for concentrations, logit for fractions.
+    link : {"identity", "log", "logit"}
+        Link function: effects add on this transform of the values; log for concentrations, logit
+        for fractions.
     specification : Specification, optional [unit]
         Limits it has to keep.
-    distribution : (mean, sd), optional [on its scale]
+    distribution : (mean, sd), optional [after the link]
         How a CPP will vary in future runs; without it, as it did in the data.
     unit : str
         Unit of its values.
@@ -45,12 +48,12 @@ class Node:
     Raises
     ------
     ModelError
-        If role, scale, time or distribution cannot be used, or the specification is of another
+        If name, role, link, time or distribution cannot be used, or the specification is of another
         quantity.
 
     Examples
     --------
-    >>> node = Node("titer@336", role="CQA", scale="log", unit="g/L")
+    >>> node = Node("titer@336", role="CQA", link="log", unit="g/L")
     >>> node.quantity, node.time
     ('titer', 336.0)
     """
@@ -59,7 +62,7 @@ class Node:
     role: str = "state"
     unit_operation: str | None = None
     time: float | None = None
-    scale: str = "identity"
+    link: str = "identity"
     specification: Specification | None = None
     distribution: tuple[float, float] | None = None
     unit: str = ""
@@ -67,7 +70,12 @@ class Node:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise ModelError(f"A node is named {self.name!r}; give it a text, such as 'titer@336'.")
-        for what, allowed in (("role", ROLES), ("scale", SCALES)):
+        if self.name in RESERVED:
+            raise ModelError(
+                f"A node cannot be named {self.name!r}: predictions have a dimension or variable "
+                f"of that name. Rename it, such as '{self.name}_value'."
+            )
+        for what, allowed in (("role", ROLES), ("link", LINKS)):
             if getattr(self, what) not in allowed:
                 raise ModelError(
                     f"Node {self.name!r} has the {what} {getattr(self, what)!r}; use "
@@ -104,47 +112,45 @@ class Node:
         return stem if stem and is_number(stated) else self.name
 
     @property
-    def scale_unit(self) -> str:
-        """Unit on the scale on which effects add: "log g/L"; "1" where none is known."""
-        return (
-            (self.unit or "1") if self.scale == "identity" else f"{self.scale} {self.unit}".strip()
-        )
+    def link_unit(self) -> str:
+        """Unit after the link: "log g/L"; "1" where none is known."""
+        return (self.unit or "1") if self.link == "identity" else f"{self.link} {self.unit}".strip()
 
-    def forward(self, values: Any) -> np.ndarray:
+    def to_link(self, values: Any) -> np.ndarray:
         """
-        Bring values [unit] to the scale on which effects add.
+        Apply the link function to values [unit].
 
         Raises
         ------
         DataError
-            Zero or less on a log scale, outside 0 to 1 on a logit scale.
+            Zero or less with a log link, outside 0 to 1 with a logit link.
         """
         given = numbers_for(self.name, values)
-        if self.scale == "identity":
+        if self.link == "identity":
             return given
-        low, high = 0.0, np.inf if self.scale == "log" else 1.0
+        low, high = 0.0, np.inf if self.link == "log" else 1.0
         outside = np.isfinite(given) & ((given <= low) | (given >= high))
         if outside.any():
-            room = "above 0" if self.scale == "log" else "between 0 and 1, both excluded"
+            domain = "above 0" if self.link == "log" else "between 0 and 1, both excluded"
             raise DataError(
-                f"Node {self.name!r} is on a {self.scale} scale but has the value "
-                f"{given[outside].ravel()[0]:g}; expected values {room}. Use scale='identity', or "
+                f"Node {self.name!r} has a {self.link} link but the value "
+                f"{given[outside].ravel()[0]:g}; expected values {domain}. Use link='identity', or "
                 "mark it 'below' with the detection limit as value."
             )
-        return np.log(given) if self.scale == "log" else np.log(given) - np.log1p(-given)
+        return np.log(given) if self.link == "log" else np.log(given) - np.log1p(-given)
 
-    def backward(self, values: Any) -> np.ndarray:
-        """Bring values from the scale on which effects add back to the unit."""
+    def from_link(self, values: Any) -> np.ndarray:
+        """Apply the inverse link: back to the unit."""
         given = np.asarray(values, float)
-        if self.scale == "log":
+        if self.link == "log":
             return np.exp(given)
-        if self.scale == "logit":
+        if self.link == "logit":
             return expit(given)
         return given
 
     def limits(self) -> tuple[float, float]:
         """
-        Lower and upper limit on the scale on which effects add; infinite where there is none.
+        Lower and upper limit of the specification after the link; infinite where there is none.
 
         Raises
         ------
@@ -161,14 +167,14 @@ class Node:
         return self._limit(low, -np.inf), self._limit(high, np.inf)
 
     def _limit(self, limit: float | None, none: float) -> float:
-        """Give a limit on the scale; one beyond the range of the scale is infinite."""
+        """Apply the link to a limit; one beyond the domain of the link is infinite."""
         if limit is None:
             return none
-        if self.scale != "identity" and limit <= 0.0:
+        if self.link != "identity" and limit <= 0.0:
             return -np.inf
-        if self.scale == "logit" and limit >= 1.0:
+        if self.link == "logit" and limit >= 1.0:
             return np.inf
-        return float(self.forward(limit))
+        return float(self.to_link(limit))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,7 +232,17 @@ def is_number(text: str) -> bool:
         return False
 
 
-def nearest(name: Any, known: Iterable[str]) -> str:
-    """Ask for the known name that is most alike; blank where none is."""
-    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    return f" did you mean {close[0]!r}?" if close else ""
+def require_unit(node: Node, unit: str) -> None:
+    """Refuse values in another unit than that of their node; a blank unit fits every other."""
+    if not unit or not node.unit or unit == node.unit:
+        return
+    try:
+        factor = float(convert(1.0, unit, node.unit, quantity=node.quantity))
+    except UnitError:
+        factor = math.nan
+    if not math.isclose(factor, 1.0, rel_tol=1e-9):
+        raise DataError(
+            f"Node {node.name!r} has the unit {node.unit!r}, but its values come in {unit!r}. Give "
+            f"the node the unit of the data (and its specification in {unit}), or read the data in "
+            f"{node.unit}."
+        )

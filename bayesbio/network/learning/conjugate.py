@@ -1,17 +1,16 @@
-"""One node given its parents: the exact normal-inverse-gamma posterior and its evidence."""
+"""Conjugate Bayesian linear regression of one node: normal-inverse-gamma posterior and evidence."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-# What is believed of a standardised node before data: effects of about the size of its scatter,
-# worth one batch; a scatter worth one batch; an intercept that the data decide.
+# Default prior of a standardised node: effects have the residual standard deviation, with the
+# weight of one observation; so has the residual variance; the intercept is left to the data.
 _EFFECT_BATCHES, _INTERCEPT_BATCHES = 1.0, 0.01
 _SHAPE, _RATE = 0.5, 0.005
 
@@ -28,7 +27,7 @@ class NormalInverseGamma:
     mean : array, shape (p,)
         Intercept first.
     precision : array, shape (p, p)
-        In units of one over the variance: how many batches the belief is worth.
+        In units of one over the variance: the number of batches the prior is worth.
     shape, rate : float
 
     Notes
@@ -49,36 +48,36 @@ class NormalInverseGamma:
     rate: float
 
     @classmethod
-    def weak(cls, parents: int) -> NormalInverseGamma:
-        """Give the default belief of a standardised node with so many parents."""
+    def default_prior(cls, parents: int) -> NormalInverseGamma:
+        """Default prior of a standardised node with so many parents."""
         precision = np.diag([_INTERCEPT_BATCHES] + [_EFFECT_BATCHES] * parents)
         return cls(np.zeros(parents + 1), precision, _SHAPE, _RATE)
 
     def updated(self, rows: np.ndarray, values: np.ndarray) -> NormalInverseGamma:
-        """Learn from rows, shape (n, p), and values, shape (n,)."""
+        """Posterior given a design matrix, shape (n, p), and a response, shape (n,)."""
         precision = self.precision + rows.T @ rows
         mean = np.linalg.solve(precision, self.precision @ self.mean + rows.T @ values)
-        residual, moved = values - rows @ mean, mean - self.mean
-        lost = residual @ residual + moved @ self.precision @ moved
+        residual, shift = values - rows @ mean, mean - self.mean
+        squares = residual @ residual + shift @ self.precision @ shift
         return NormalInverseGamma(
-            mean, precision, self.shape + 0.5 * len(values), self.rate + 0.5 * float(lost)
+            mean, precision, self.shape + 0.5 * len(values), self.rate + 0.5 * float(squares)
         )
 
     def with_batches(
-        self, mean: np.ndarray, gram: np.ndarray, scatter: float, weight: float
+        self, mean: np.ndarray, gram: np.ndarray, variance: float, weight: float
     ) -> NormalInverseGamma:
-        """Learn from pseudo-batches: their fit (p,), mean product of rows (p, p), and scatter."""
+        """Posterior given pseudo-batches: their fit (p,), mean product of rows (p, p), variance."""
         precision = self.precision + weight * gram
         centre = np.linalg.solve(precision, self.precision @ self.mean + weight * gram @ mean)
-        moved, off = centre - self.mean, centre - mean
-        lost = weight * (scatter + off @ gram @ off) + moved @ self.precision @ moved
+        shift, off = centre - self.mean, centre - mean
+        squares = weight * (variance + off @ gram @ off) + shift @ self.precision @ shift
         return NormalInverseGamma(
-            centre, precision, self.shape + 0.5 * weight, self.rate + 0.5 * float(lost)
+            centre, precision, self.shape + 0.5 * weight, self.rate + 0.5 * float(squares)
         )
 
     @property
     def log_normaliser(self) -> float:
-        """Logarithm of the constant by which the density is divided, without powers of 2 pi."""
+        """Log normalising constant of the density, without powers of 2 pi."""
         return float(
             gammaln(self.shape)
             - self.shape * math.log(self.rate)
@@ -94,9 +93,11 @@ class NormalInverseGamma:
         return self.mean + np.sqrt(variance)[:, None] * spread, variance
 
 
-def log_evidence(prior: NormalInverseGamma, rows: np.ndarray, values: np.ndarray) -> float:
+def log_marginal_likelihood(
+    prior: NormalInverseGamma, rows: np.ndarray, values: np.ndarray
+) -> float:
     """
-    Give the log probability density of the values, effects and variance integrated out.
+    Log marginal likelihood of a response: effects and variance integrated out.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def log_evidence(prior: NormalInverseGamma, rows: np.ndarray, values: np.ndarray
     Examples
     --------
     >>> prior = NormalInverseGamma(np.zeros(1), np.eye(1), 0.5, 0.5)
-    >>> log_evidence(prior, np.ones((1, 1)), np.zeros(1))  # a Cauchy of scale sqrt(2) at 0
+    >>> log_marginal_likelihood(prior, np.ones((1, 1)), np.zeros(1))  # Cauchy
     -1.491303
     """
     posterior = prior.updated(rows, values)
@@ -127,7 +128,7 @@ def log_evidence(prior: NormalInverseGamma, rows: np.ndarray, values: np.ndarray
 @dataclasses.dataclass(frozen=True, eq=False)
 class NodePrior:
     """
-    What is known of a node before data, told as pseudo-batches on the scales of the nodes.
+    Power prior of a node: pseudo-batches after the links of the nodes.
 
     Parameters
     ----------
@@ -136,18 +137,18 @@ class NodePrior:
         Intercept and effects.
     gram : array, shape (1 + parents, 1 + parents)
         Mean over pseudo-batches of (1, parents)^T (1, parents).
-    scatter : float
-        Variance of the node around its fit.
+    variance : float
+        Residual variance of the node around its fit.
     strength : float
-        How many batches the pseudo-batches are worth at most.
+        The number of batches the pseudo-batches are worth at most.
     discounts : sequence of float, each 0 to 1
-        Factors on the strength; where there are several, evidence weighs them.
+        Factors on the strength; several are weighed by their marginal likelihood.
     source : str
         Where it comes from.
 
     Notes
     -----
-    A power prior: Ibrahim and Chen (2000), doi:10.1214/ss/1009212673.
+    Ibrahim and Chen (2000), doi:10.1214/ss/1009212673.
 
     Examples
     --------
@@ -158,7 +159,7 @@ class NodePrior:
     parents: Sequence[str]
     mean: np.ndarray
     gram: np.ndarray
-    scatter: float
+    variance: float
     strength: float
     discounts: Sequence[float] = (1.0,)
     source: str = ""
@@ -167,23 +168,11 @@ class NodePrior:
         object.__setattr__(self, "parents", tuple(self.parents))
         object.__setattr__(self, "discounts", tuple(float(value) for value in self.discounts))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain data, ready for JSON."""
-        arrays = {"mean": self.mean.tolist(), "gram": self.gram.tolist()}
-        lists = {"parents": list(self.parents), "discounts": list(self.discounts)}
-        return {**dataclasses.asdict(self), **arrays, **lists}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> NodePrior:
-        """Rebuild what `to_dict` gave."""
-        arrays = {name: np.array(content[name], float) for name in ("mean", "gram")}
-        return cls(**{**content, **arrays})
-
     def candidates(
         self, parents: Sequence[str], centre: np.ndarray, spread: np.ndarray
     ) -> list[NormalInverseGamma]:
         """
-        Give one belief on standardised scales for each discount.
+        One prior of the standardised node for each discount.
 
         Parameters
         ----------
@@ -192,8 +181,8 @@ class NodePrior:
         centre, spread : array, shape (1 + parents,)
             Of the node itself, then of the parents in that order.
         """
-        place = [0] + [1 + list(self.parents).index(name) for name in parents]
-        mean, gram = self.mean[place], self.gram[np.ix_(place, place)]
+        position = [0] + [1 + list(self.parents).index(name) for name in parents]
+        mean, gram = self.mean[position], self.gram[np.ix_(position, position)]
         # x = centre + spread z: rows (1, z) are rows (1, x) times this matrix.
         shift = np.zeros_like(gram)
         shift[0, 0] = 1.0
@@ -203,39 +192,39 @@ class NodePrior:
         start = (mean[0] + mean[1:] @ centre[1:] - centre[0]) / spread[0]
         standard = np.concatenate([[start], slopes])
         products = shift.T @ gram @ shift
-        weak = NormalInverseGamma.weak(len(place) - 1)
+        default = NormalInverseGamma.default_prior(len(position) - 1)
         return [
-            weak.with_batches(
-                standard, products, self.scatter / spread[0] ** 2, discount * self.strength
+            default.with_batches(
+                standard, products, self.variance / spread[0] ** 2, discount * self.strength
             )
             for discount in self.discounts
         ]
 
 
 def mixture_weights(
-    beliefs: Sequence[NormalInverseGamma], rows: np.ndarray, values: np.ndarray
+    priors: Sequence[NormalInverseGamma], rows: np.ndarray, values: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """Weigh beliefs by evidence (equal before data); give weights and the log evidence."""
-    evidence = np.array([log_evidence(belief, rows, values) for belief in beliefs])
-    together = float(logsumexp(evidence))
-    return np.exp(evidence - together), together - math.log(len(beliefs))
+    """Posterior weights of equally likely priors, and the log marginal likelihood of them all."""
+    each = np.array([log_marginal_likelihood(prior, rows, values) for prior in priors])
+    total = float(logsumexp(each))
+    return np.exp(each - total), total - math.log(len(priors))
 
 
 def draw_mixture(
-    beliefs: Sequence[NormalInverseGamma],
+    priors: Sequence[NormalInverseGamma],
     weights: np.ndarray,
     rows: np.ndarray,
     values: np.ndarray,
     count: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw effects and variances from the posteriors of weighted beliefs."""
-    if len(beliefs) == 1:
-        return beliefs[0].updated(rows, values).draw(count, rng)
+    """Draw effects and variances from the posterior under a weighted mixture of priors."""
+    if len(priors) == 1:
+        return priors[0].updated(rows, values).draw(count, rng)
     shares = rng.multinomial(count, weights)
     parts = [
-        belief.updated(rows, values).draw(share, rng)
-        for belief, share in zip(beliefs, shares.tolist(), strict=True)
+        prior.updated(rows, values).draw(share, rng)
+        for prior, share in zip(priors, shares.tolist(), strict=True)
         if share
     ]
     mixed = rng.permutation(count)

@@ -1,4 +1,4 @@
-"""Effects of groups, and scatter with odd readings: one vectorised PyMC model."""
+"""Hierarchical and robust network as one vectorised PyMC model: group effects, Student-t."""
 
 from __future__ import annotations
 
@@ -10,40 +10,42 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
-from bayesbio.errors import DataError
-from bayesbio.inference.mcmc.sampling import sample
-from bayesbio.network.graph.structure import ProcessNetwork
+from bayesbio.network.graph.structure import ProcessGraph
 from bayesbio.network.learning.conjugate import NormalInverseGamma
 from bayesbio.network.learning.standardising import Standardised
 
 
 def build_network_model(
-    network: ProcessNetwork,
+    network: ProcessGraph,
     data: Standardised,
-    beliefs: Mapping[str, NormalInverseGamma],
+    priors: Mapping[str, NormalInverseGamma],
     *,
     group: np.ndarray | None,
     robust: bool,
+    levels: Sequence[str] = (),
 ) -> pm.Model:
     """
-    Write every node's regression as one matrix equation.
+    Write the regressions of all nodes as one matrix equation.
 
     Parameters
     ----------
-    network : ProcessNetwork
+    network : ProcessGraph
     data : Standardised
         Missing and censored cells are unknowns of the model.
-    beliefs : mapping of node to NormalInverseGamma
-        What is believed before data, as in the exact posterior.
+    priors : mapping of node to NormalInverseGamma
+        As in the exact posterior.
     group : integer array, shape (rows,), optional
-        Level of each row: intercepts differ, normal around their mean.
+        Level of each row: intercepts vary, normal around their mean.
     robust : bool
-        Student-t scatter, one number of degrees of freedom (above 2) for each node.
+        Student-t residuals, one number of degrees of freedom (above 2) for each node.
+    levels : sequence of str
+        Names of the levels.
 
     Returns
     -------
     pm.Model
-        Variables intercept, effect, scatter, and group_sd, degrees_of_freedom where asked for.
+        Variables intercept, effect, sigma (of the normal or the Student-t), and group_sd,
+        degrees_of_freedom where asked for.
 
     Notes
     -----
@@ -52,36 +54,36 @@ def build_network_model(
 
     Examples
     --------
-    ``build_network_model(network, data, beliefs, group=None, robust=True)`` is sampled by
+    ``build_network_model(network, data, priors, group=None, robust=True)`` is sampled by
     `fit_network`.
     """
-    place = {name: k for k, name in enumerate(network.order)}
-    parents = np.array([place[parent] for parent, _ in network.edges], int)
-    children = np.array([place[child] for _, child in network.edges], int)
-    nodes, edges = len(place), len(parents)
-    centre, factor = _prior_of_coefficients(network, beliefs)
+    position = {name: k for k, name in enumerate(network.order)}
+    parents = np.array([position[parent] for parent, _ in network.edges], int)
+    children = np.array([position[child] for _, child in network.edges], int)
+    nodes, edges = len(position), len(parents)
+    centre, factor = _prior_of_coefficients(network, priors)
     owner = np.concatenate([np.arange(nodes), children])
     coords: dict[str, Any] = {
         "node": list(network.order),
         "edge": [f"{parent} -> {child}" for parent, child in network.edges],
     }
     if group is not None:
-        coords["level"] = np.arange(int(group.max()) + 1)
+        coords["level"] = list(levels) or np.arange(int(group.max()) + 1)
     gathered = np.zeros((edges, nodes))
     gathered[np.arange(edges), children] = 1.0
     with pm.Model(coords=coords) as model:
         variance = pm.InverseGamma(
             "variance",
-            alpha=np.array([beliefs[name].shape for name in network.order]),
-            beta=np.array([beliefs[name].rate for name in network.order]),
+            alpha=np.array([priors[name].shape for name in network.order]),
+            beta=np.array([priors[name].rate for name in network.order]),
             dims="node",
         )
-        scatter = pm.Deterministic("scatter", pm.math.sqrt(variance), dims="node")
+        sigma = pm.Deterministic("sigma", pm.math.sqrt(variance), dims="node")
         white = pm.Normal("white", 0.0, 1.0, shape=nodes + edges)
-        coefficients = centre + scatter[owner] * pm.math.dot(factor, white)
+        coefficients = centre + sigma[owner] * pm.math.dot(factor, white)
         intercept = pm.Deterministic("intercept", coefficients[:nodes], dims="node")
-        values = data.scores if data.complete else _completed(data)
-        mean = intercept + np.zeros_like(data.scores)
+        values = data.values if data.complete else _with_missing_cells(data)
+        mean = intercept + np.zeros_like(data.values)
         if edges:
             effect = pm.Deterministic("effect", coefficients[nodes:], dims="edge")
             mean = mean + pm.math.dot(values[:, parents] * effect, gathered)
@@ -89,39 +91,38 @@ def build_network_model(
             group_sd = pm.HalfNormal("group_sd", 0.5, dims="node")
             offset = pm.Normal("group_offset", 0.0, 1.0, dims=("level", "node"))
             mean = mean + (group_sd * offset)[group]
-        readings = pm.Normal.dist(mean, scatter)
+        readings = pm.Normal.dist(mean, sigma)
         if robust:
             beyond = pm.Gamma("degrees_above_2", 2.0, 0.1, dims="node")
             freedom = pm.Deterministic("degrees_of_freedom", 2.0 + beyond, dims="node")
-            readings = pm.StudentT.dist(nu=freedom, mu=mean, sigma=scatter)
+            readings = pm.StudentT.dist(nu=freedom, mu=mean, sigma=sigma)
         pm.Potential("readings", pm.logp(readings, values).sum())
     return model
 
 
 def _prior_of_coefficients(
-    network: ProcessNetwork, beliefs: Mapping[str, NormalInverseGamma]
+    network: ProcessGraph, priors: Mapping[str, NormalInverseGamma]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give centre and factor: intercepts, then effects, are centre + scatter * factor @ white."""
+    """Centre and factor: intercepts, then effects, are centre + sigma * factor @ white."""
     nodes, size = len(network), len(network) + len(network.edges)
     number = {edge: nodes + k for k, edge in enumerate(network.edges)}
     centre, factor = np.zeros(size), np.zeros((size, size))
     for k, name in enumerate(network.order):
-        own = np.array([k, *(number[parent, name] for parent in network.parents(name))])
-        centre[own] = beliefs[name].mean
-        root = np.linalg.cholesky(beliefs[name].precision)
-        factor[np.ix_(own, own)] = np.linalg.inv(root).T
+        block = np.array([k, *(number[parent, name] for parent in network.parents(name))])
+        centre[block] = priors[name].mean
+        root = np.linalg.cholesky(priors[name].precision)
+        factor[np.ix_(block, block)] = np.linalg.inv(root).T
     return centre, factor
 
 
-def _completed(data: Standardised) -> Any:
+def _with_missing_cells(data: Standardised) -> Any:
     """
-    Give the table with its missing and censored cells as unknowns, each flat in its room.
+    Missing and censored cells as parameters with a flat prior over their feasible range.
 
-    They start from normal distributions, which the potentials take away again: their density is
-    that of the network alone.
+    They have normal priors, which the potentials cancel: their density is that of the network.
     """
-    cells = pt.as_tensor(np.where(data.read, data.scores, 0.0))
-    missing = np.isnan(data.scores)
+    cells = pt.as_tensor(np.where(data.quantified, data.values, 0.0))
+    missing = np.isnan(data.values)
     low, high = np.isfinite(data.lower), np.isfinite(data.upper)
     for name, where in (
         ("missing", missing),
@@ -146,56 +147,30 @@ def _completed(data: Standardised) -> Any:
     return cells
 
 
-def sample_network(
-    network: ProcessNetwork,
-    data: Standardised,
-    beliefs: Mapping[str, Sequence[NormalInverseGamma]],
-    *,
-    group: np.ndarray | None,
-    robust: bool,
-    draws: int,
-    tune: int,
-    chains: int,
-    random_seed: int,
-) -> dict[str, Any]:
+def predictive_parameters(tree: xr.DataTree) -> dict[str, np.ndarray]:
     """
-    Sample the network, and say what is expected of a run of a new level.
+    Parameters of a run of a new level, from what `build_network_model` sampled.
 
     Returns
     -------
     dict
-        intercept, effect, variance (of a new level; of the Student-t) and sampled, the tree.
-
-    Raises
-    ------
-    DataError
-        If a node's prior has several discounts.
+        intercept, effect and variance (residual variance, that of a Student-t included, plus that
+        of groups), and degrees_of_freedom and group_variance where they were sampled; shape
+        (draws, ...).
     """
-    several = [name for name, found in beliefs.items() if len(found) > 1]
-    if several:
-        raise DataError(
-            f"The discount of the prior of {several[0]!r} cannot be estimated along with groups or "
-            "robust scatter. Give add_mechanistic_prior one discount."
-        )
-    single = {name: found[0] for name, found in beliefs.items()}
-    model = build_network_model(network, data, single, group=group, robust=robust)
-    tree = sample(model, draws=draws, tune=tune, chains=chains, random_seed=random_seed)
     posterior = tree["posterior"].to_dataset()
+    size = posterior.sizes["chain"] * posterior.sizes["draw"]
 
     def flat(name: str) -> np.ndarray:
         values: xr.DataArray = posterior[name]
-        return values.to_numpy().reshape(chains * draws, -1)
+        return values.to_numpy().reshape(size, -1)
 
-    variance = flat("scatter") ** 2
-    if robust:
-        freedom = flat("degrees_of_freedom")
-        variance = variance * freedom / (freedom - 2.0)
-    if group is not None:
-        variance = variance + flat("group_sd") ** 2
-    effect = flat("effect") if "effect" in posterior else np.empty((chains * draws, 0))
-    return {
-        "intercept": flat("intercept"),
-        "effect": effect,
-        "variance": variance,
-        "sampled": tree,
-    }
+    parameters = {"intercept": flat("intercept"), "variance": flat("sigma") ** 2}
+    parameters["effect"] = flat("effect") if "effect" in posterior else np.empty((size, 0))
+    if "degrees_of_freedom" in posterior:
+        freedom = parameters["degrees_of_freedom"] = flat("degrees_of_freedom")
+        parameters["variance"] = parameters["variance"] * freedom / (freedom - 2.0)
+    if "group_sd" in posterior:
+        parameters["group_variance"] = flat("group_sd") ** 2
+        parameters["variance"] = parameters["variance"] + parameters["group_variance"]
+    return parameters

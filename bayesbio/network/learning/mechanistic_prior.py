@@ -1,30 +1,31 @@
-"""What a process model says about a network before its data: node priors, and whether they fit."""
+"""Power priors of nodes from simulated runs of a calibrated process model, if linear enough."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import DataError, ModelError
-from bayesbio.network.graph.building import profiles_of
 from bayesbio.network.graph.nodes import Node
-from bayesbio.network.graph.structure import ProcessNetwork
+from bayesbio.network.graph.slicing import profiles_of
+from bayesbio.network.graph.structure import ProcessGraph
 from bayesbio.network.learning.conjugate import NodePrior
 
+Graph = TypeVar("Graph", bound=ProcessGraph)
 REMEDIES = (
-    "put the node or its parents on another scale (log, logit)",
-    "add what else feeds it: a further parent, or a slice in between",
+    "give the node or its parents another link (log, logit)",
+    "add a further parent, or a slice in between",
     "leave it out of nodes= and let the process model itself be the node "
     "(posterior.with_process_model)",
 )
 
 
-def add_mechanistic_prior(
-    network: ProcessNetwork,
+def add_mechanistic_prior[Graph: ProcessGraph](
+    network: Graph,
     calibration: Any,
     *,
     nodes: Sequence[str] | None = None,
@@ -33,9 +34,9 @@ def add_mechanistic_prior(
     threshold: float = 0.9,
     draws: int = 200,
     random_seed: int = 0,
-) -> ProcessNetwork:
+) -> Graph:
     """
-    Let posterior trajectories of a process model inform the nodes they describe.
+    Informative priors of nodes from posterior trajectories of a process model.
 
     Trajectories with the noise of their assays are pseudo-batches: their regressions become the
     prior of each node, worth ``discount * strength`` batches and no more.
@@ -50,9 +51,9 @@ def add_mechanistic_prior(
         By default every node that the process model describes together with its parents, and for
         which a straight line is good enough.
     strength : float
-        How many batches the process model is worth at most.
+        The number of batches that the process model is worth at most.
     discount : float, or several, each 0 to 1
-        How far it is trusted. Several: `fit_network` weighs them by evidence.
+        Factor on the strength. Several: `fit_network` weighs them by marginal likelihood.
     threshold : float
         Smallest R2 of a node given its parents along the trajectories (`check_linearity`).
     draws : int
@@ -61,8 +62,7 @@ def add_mechanistic_prior(
 
     Returns
     -------
-    ProcessNetwork
-        With `priors`.
+    The same class, with `priors`.
 
     Raises
     ------
@@ -95,12 +95,12 @@ def add_mechanistic_prior(
     for name in chosen:
         parents = network.parents(name)
         rows, values = _regression(columns, name, parents)
-        mean, scatter, _ = _line(rows, values)
+        mean, variance, _ = _line(rows, values)
         priors[name] = NodePrior(
             parents,
             mean,
             rows.T @ rows / len(rows),
-            scatter,
+            variance,
             strength,
             discounts,
             f"{len(rows)} pseudo-batches of {_called(calibration)}{doubt}",
@@ -109,14 +109,14 @@ def add_mechanistic_prior(
 
 
 def check_linearity(
-    network: ProcessNetwork,
+    network: ProcessGraph,
     calibration: Any,
     *,
     nodes: Sequence[str] | None = None,
     draws: int = 200,
 ) -> pd.DataFrame:
     """
-    Tell how well straight lines on the scales of the nodes follow a process model.
+    Linearity of a process model after the links of the nodes: R2 of each node given its parents.
 
     Parameters
     ----------
@@ -171,79 +171,79 @@ def check_linearity(
     chosen = possible if nodes is None else list(nodes)
     columns = _columns(network, calibration, chosen, draws=draws, noise=None)
     fits = [_line(*_regression(columns, name, network.parents(name)))[2] for name in chosen]
-    said = ["" if fit >= 0.9 else "; or ".join(REMEDIES) for fit in fits]
+    remedy = ["" if fit >= 0.9 else "; or ".join(REMEDIES) for fit in fits]
     return pd.DataFrame(
-        {"r_squared": np.array(fits, float), "remedy": said}, index=pd.Index(chosen, name="node")
+        {"r_squared": np.array(fits, float), "remedy": remedy}, index=pd.Index(chosen, name="node")
     )
 
 
 def _columns(
-    network: ProcessNetwork,
+    network: ProcessGraph,
     calibration: Any,
     nodes: Sequence[str],
     *,
     draws: int,
     noise: int | None,
 ) -> dict[str, np.ndarray]:
-    """Give nodes and their parents along the trajectories, on their scales, shape (batches,)."""
+    """Nodes and their parents along the trajectories, after their links, shape (batches,)."""
     wanted = dict.fromkeys(n for name in nodes for n in (name, *network.parents(name)))
     timed = {network[name].time for name in wanted}
     times = sorted(time for time in timed if time is not None)
     if not times:
         return {}
-    told: xr.Dataset = calibration.predict(
+    course: xr.Dataset = calibration.predict(
         times=times, noise=noise is not None, random_seed=noise or 0
     )
-    kept = max(1, draws // told.sizes["chain"])
-    step = max(1, told.sizes["draw"] // kept)
-    told = told.isel(draw=slice(None, None, step))
+    thinned = max(1, draws // course.sizes["chain"])
+    step = max(1, course.sizes["draw"] // thinned)
+    course = course.isel(draw=slice(None, None, step))
     settings = calibration.campaign.settings_frame()
-    shape = (told.sizes["chain"], told.sizes["draw"], told.sizes["run"])
+    shape = (course.sizes["chain"], course.sizes["draw"], course.sizes["run"])
     columns = {}
     for name in wanted:
         node = network[name]
         if node.time is None:
-            held = settings.loc[[str(run) for run in told["run"].to_numpy()], name]
+            held = settings.loc[[str(run) for run in course["run"].to_numpy()], name]
             values = np.broadcast_to(held.to_numpy(float), shape)
-        elif node.quantity not in told:
-            runs = [calibration.campaign[str(run)] for run in told["run"].to_numpy()]
+        elif node.quantity not in course:
+            runs = [calibration.campaign[str(run)] for run in course["run"].to_numpy()]
             held = np.array([run.profiles[node.quantity].at(node.time) for run in runs], float)
             values = np.broadcast_to(held, shape)
         else:
-            course = told[node.quantity].sel(time=node.time, method="nearest")
-            values = course.transpose("chain", "draw", "run").to_numpy()
+            slices = course[node.quantity].sel(time=node.time, method="nearest")
+            values = slices.transpose("chain", "draw", "run").to_numpy()
         flat = np.array(values, float).ravel()
-        if node.scale != "identity":  # noise may carry a reading off the scale
-            flat[(flat <= 0.0) | ((flat >= 1.0) & (node.scale == "logit"))] = np.nan
-        columns[name] = node.forward(flat)
+        if node.link != "identity":  # noise may leave the domain of the link
+            flat[(flat <= 0.0) | ((flat >= 1.0) & (node.link == "logit"))] = np.nan
+        columns[name] = node.to_link(flat)
     return columns
 
 
 def _regression(
     columns: dict[str, np.ndarray], name: str, parents: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give rows (1, parents) and values where all are finite."""
+    """Design matrix (1, parents) and response, where all are finite."""
     together = np.column_stack([columns[name], *(columns[parent] for parent in parents)])
     together = together[np.isfinite(together).all(axis=1)]
     if len(together) < 4 * together.shape[1]:
         raise DataError(
             f"Only {len(together)} trajectories give {name!r} and its parents as values that fit "
-            "their scales. Use scale='identity', or a later time."
+            "their links. Use link='identity', or a later time."
         )
     return np.column_stack([np.ones(len(together)), together[:, 1:]]), together[:, 0]
 
 
 def _line(rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Fit a line; give intercept and effects, scatter around it, and R2."""
+    """Least squares: intercept and effects, residual variance, and R2."""
     centre, spread = rows[:, 1:].mean(axis=0), rows[:, 1:].std(axis=0)
     scaled = (rows[:, 1:] - centre) / np.where(spread > 0.0, spread, 1.0)
     middle = values.mean()
-    # Directions in which the trajectories do not vary get no effect, and no weight either.
+    # Directions without variation along the trajectories get no effect and no weight.
     slopes = np.linalg.lstsq(scaled, values - middle, rcond=1e-6)[0]
     effects = np.where(spread > 0.0, slopes / np.where(spread > 0.0, spread, 1.0), 0.0)
     mean = np.concatenate([[middle - effects @ centre], effects])
-    scatter, whole = float((values - rows @ mean).var()), float(values.var())
-    return mean, scatter, 1.0 - scatter / whole if whole > 0.0 else 1.0
+    residual, whole = float((values - rows @ mean).var()), float(values.var())
+    return mean, residual, 1.0 - residual / whole if whole > 0.0 else 1.0
 
 
 def _called(calibration: Any) -> str:

@@ -1,18 +1,17 @@
-"""A table of runs on the standardised scales of a network, and what in it cannot be fitted."""
+"""Standardisation of a table of runs, with missing and censored cells, for a network."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from bayesbio.data.table import Table
-from bayesbio.errors import DataError
-from bayesbio.network.graph.nodes import Node
-from bayesbio.network.graph.structure import ProcessNetwork
+from bayesbio.errors import DataError, ModelError
+from bayesbio.network.graph.nodes import Node, require_unit
+from bayesbio.network.graph.structure import ProcessGraph
+from bayesbio.network.learning.conjugate import NormalInverseGamma
 
 # A column whose values agree to this share of their size does not vary.
 _CONSTANT = 1e-12
@@ -21,19 +20,19 @@ _CONSTANT = 1e-12
 @dataclasses.dataclass(frozen=True, eq=False)
 class Standardised:
     """
-    A table in the order of a network, on standardised scales.
+    A table in the order of a network, standardised after the links of the nodes.
 
     Attributes
     ----------
-    scores : array, shape (rows, nodes)
+    values : array, shape (rows, nodes)
         NaN where missing; the limit, or the middle of two, where censored.
     lower, upper : array, shape (rows, nodes)
         Limits of censored cells, infinite where there is none; NaN in all other cells.
     centre, spread : array, shape (nodes,)
-    observed_range : array, shape (2, nodes)
+    observed_range : array, shape (2, nodes) [units of the nodes]
     """
 
-    scores: np.ndarray
+    values: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     centre: np.ndarray
@@ -46,174 +45,169 @@ class Standardised:
         return ~np.isnan(self.lower)
 
     @property
-    def read(self) -> np.ndarray:
+    def quantified(self) -> np.ndarray:
         """Cells whose value is known, shape (rows, nodes)."""
-        return ~np.isnan(self.scores) & ~self.censored
+        return ~np.isnan(self.values) & ~self.censored
 
     @property
     def complete(self) -> bool:
         """Whether the value of every cell is known."""
-        return bool(self.read.all())
+        return bool(self.quantified.all())
 
-    def design(self, network: ProcessNetwork, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Give (1, parents) and the node where all of them were read."""
-        place = {known: k for k, known in enumerate(network.order)}
-        chosen = [place[parent] for parent in network.parents(name)]
-        used = [place[name], *chosen]
-        read = self.read[:, used].all(axis=1)
-        rows = np.column_stack([np.ones(read.sum()), self.scores[np.ix_(read, chosen)]])
-        return rows, self.scores[read, place[name]]
+    def design(self, network: ProcessGraph, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Design matrix (1, parents) and response of a node, where all of them are quantified."""
+        chosen = [network.order.index(other) for other in (name, *network.parents(name))]
+        rows = self.values[self.quantified[:, chosen].all(axis=1)][:, chosen]
+        return np.column_stack([np.ones(len(rows)), rows[:, 1:]]), rows[:, 0]
 
 
-def standardise(network: ProcessNetwork, table: Table | pd.DataFrame) -> Standardised:
+def standardise(network: ProcessGraph, table: Table) -> Standardised:
     """
-    Bring the columns of the nodes to standardised scales, and refuse what cannot be fitted.
+    Standardise the columns of the nodes, and refuse what cannot be fitted.
 
     Raises
     ------
     DataError
         See `fit_network`.
     """
-    if not isinstance(table, Table | pd.DataFrame):
-        raise DataError(
-            f"A {type(table).__name__} came as table; expected a Table or a DataFrame with one row "
-            "per run and one column per node."
-        )
-    columns = [str(name) for name in (table.columns if isinstance(table, pd.DataFrame) else table)]
-    kept = [column_of(network[name], table, columns) for name in network.order]
-    scores, lower, upper = (
-        np.column_stack([cells[part] for cells in kept]) for part in ("values", "lower", "upper")
+    cells = [linked_column(network[name], table) for name in network.order]
+    values, lower, upper = (
+        np.column_stack(part) for part in zip(*(part[:3] for part in cells), strict=True)
     )
-    centre, spread = np.empty(scores.shape[1]), np.empty(scores.shape[1])
+    ranges = np.array([part[3] for part in cells]).T
+    centre, spread = np.empty(values.shape[1]), np.empty(values.shape[1])
     for k, name in enumerate(network.order):
-        read = np.isfinite(scores[:, k])
-        count, unknowns = int(read.sum()), len(network.parents(name)) + 1
-        if count <= unknowns and name not in network.priors:
+        known = values[~np.isnan(values[:, k]), k]
+        if not len(known):
             raise DataError(
-                f"Node {name!r} has {count} readings for {unknowns} unknowns (an intercept and "
-                f"{unknowns - 1} parents: {', '.join(network.parents(name)) or 'none'}); at least "
-                f"{unknowns + 1} are needed. Drop parents, add runs, or bring knowledge with "
+                f"Node {name!r} has no data: every cell of its column is missing. Add readings, "
+                "or drop the node."
+            )
+        parents = network.parents(name)
+        if len(known) <= len(parents) + 1 and name not in network.priors:
+            raise DataError(
+                f"Node {name!r} has {len(known)} readings for {len(parents) + 1} unknowns (an "
+                f"intercept and {len(parents)} parents: {', '.join(parents) or 'none'}); at least "
+                f"{len(parents) + 2} are needed. Drop parents, add runs, or bring knowledge with "
                 "add_mechanistic_prior."
             )
-        values = scores[read, k]
-        centre[k] = values.mean()
-        off = values - centre[k]
-        spread[k] = np.sqrt(off @ off / max(count - 1, 1))
-        if spread[k] <= _CONSTANT * max(np.abs(values).max(), np.finfo(float).tiny):
+        centre[k] = known.mean()
+        spread[k] = known.std(ddof=1 if len(known) > 1 else 0)
+        if spread[k] <= _CONSTANT * max(np.abs(known).max(), np.finfo(float).tiny):
             raise DataError(
-                f"Node {name!r} has the same value in all {count} rows, so no effect of it can be "
-                "learned. Drop the node, or vary it."
+                f"Node {name!r} has the same value in all {len(known)} rows, so no effect of it "
+                "can be learned. Drop the node, or vary it."
             )
-    natural = np.column_stack([numbers_of(table, name, name) for name in network.order])
-    natural[np.isnan(scores)] = np.nan
-    return Standardised(
-        (scores - centre) / spread,
-        (lower - centre) / spread,
-        (upper - centre) / spread,
-        centre,
-        spread,
-        np.vstack([np.nanmin(natural, axis=0), np.nanmax(natural, axis=0)]),
-    )
+    values, lower, upper = ((part - centre) / spread for part in (values, lower, upper))
+    return Standardised(values, lower, upper, centre, spread, ranges)
 
 
-def column_of(
-    node: Node, table: Table | pd.DataFrame, columns: Sequence[str], *, empty: bool = False
-) -> dict[str, np.ndarray]:
+def linked_column(
+    node: Node, table: Table
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float]]:
     """
-    Give a node's values on its scale, and the limits of what is censored.
+    Values of a node after its link, and the limits of what is censored.
 
     Returns
     -------
-    dict of array, shape (rows,)
-        ``values`` (NaN where missing), ``lower`` and ``upper`` (NaN where not censored).
+    values, lower, upper : array, shape (rows,)
+        Values are NaN where missing or excluded, the limit or the middle of two where censored;
+        limits are NaN where the value is known.
+    observed_range : (low, high) [unit of the node]
+
+    Raises
+    ------
+    DataError
+        No such column, text, an infinite value, another unit, an interval without upper limit, or
+        a value outside the domain of the link.
     """
-    blank = np.full(len(table), np.nan)
-    if node.name not in columns:
-        if empty:
-            return {"values": blank, "lower": blank, "upper": blank}
+    if node.name not in table:
         raise DataError(
             f"Node {node.name!r} has no data: the table has no such column; it has "
-            f"{', '.join(columns[:12])}. Add it, or drop the node."
+            f"{', '.join(list(table)[:12])}. Add it, or drop the node."
         )
-    values = numbers_of(table, node.name, node.name)
-    flags = table.flag(node.name) if isinstance(table, Table) else np.full(len(values), "")
-    values[flags == "excluded"] = np.nan
-    if not empty and not np.isfinite(values).any():
+    column = table.column(node.name)
+    if not column.is_number:
         raise DataError(
-            f"Node {node.name!r} has no data: every cell of its column is missing. Add readings, "
-            "or drop the node."
+            f"Node {node.name!r} needs numbers, but its column holds text such as "
+            f"{column.levels[0]!r}."
         )
-    above = table.upper(node.name) if isinstance(table, Table) else blank
-    if node.scale != "identity":  # from zero up to a limit is below it
-        from_zero = (flags == "between") & (values <= 0.0)
-        flags, values = np.where(from_zero, "below", flags), np.where(from_zero, above, values)
-    values, above = np.array(node.forward(values)), node.forward(above)
-    between = flags == "between"
-    if (between & np.isfinite(values) & np.isnan(above)).any():
+    require_unit(node, column.unit)
+    if np.isinf(table[node.name]).any():
+        raise DataError(f"Node {node.name!r} has an infinite value; correct it, or leave it blank.")
+    readings = table.readings(node.name)
+    flags, given = readings["flag"].to_numpy(str), readings["value"].to_numpy(float)
+    low, high = (readings[name].to_numpy(float, copy=True) for name in ("lower", "upper"))
+    if np.isnan(high).any():
         raise DataError(
             f"Node {node.name!r} has a reading flagged 'between' without its upper limit; give it "
             "in uppers= of the Table, or mark the reading below, above or excluded."
         )
-    known = np.isfinite(values)
-    lower = np.select([known & np.isin(flags, ("above", "between")), known & (flags == "below")],
-                      [values, -np.inf], np.nan)  # fmt: skip
-    upper = np.select([known & between, known & (flags == "below"), known & (flags == "above")],
-                      [above, values, np.inf], np.nan)  # fmt: skip
-    return {"values": np.where(between, 0.5 * (values + above), values),
-            "lower": lower, "upper": upper}  # fmt: skip
+    if node.link != "identity":  # an interval from zero up to a limit is below it
+        low[(flags == "between") & (low <= 0.0)] = -np.inf
+    finite = np.isfinite(low), np.isfinite(high)
+    for limits, known in zip((low, high), finite, strict=True):
+        limits[known] = node.to_link(limits[known])
+    middle = np.select([~finite[0], ~finite[1]], [high, low], 0.5 * (low + high))
+    values, lower, upper = (np.full(len(table), np.nan) for _ in range(3))
+    rows, censored = readings.index.to_numpy(), flags != ""
+    values[rows] = middle
+    lower[rows[censored]], upper[rows[censored]] = low[censored], high[censored]
+    span = (float(given.min()), float(given.max())) if len(given) else (np.nan, np.nan)
+    return values, lower, upper, span
 
 
-def numbers_of(table: Table | pd.DataFrame, column: str, node: str) -> np.ndarray:
-    """Give a column as numbers of one's own."""
-    try:
-        values = np.array(table[column], dtype=float)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"Node {node!r} needs numbers, but its column holds text.") from error
-    if np.isinf(values).any():
-        raise DataError(f"Node {node!r} has an infinite value; correct it, or leave it blank.")
-    return values
+def node_priors(network: ProcessGraph, data: Standardised) -> dict[str, list[NormalInverseGamma]]:
+    """Prior of each standardised node: the default, or its informative one at every discount."""
+    position = {name: k for k, name in enumerate(network.order)}
+    priors = {}
+    for name in network.order:
+        parents = network.parents(name)
+        given = network.priors.get(name)
+        if given is None:
+            priors[name] = [NormalInverseGamma.default_prior(len(parents))]
+            continue
+        if sorted(given.parents) != sorted(parents):
+            raise ModelError(
+                f"The prior of {name!r} is of the parents {', '.join(given.parents)}, but the "
+                f"network has {', '.join(parents)}; make the prior anew after changing edges."
+            )
+        chosen = [position[other] for other in (name, *parents)]
+        priors[name] = given.candidates(parents, data.centre[chosen], data.spread[chosen])
+    return priors
 
 
-def levels_of(table: Table | pd.DataFrame, group: str) -> np.ndarray:
-    """Give each row the number of its level in a column."""
-    columns = [str(name) for name in (table.columns if isinstance(table, pd.DataFrame) else table)]
-    if group not in columns:
-        raise DataError(f"There is no column {group!r}; the table has {', '.join(columns)}.")
-    codes, levels = pd.factorize(pd.Series(np.asarray(table[group])))
-    if (codes < 0).any() or len(levels) < 2:
+def group_codes(table: Table, group: str) -> tuple[np.ndarray, list[str]]:
+    """Give the level of each row in a column as a number, and the levels."""
+    codes, levels = pd.factorize(pd.Series(table[table.column(group).name]))
+    excluded = table.flag(group) == "excluded"
+    if (codes < 0).any() or excluded.any() or len(levels) < 2:
         raise DataError(
             f"The column {group!r} needs a level in every row and at least two levels; it has "
-            f"{len(levels)}."
+            f"{len(levels)} levels, and {int(((codes < 0) | excluded).sum())} rows without."
         )
-    return codes
+    return codes, [str(level) for level in levels]
 
 
-def hash_of(table: Table | pd.DataFrame) -> str:
-    """Give the SHA-256 of a table."""
-    if isinstance(table, Table):
-        return table.hash
-    return hashlib.sha256(table.to_csv(index=False).encode("utf-8")).hexdigest()
-
-
-def noticed_of(network: ProcessNetwork, data: Standardised) -> tuple[str, ...]:
-    """Say which cells were not read, and what knowledge came along."""
-    told = []
-    missing = np.isnan(data.scores)
-    for what, cells in (("missing", missing), ("censored", data.censored)):
-        counts = {
-            name: int(count)
-            for name, count in zip(network.order, cells.sum(axis=0), strict=True)
-            if count
-        }
-        if counts:
-            named = ", ".join(f"{name} {count}" for name, count in counts.items())
-            told.append(
-                f"{sum(counts.values())} of {cells.size} cells are {what} ({named}); they are "
-                "drawn along with the parameters."
+def data_warnings(
+    network: ProcessGraph, table: Table, data: Standardised, *, group: str | None = None
+) -> tuple[str, ...]:
+    """Sentences on cells that are missing or censored, on columns not used, and on priors."""
+    sentences = []
+    for what, cells in (("missing", np.isnan(data.values)), ("censored", data.censored)):
+        counts = dict(zip(network.order, cells.sum(axis=0).tolist(), strict=True))
+        named = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+        if named:
+            sentences.append(
+                f"{int(cells.sum())} of {cells.size} cells are {what} ({named}); they are drawn "
+                "along with the parameters."
             )
-    told += [
+    unused = [name for name in table if name not in (*network.names, "run", group)]
+    if unused:
+        sentences.append(f"Columns that are no node and were not used: {', '.join(unused)}.")
+    sentences += [
         f"The prior of {name} comes from {prior.source or 'outside'}, worth at most "
         f"{prior.strength * max(prior.discounts):g} batches."
         for name, prior in network.priors.items()
     ]
-    return tuple(told)
+    return tuple(sentences)

@@ -1,37 +1,35 @@
-"""A search for edges in the data, laid beside the edges that were drawn by hand."""
+"""Structure learning by hill climbing with bootstrap support, beside the edges drawn by hand."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayesbio.data.table import Table
 from bayesbio.errors import DataError, ModelError
-from bayesbio.network.graph.structure import ProcessNetwork
-from bayesbio.network.learning.conjugate import NormalInverseGamma, log_evidence
-from bayesbio.network.learning.fitting import edge_support
+from bayesbio.network.graph.structure import Edge, ProcessGraph
+from bayesbio.network.learning.bayes_factors import edge_support
+from bayesbio.network.learning.conjugate import NormalInverseGamma, log_marginal_likelihood
 from bayesbio.network.learning.standardising import standardise
-
-if TYPE_CHECKING:
-    from bayesbio.data.table import Table
 
 STRONG = 3.0  # log Bayes factor
 
 
 def challenge_structure(
-    network: ProcessNetwork,
-    table: Table | pd.DataFrame,
+    network: ProcessGraph,
+    table: Any,
     *,
     resamples: int = 30,
     most_parents: int = 6,
     random_seed: int = 0,
 ) -> pd.DataFrame:
     """
-    Search for edges in the data alone, and lay them beside those of the network.
+    Structure search: compare the edges found in the data alone with those of the network.
 
-    The search may not run against the tiers of the network (unit operations, time) nor into what
-    an operator sets (CPP); within that, it is free. Few batches cannot give a structure: this is
+    The search may not run against the tiers of the network (unit operations, time) nor into a
+    CPP; within that, it is free. Few batches cannot give a structure: this is
     a question to the person who drew the network, not an answer.
 
     Parameters
@@ -56,7 +54,7 @@ def challenge_structure(
         it would close a cycle); verdict, one of "agreed", "doubtful" (in the network, but not in
         most searches, and the Bayes factor speaks against it), "consider" (not in the network, but
         in most searches, and with strong evidence) and "". ``attrs["caution"]`` says how much the
-        rows can tell.
+        rows can show.
 
     Raises
     ------
@@ -67,10 +65,10 @@ def challenge_structure(
 
     Notes
     -----
-    Hill climbing with pgmpy's HillClimbSearch and ExpertKnowledge on the exact evidence of every
-    node (Geiger and Heckerman 1994, doi:10.1016/B978-1-55860-332-5.50035-3); support by the
-    bootstrap of Friedman, Goldszmidt and Wyner (1999), arXiv:1301.6695, which repeats rows and so
-    counts some edges too often: read it beside the Bayes factor.
+    pgmpy's HillClimbSearch with ExpertKnowledge on the exact marginal likelihood of every node
+    (Geiger and Heckerman 1994, doi:10.1016/B978-1-55860-332-5.50035-3); support by the bootstrap of
+    Friedman, Goldszmidt and Wyner (1999), arXiv:1301.6695, which repeats rows and so counts some
+    edges too often: read it beside the Bayes factor.
 
     Examples
     --------
@@ -79,42 +77,44 @@ def challenge_structure(
     >>> frame = pd.DataFrame(
     ...     {"feed": feed, "lot": lot, "titer": feed + 0.3 * rng.standard_normal(30)})
     >>> from bayesbio.network.graph.nodes import Node
-    >>> network = ProcessNetwork(
+    >>> network = ProcessGraph(
     ...     [Node("feed", role="CPP"), Node("lot", role="CPP"), Node("titer", role="CQA")],
     ...     [("lot", "titer")])
-    >>> told = challenge_structure(network, frame, resamples=5)
-    >>> told["verdict"].to_dict()
+    >>> table = challenge_structure(network, frame, resamples=5)
+    >>> table["verdict"].to_dict()
     {('lot', 'titer'): 'doubtful', ('feed', 'titer'): 'consider'}
     """
     for what, value in (("resamples", resamples), ("most_parents", most_parents)):
         if value < 1:
             raise ModelError(f"{what} is {value}; give at least 1.")
-    data = standardise(network, table)
-    complete = data.read.all(axis=1)
-    rows = pd.DataFrame(data.scores[complete], columns=list(network.order))
+    data = standardise(network, Table.of(table))
+    complete = data.quantified.all(axis=1)
+    rows = pd.DataFrame(data.values[complete], columns=list(network.order))
     if len(rows) < 5:
         raise DataError(
-            f"{len(rows)} of {len(complete)} rows have every node read; a search needs at least 5, "
-            "better 30. Drop nodes that are seldom read."
+            f"{len(rows)} of {len(complete)} rows have every node quantified; a search needs "
+            "at least 5, better 30. Drop nodes that are seldom measured."
         )
     forbidden = _against_the_tiers(network)
     rng = np.random.default_rng(random_seed)
-    found = set(_search(rows, forbidden, most_parents))
-    counts: dict[tuple[str, str], int] = {}
+    searched = set(_search(rows, forbidden, most_parents))
+    counts: dict[Edge, int] = {}
     for _ in range(resamples):
         again = rows.iloc[rng.integers(len(rows), size=len(rows))].reset_index(drop=True)
         for edge in _search(again, forbidden, most_parents):
             counts[edge] = counts.get(edge, 0) + 1
     drawn = edge_support(network, table)["log_bayes_factor"].to_dict()
-    edges = list(dict.fromkeys([*network.edges, *sorted({*found, *counts})]))
-    told = []
+    edges = list(dict.fromkeys([*network.edges, *sorted({*searched, *counts})]))
+    results = []
     for edge in edges:
         inside = edge in drawn
         support = counts.get(edge, 0) / resamples
         factor = float(drawn[edge]) if inside else _proposal(rows, network, edge)
-        told.append((inside, edge in found, support, factor, _verdict(inside, support, factor)))
+        results.append(
+            (inside, edge in searched, support, factor, _verdict(inside, support, factor))
+        )
     frame = pd.DataFrame(
-        told,
+        results,
         index=pd.MultiIndex.from_tuples(edges, names=["parent", "child"]),
         columns=["in_network", "found", "bootstrap_support", "log_bayes_factor", "verdict"],
     )
@@ -122,9 +122,9 @@ def challenge_structure(
     return frame
 
 
-def _against_the_tiers(network: ProcessNetwork) -> set[tuple[str, str]]:
-    """Edges that the search may not draw: back to an earlier tier, or into what is set."""
-    tier = {name: place for place, names in enumerate(network.tiers) for name in names}
+def _against_the_tiers(network: ProcessGraph) -> set[Edge]:
+    """Edges that the search may not draw: back to an earlier tier, or into a CPP."""
+    tier = {name: k for k, names in enumerate(network.tiers) for name in names}
     # An edge drawn by hand across untimed nodes may run against the tiers, and stays allowed.
     return {
         (first, second)
@@ -136,16 +136,15 @@ def _against_the_tiers(network: ProcessNetwork) -> set[tuple[str, str]]:
     }
 
 
-def _search(
-    rows: pd.DataFrame, forbidden: set[tuple[str, str]], most_parents: int
-) -> list[tuple[str, str]]:
-    """Climb from no edges to the graph that no single change improves."""
+def _search(rows: pd.DataFrame, forbidden: set[Edge], most_parents: int) -> list[Edge]:
+    """Hill climbing from the empty graph."""
+    # Lazy: pgmpy takes seconds to import.
     from pgmpy.causal_discovery import ExpertKnowledge, HillClimbSearch
 
-    from bayesbio.network.learning.evidence_score import GaussianEvidence
+    from bayesbio.network.learning.structure_score import MarginalLikelihoodScore
 
     search = HillClimbSearch(
-        scoring_method=GaussianEvidence(rows),
+        scoring_method=MarginalLikelihoodScore(rows),
         expert_knowledge=ExpertKnowledge(forbidden_edges=set(forbidden)),
         max_indegree=most_parents,
         return_type="dag",
@@ -154,7 +153,7 @@ def _search(
     return [(str(first), str(second)) for first, second in search.fit(rows).causal_graph_.edges()]
 
 
-def _proposal(rows: pd.DataFrame, network: ProcessNetwork, edge: tuple[str, str]) -> float:
+def _proposal(rows: pd.DataFrame, network: ProcessGraph, edge: Edge) -> float:
     """Log Bayes factor for one more parent of a node of the network; NaN where it is a cycle."""
     parent, child = edge
     if parent in network.descendants(child):
@@ -163,13 +162,15 @@ def _proposal(rows: pd.DataFrame, network: ProcessNetwork, edge: tuple[str, str]
     parents = [*network.parents(child), parent]
     columns = [np.ones(len(values)), *(rows[name].to_numpy(float) for name in parents)]
     wide = np.column_stack(columns)
-    more = log_evidence(NormalInverseGamma.weak(len(parents)), wide, values)
-    less = log_evidence(NormalInverseGamma.weak(len(parents) - 1), wide[:, :-1], values)
+    more = log_marginal_likelihood(NormalInverseGamma.default_prior(len(parents)), wide, values)
+    less = log_marginal_likelihood(
+        NormalInverseGamma.default_prior(len(parents) - 1), wide[:, :-1], values
+    )
     return more - less
 
 
 def _verdict(inside: bool, support: float, factor: float) -> str:
-    """Say what bootstrap and Bayes factor together suggest about an edge."""
+    """Suggest what to do about an edge, by bootstrap support and Bayes factor."""
     if inside and factor > 0.0:
         return "agreed"
     if inside:
@@ -177,8 +178,8 @@ def _verdict(inside: bool, support: float, factor: float) -> str:
     return "consider" if support > 0.5 and factor > STRONG else ""
 
 
-def _caution(rows: int, given: int, network: ProcessNetwork) -> str:
-    """Say how much so many rows can tell."""
+def _caution(rows: int, given: int, network: ProcessGraph) -> str:
+    """Sentence on how much so many rows can show."""
     lost = f" ({given - rows} rows with missing or censored cells were left out)" * (rows < given)
     weight = (
         "too few to find a structure; only strong single edges mean something"

@@ -1,1 +1,1 @@
-"""Queries to a network posterior: prediction, intervention, risk, value of information."""
+"""Queries to the posterior of a network: prediction, intervention, risk, value of information."""

@@ -1,4 +1,4 @@
-"""Which inputs drive the variance of an outcome, or its risk."""
+"""Variance attribution: Shapley effects, covariance shares, total effects, shares of risk."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pandas as pd
 from scipy.special import ndtr
 
 from bayesbio.errors import ModelError
-from bayesbio.network.posterior import NetworkPosterior
+from bayesbio.network.draws import NetworkDraws
 
-GAMES = ("shapley", "covariance", "total_effect", "tail")
-# Up to so many dependent inputs every subset is looked at.
+METHODS = ("shapley", "covariance", "total_effect", "tail")
+# Up to this number of dependent inputs, all subsets are enumerated.
 EXACT = 14
 # Numbers held in memory at once.
 _BLOCK = 4_000_000
-# A conditional variance below this share of the whole is rounding.
+# A conditional variance below this share of the marginal one is rounding.
 _NOTHING = 1e-13
 
 
@@ -54,7 +54,7 @@ def shapley_effects(
     return_error: bool = False,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """
-    Share the variance of gradient . X fairly among dependent normal inputs X.
+    Shapley effects: shares of Var(gradient . X) among dependent normal inputs X.
 
     The share of an input is what knowing it takes off the variance, averaged over all orders in
     which inputs become known; never negative, and the shares add up to one.
@@ -78,7 +78,7 @@ def shapley_effects(
     Raises
     ------
     ModelError
-        If shapes do not fit, or the covariance is none.
+        If shapes do not fit, or the covariance is not one.
 
     Notes
     -----
@@ -100,14 +100,14 @@ def shapley_effects(
         return (shares, np.zeros_like(shares)) if return_error else shares
     flat = [values.reshape(-1, *values.shape[len(lead) :]) for values in (slopes, spread)]
     rng = np.random.default_rng(random_seed)
-    told = [_by_permutations(g, s, permutations, rng) for g, s in zip(*flat, strict=True)]
-    shares, errors = (np.array(part).reshape(*lead, count) for part in zip(*told, strict=True))
+    parts = [_by_permutations(g, s, permutations, rng) for g, s in zip(*flat, strict=True)]
+    shares, errors = (np.array(part).reshape(*lead, count) for part in zip(*parts, strict=True))
     return (shares, errors) if return_error else shares
 
 
 def covariance_share(gradient: Any, covariance: Any) -> np.ndarray:
     """
-    Share the variance of gradient . X by covariance: g_i Cov(X_i, g . X) / Var(g . X).
+    Covariance shares of the variance of gradient . X: g_i Cov(X_i, g . X) / Var(g . X).
 
     Adds up to one, but is negative where an input works against what it goes along with: no
     Shapley value.
@@ -124,7 +124,7 @@ def covariance_share(gradient: Any, covariance: Any) -> np.ndarray:
     Raises
     ------
     ModelError
-        If shapes do not fit, or the covariance is none.
+        If shapes do not fit, or the covariance is not one.
 
     Examples
     --------
@@ -144,14 +144,14 @@ class Criticality:
 
     Attributes
     ----------
-    target, game : str
+    target, method : str
     inputs : tuple of str
     shares : array, shape (draws, inputs)
         Of the target's variance; of the variance of being out of specification for "tail".
     """
 
     target: str
-    game: str
+    method: str
     inputs: tuple[str, ...]
     shares: np.ndarray
 
@@ -160,36 +160,34 @@ class Criticality:
         """Share of all inputs together in every draw, shape (draws,)."""
         return self.shares.sum(axis=1)
 
-    def summary(self, probability: float = 0.9) -> pd.DataFrame:
+    def summary(self) -> pd.DataFrame:
         """
-        Tell the shares, largest first.
+        Shares, largest first.
 
         Returns
         -------
         DataFrame
-            Index input; columns mean, low, high (central interval), probability_first.
+            Index input; columns mean, eti_5, eti_50, eti_95, probability_first.
         """
-        tails = [0.5 - 0.5 * probability, 0.5 + 0.5 * probability]
-        low, high = np.quantile(self.shares, tails, axis=0)
+        quantiles = np.quantile(self.shares, [0.05, 0.5, 0.95], axis=0)
         first = np.bincount(self.shares.argmax(axis=1), minlength=len(self.inputs))
-        told = pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "mean": self.shares.mean(axis=0),
-                "low": low,
-                "high": high,
+                **dict(zip(("eti_5", "eti_50", "eti_95"), quantiles, strict=True)),
                 "probability_first": first / len(self.shares),
             },
             index=pd.Index(self.inputs, name="input"),
         )
-        return told.sort_values("mean", ascending=False, kind="stable")
+        return table.sort_values("mean", ascending=False, kind="stable")
 
 
 def criticality(
-    posterior: NetworkPosterior,
+    posterior: NetworkDraws,
     target: str,
     *,
     inputs: Sequence[str] | None = None,
-    game: str = "shapley",
+    method: str = "shapley",
     draws: int = 1000,
     random_seed: int = 0,
 ) -> Criticality:
@@ -198,14 +196,14 @@ def criticality(
 
     Parameters
     ----------
-    posterior : NetworkPosterior
+    posterior : NetworkDraws
     target : str
     inputs : sequence of str, optional
-        By default what nothing feeds and reaches the target; for "total_effect" the target and
+        By default the roots upstream of the target; for "total_effect" the target and
         everything upstream of it.
-    game : {"shapley", "covariance", "total_effect", "tail"}
-        Variance by Shapley effects; by covariance; each node's own scatter carried along all paths;
-        or the variance of being out of specification, by Shapley.
+    method : {"shapley", "covariance", "total_effect", "tail"}
+        Attribution method: Shapley effects; covariance shares; the residual variance of each node
+        times its squared total effect; or Shapley effects of being out of specification.
     draws : int
         At most so many draws.
     random_seed : int
@@ -218,17 +216,17 @@ def criticality(
     Raises
     ------
     ModelError
-        An unknown game or input; a target without specification for "tail"; too many inputs for it.
+        An unknown method or input; a target without specification, or too many inputs, for "tail".
 
     Notes
     -----
     Total effects are (I - B)^-1, times sqrt(variance): Bollen (1989), Structural Equations with
-    Latent Variables, doi:10.1002/9781118619179. The tail game is the variance of the probability to
-    leave the limits, E over what is known, as `shapley_effects` of the indicator.
+    Latent Variables, doi:10.1002/9781118619179. Method "tail" shares the variance of the
+    probability to leave the limits, E over what is known, as `shapley_effects` of the indicator.
 
     Examples
     --------
-    >>> from bayesbio.network import ProcessNetwork
+    >>> from bayesbio.network import NetworkPosterior, ProcessNetwork
     >>> network = ProcessNetwork(["a", "b", "y"], [("a", "y"), ("b", "y")])
     >>> known = NetworkPosterior.from_parameters(
     ...     network, intercept=dict(a=0, b=0, y=0), coefficients={("a", "y"): 2, ("b", "y"): 1},
@@ -236,54 +234,58 @@ def criticality(
     >>> criticality(known, "y").summary()["mean"].to_dict()
     {'a': 0.4, 'b': 0.4}
     """
-    if game not in GAMES:
-        raise ModelError(f"There is no game {game!r}; use {', '.join(GAMES)}.")
-    kept = posterior.thinned(draws)
-    place = kept.place(target)
-    upstream = kept.network.ancestors(target)
+    if method not in METHODS:
+        raise ModelError(f"There is no attribution method {method!r}; use {', '.join(METHODS)}.")
+    thin = posterior.thinned(draws)
+    at = thin.index(target)
+    upstream = thin.network.ancestors(target)
     if inputs is None:
-        roots = [name for name in upstream if not kept.network.parents(name)]
-        chosen = [*upstream, target] if game == "total_effect" else roots
+        roots = [name for name in upstream if not thin.network.parents(name)]
+        chosen = [*upstream, target] if method == "total_effect" else roots
     else:
         chosen = list(inputs)
-    if not chosen or (target in chosen and game != "total_effect"):
+    if not chosen or (target in chosen and method != "total_effect"):
         raise ModelError(f"{target!r} needs inputs other than itself; upstream: {list(upstream)}.")
-    places = kept.places(chosen)
-    effect = kept.plan.gradient(kept.effects_by_edge, place).T
-    own = effect**2 * kept.variance
-    whole = own.sum(axis=1)
-    if game == "total_effect":
-        return Criticality(target, game, tuple(chosen), own[:, places] / _divisor(whole)[:, None])
-    if game == "tail" and len(chosen) > EXACT:
-        raise ModelError(f"The tail game takes at most {EXACT} inputs; {len(chosen)} came.")
-    if game != "tail" and not any(kept.network.parents(name) for name in chosen):
-        shares = own[:, places] / _divisor(whole)[:, None]  # independent: every game agrees
-        return Criticality(target, game, tuple(chosen), shares)
-    _, joint = kept.moments([*chosen, target], standardised=True)
+    indices = thin.indices(chosen)
+    effect = thin.graph_index.gradient(thin.effects_by_edge, at).T
+    contributions = effect**2 * thin.variance
+    whole = contributions.sum(axis=1)
+    if method == "total_effect":
+        return Criticality(
+            target, method, tuple(chosen), contributions[:, indices] / _divisor(whole)[:, None]
+        )
+    if method == "tail" and len(chosen) > EXACT:
+        raise ModelError(f"The method 'tail' takes at most {EXACT} inputs; {len(chosen)} came.")
+    if method != "tail" and not any(thin.network.parents(name) for name in chosen):
+        shares = (
+            contributions[:, indices] / _divisor(whole)[:, None]
+        )  # independent inputs: all methods agree
+        return Criticality(target, method, tuple(chosen), shares)
+    _, joint = thin.moments([*chosen, target], standardised=True)
     spread, along = joint[:, :-1, :-1], joint[:, :-1, -1]
     slope = (np.linalg.pinv(spread, hermitian=True) @ along[:, :, None])[:, :, 0]
     known = np.einsum("si,si->s", slope, along) / _divisor(whole)
-    if game == "covariance":
+    if method == "covariance":
         shares = covariance_share(slope, spread) * known[:, None]
-    elif game == "shapley":
+    elif method == "shapley":
         shares = shapley_effects(slope, spread, random_seed=random_seed) * known[:, None]
     else:
-        limits = (np.array(kept.network[target].limits()) - kept.centre[place]) / kept.spread[place]
-        mean, _ = kept.moments(target, standardised=True)
+        limits = thin.standardised_limits(target)
+        mean, _ = thin.moments(target, standardised=True)
         low, high = ((limit - mean[:, 0]) / np.sqrt(_divisor(whole)) for limit in limits)
         part = np.clip(explained_by_subsets(slope, spread) / _divisor(whole), 0.0, 1.0)
         chance = ndtr(high) - ndtr(low)
         shares = _shapley(_indicator_covariance(part, low, high), len(chosen)).T
         shares = shares / _divisor(chance * (1.0 - chance))[:, None]
-    return Criticality(target, game, tuple(chosen), shares)
+    return Criticality(target, method, tuple(chosen), shares)
 
 
 def explained_by_subsets(gradient: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """
-    Give Var E[gradient . X | X_u] for every subset u of the inputs.
+    Var E[gradient . X | X_u] for every subset u of the inputs.
 
-    Inputs are decided one after another: left out, or known, which takes a Schur complement off
-    what is left; subsets that begin alike share the work.
+    Inputs are eliminated one after another, in or out of the subset, by Schur complements; subsets
+    with the same beginning share the work.
 
     Parameters
     ----------
@@ -321,7 +323,7 @@ def explained_by_subsets(gradient: np.ndarray, covariance: np.ndarray) -> np.nda
 
 
 def _shapley(values: np.ndarray, count: int) -> np.ndarray:
-    """Average what each input adds over all subsets, shape (n, ...); values as above."""
+    """Shapley value of each input, shape (n, ...); values as above."""
     sizes = np.indices([2] * (count - 1)).reshape(count - 1, -1).sum(axis=0) if count > 1 else 0
     weights = np.array([1.0 / (count * math.comb(count - 1, k)) for k in range(count)])[sizes]
     rows = []
@@ -368,7 +370,7 @@ def _by_permutations(
 
 def _indicator_covariance(part: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """
-    Give Var P(low < Y < high | what explains that part of Y's variance).
+    Var P(low < Y < high | inputs that explain that part of the variance of Y).
 
     Two copies of Y that share the part are binormal with that correlation; the covariance of their
     indicators is an integral over the correlation (Plackett 1954, doi:10.1093/biomet/41.3-4.351).

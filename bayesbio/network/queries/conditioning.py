@@ -1,43 +1,58 @@
-"""Every node given some: exact conditioning of all draws at once."""
+"""Conditioning of a multivariate normal in every draw (Matheron's rule, Gaussian elimination)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from bayesbio.network.posterior import NetworkPosterior
+from bayesbio.network.draws import NetworkDraws
 
 
-def conditioned(
-    posterior: NetworkPosterior,
-    part: slice,
+def conditional_draws(
+    posterior: NetworkDraws,
     given: np.ndarray,
-    places: np.ndarray,
-    noise: bool,
-    rng: np.random.Generator,
+    at: np.ndarray,
+    rng: np.random.Generator | None,
 ) -> np.ndarray:
-    """Give every node given some, shape (nodes, draws, rows), standardised."""
-    effects = posterior.effects_by_edge[:, part]
-    intercept, variance = posterior.intercept[part].T, posterior.variance[part].T
-    start = np.repeat(intercept[:, :, None], len(given), axis=2)
-    if noise:
-        start += np.sqrt(variance)[:, :, None] * rng.standard_normal(start.shape)
-    values = posterior.plan.forward(effects, start)
-    if not len(places):
+    """
+    Draw every node conditional on some of them.
+
+    Parameters
+    ----------
+    posterior : NetworkDraws
+        Normal residuals.
+    given : array, shape (rows, observed)
+        Standardised values of the nodes at positions `at`; with one row per draw, shape (draws, 1,
+        observed), each draw is conditioned on its own.
+    at : integer array, shape (observed,)
+    rng : Generator, optional
+        Without it, residuals are zero: conditional means.
+
+    Returns
+    -------
+    array, shape (nodes, draws, rows), standardised
+    """
+    index, effects = posterior.graph_index, posterior.effects_by_edge
+    rows = given.shape[-2]
+    start = np.repeat(posterior.intercept.T[:, :, None], rows, axis=2)
+    if rng is not None:
+        start += np.sqrt(posterior.variance.T)[:, :, None] * rng.standard_normal(start.shape)
+    values = index.forward(effects, start)
+    if not len(at):
         return values
-    paths = posterior.plan.gradients(effects, places)
-    shared = posterior.plan.forward(effects, paths * variance[:, :, None])
-    off = given.T[None] - np.swapaxes(values[places], 0, 1)
-    pull = gain_of(np.swapaxes(shared[places], 0, 1), off)
-    return values + np.swapaxes(np.swapaxes(shared, 0, 1) @ pull, 0, 1)
+    paths = index.gradients(effects, at)
+    covariance = index.forward(effects, paths * posterior.variance.T[:, :, None])
+    residual = np.swapaxes(given, -1, -2) - np.swapaxes(values[at], 0, 1)
+    weights = solve(np.swapaxes(covariance[at], 0, 1), residual)
+    return values + np.swapaxes(np.swapaxes(covariance, 0, 1) @ weights, 0, 1)
 
 
-def gain_of(covariance: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve covariance x = right for every draw; readings that say the same are allowed."""
+def solve(covariance: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve covariance x = right for every draw; a singular covariance takes its pseudo-inverse."""
     try:
         factor = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
         return np.linalg.pinv(covariance, rcond=1e-12, hermitian=True) @ right
-    # Substitution for all draws at once: LAPACK solves them one by one, on quarrelling threads.
+    # Substitution over all draws at once: batched LAPACK solves are slow (thread contention).
     solved = np.array(np.broadcast_to(right, (*covariance.shape[:2], right.shape[2])))
     size = covariance.shape[1]
     for rows in (range(size), range(size - 1, -1, -1)):
@@ -49,8 +64,8 @@ def gain_of(covariance: np.ndarray, right: np.ndarray) -> np.ndarray:
     return solved
 
 
-def settled(spread: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Set to zero what readings leave of the variance of targets that they tell exactly."""
-    left, whole = (np.diagonal(part, axis1=1, axis2=2) for part in (spread, before))
-    open_ones = left > 1e-12 * whole
-    return spread * open_ones[:, :, None] * open_ones[:, None, :]
+def zero_explained_variance(conditional: np.ndarray, marginal: np.ndarray) -> np.ndarray:
+    """Set conditional variances that are rounding errors to exactly zero."""
+    left, whole = (np.diagonal(part, axis1=1, axis2=2) for part in (conditional, marginal))
+    remaining = left > 1e-12 * whole
+    return conditional * remaining[:, :, None] * remaining[:, None, :]

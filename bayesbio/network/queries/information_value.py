@@ -1,4 +1,4 @@
-"""What is not known of the process, what it costs, and what learning would be worth."""
+"""Value of information: EVPI, EVPPI by regression, EVSI of future runs."""
 
 from __future__ import annotations
 
@@ -8,124 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 from bayesbio.errors import ModelError
+from bayesbio.network.draws import NetworkDraws
 from bayesbio.network.learning.conjugate import NormalInverseGamma
-from bayesbio.network.posterior import NetworkPosterior
-from bayesbio.network.queries.intervention import under
+from bayesbio.network.queries.intervention import with_intervention
 from bayesbio.network.queries.risk import probability_out_of_specification
-
-
-def model_risk(
-    posterior: NetworkPosterior,
-    target: str,
-    *,
-    measure: str = "mean",
-    draws: int = 500,
-    permutations: int = 24,
-    random_seed: int = 0,
-) -> pd.DataFrame:
-    """
-    Tell which nodes' parameters the answer is unsure of, and what one more run would mend.
-
-    Parameters
-    ----------
-    posterior : NetworkPosterior
-    target : str
-    measure : {"mean", "probability"}
-        The expected value of the target on its scale, or the probability that it leaves its
-        specification.
-    draws : int
-        At most so many draws.
-    permutations : int
-        Orders tried, each also backwards.
-    random_seed : int
-
-    Returns
-    -------
-    DataFrame
-        Index node (the target and what is upstream); columns share of the answer's variance
-        (Shapley over nodes), error (Monte Carlo standard error), rows (readings so far), and
-        reduction: the share that one more reading of the node with its parents takes off, as
-        1 / (rows + 1). attrs: sd of the answer.
-
-    Raises
-    ------
-    ModelError
-        An unknown measure, a target without specification for "probability", a single draw.
-
-    Notes
-    -----
-    Parameters of different nodes are independent in the exact posterior; shares by pick-freeze,
-    Song, Nelson and Staum (2016), doi:10.1137/15M1048070.
-
-    Examples
-    --------
-    ``posterior.model_risk("titer@336").head(1)`` names the node to learn more about.
-    """
-    if measure not in ("mean", "probability"):
-        raise ModelError(f"There is no measure {measure!r}; use mean or probability.")
-    if posterior.draws < 2:
-        raise ModelError("Stated parameters carry no uncertainty; fit the network to data first.")
-    kept = posterior.thinned(draws)
-    place = kept.place(target)
-    chosen = kept.places([*kept.network.ancestors(target), target])
-    rng = np.random.default_rng(random_seed)
-    other = rng.permutation(kept.draws)
-    limits = (
-        (np.array(kept.network[target].limits()) - kept.centre[place]) / kept.spread[place]
-        if measure == "probability"
-        else None
-    )
-
-    def answer(fresh: np.ndarray) -> np.ndarray:
-        """Evaluate with the parameters of some nodes taken from other draws."""
-        intercept, variance = kept.intercept.copy(), kept.variance.copy()
-        effect = kept.effects_by_edge.copy()
-        for k in fresh:
-            intercept[:, k], variance[:, k] = intercept[other, k], variance[other, k]
-            effect[kept.plan.edges[k]] = effect[kept.plan.edges[k]][:, other]
-        slope = kept.plan.gradient(effect, place)
-        mean = (slope.T * intercept).sum(axis=1)
-        if limits is None:
-            return mean
-        sd = np.sqrt((slope.T**2 * variance).sum(axis=1))
-        return ndtr((limits[0] - mean) / sd) + ndtr((mean - limits[1]) / sd)
-
-    base = answer(np.empty(0, int))
-    whole = float(base.var())
-    added = np.zeros((2 * permutations, len(chosen)))
-    for turn in range(permutations):
-        forwards = rng.permutation(len(chosen))
-        for back, order in enumerate((forwards, forwards[::-1])):
-            before = 0.0
-            for count, k in enumerate(order, start=1):
-                # Half the mean squared difference is what the fresh nodes leave to be explained.
-                now = 0.5 * float(((answer(chosen[order[:count]]) - base) ** 2).mean())
-                added[2 * turn + back, k] = now - before
-                before = now
-    scale = np.std(base) * kept.spread[place] if limits is None else np.std(base)
-    pairs = 0.5 * (added[::2] + added[1::2]) / (whole if whole > 0.0 else np.inf)
-    pairs = pairs / max(pairs.mean(axis=0).sum(), 1e-300) if whole > 0.0 else pairs
-    rows = kept.rows[chosen]
-    share = pairs.mean(axis=0)
-    told = pd.DataFrame(
-        {
-            "share": share,
-            "error": pairs.std(axis=0, ddof=1) / np.sqrt(permutations),
-            "rows": rows,
-            "reduction": share / (rows + 1.0),
-        },
-        index=pd.Index([kept.names[k] for k in chosen], name="node"),
-    ).sort_values("share", ascending=False, kind="stable")
-    told.attrs["sd"] = float(scale)
-    return told
 
 
 def expected_value_of_perfect_information(values: Any) -> tuple[float, float]:
     """
-    Tell what knowing every parameter before choosing would add.
+    Estimate the EVPI: the value of knowing every parameter before choosing.
 
     Parameters
     ----------
@@ -157,17 +50,17 @@ def expected_value_of_perfect_information(values: Any) -> tuple[float, float]:
 
 def expected_value_of_learning(values: Any, known: Any, *, degree: int = 2) -> tuple[float, float]:
     """
-    Tell what learning some numbers before choosing would add: by regression on them.
+    Estimate the value of learning some numbers before choosing, by regression on them.
 
-    With parameters this is the value of partial perfect information (EVPPI); with what a future
-    data set will say of them, the value of that data (EVSI).
+    With parameters this is the value of partial perfect information (EVPPI); with summaries of a
+    future data set, the value of that data (EVSI).
 
     Parameters
     ----------
     values : array, shape (draws, actions)
         What each action is worth; more is better.
     known : array, shape (draws, numbers)
-        What would be learned, in the same draws.
+        The numbers learned, in the same draws.
     degree : {1, 2}
         Powers and products in the regression.
 
@@ -193,12 +86,12 @@ def expected_value_of_learning(values: Any, known: Any, *, degree: int = 2) -> t
     0.40
     """
     worth = _worth(values)
-    told = np.asarray(known, float).reshape(len(worth), -1)
-    told = told[:, told.std(axis=0) > 0.0]
-    if not told.shape[1]:
+    learned = np.asarray(known, float).reshape(len(worth), -1)
+    learned = learned[:, learned.std(axis=0) > 0.0]
+    if not learned.shape[1]:
         return 0.0, 0.0
-    scaled = (told - told.mean(axis=0)) / told.std(axis=0)
-    # Directions that say the same are kept once.
+    scaled = (learned - learned.mean(axis=0)) / learned.std(axis=0)
+    # Collinear directions count once.
     left, size, _ = np.linalg.svd(scaled, full_matrices=False)
     scaled = left[:, size > 1e-8 * size[0]] * np.sqrt(len(scaled))
     terms = [np.ones((len(scaled), 1)), scaled]
@@ -211,8 +104,8 @@ def expected_value_of_learning(values: Any, known: Any, *, degree: int = 2) -> t
     design = np.concatenate(terms, axis=1)
     if 2 * design.shape[1] > len(worth):
         raise ModelError(
-            f"{len(worth)} draws came for {design.shape[1]} terms; fit with more draws, or learn "
-            "of fewer nodes at once."
+            f"{len(worth)} draws came for {design.shape[1]} terms; fit with more draws, or ask "
+            "for fewer nodes at once."
         )
     fitted = design @ np.linalg.lstsq(design, worth, rcond=None)[0]
     return _gained(fitted, fitted)
@@ -221,7 +114,7 @@ def expected_value_of_learning(values: Any, known: Any, *, degree: int = 2) -> t
 @dataclasses.dataclass(frozen=True, eq=False)
 class InformationValue:
     """
-    A choice between actions, and what learning before it would be worth.
+    A choice between actions, and the value of information before it.
 
     Attributes
     ----------
@@ -251,26 +144,26 @@ class InformationValue:
 
 
 def value_of_information(
-    posterior: NetworkPosterior,
+    posterior: NetworkDraws,
     actions: Mapping[str, Mapping[str, Any]],
     *,
-    loss: Callable[[NetworkPosterior], np.ndarray] | None = None,
+    loss: Callable[[NetworkDraws], np.ndarray] | None = None,
     costs: Mapping[str, float] | None = None,
     nodes: Sequence[str] | None = None,
     runs: int = 4,
     random_seed: int = 0,
 ) -> InformationValue:
     """
-    Compare actions by expected loss, and tell what learning more would save.
+    Compare actions by expected loss, with the value of information about parameters.
 
     Parameters
     ----------
-    posterior : NetworkPosterior
+    posterior : NetworkDraws
     actions : mapping of name to interventions
-        Such as {"as now": {}, "cooler": {"temperature": 30.0}}; see `under`.
+        Such as {"as now": {}, "cooler": {"temperature": 30.0}}; see `with_intervention`.
     loss : function of the network under an action, optional
-        Gives the expected loss in each draw, shape (draws,). By default the probability that any
-        specification is left.
+        Gives the expected loss in each draw, shape (draws,). By default the probability of any
+        value out of specification.
     costs : mapping of action to float, optional
         Added to the loss.
     nodes : sequence of str, optional
@@ -303,13 +196,13 @@ def value_of_information(
     if unknown:
         raise ModelError(f"A cost is given for {unknown[0]!r}, which is no action.")
 
-    def risk(network: NetworkPosterior) -> np.ndarray:
-        return np.asarray(probability_out_of_specification(network).draws["any"]).ravel()
+    def risk(network: NetworkDraws) -> np.ndarray:
+        return np.asarray(probability_out_of_specification(network).posterior["any"]).ravel()
 
     evaluate = loss or risk
     worth = np.column_stack(
         [
-            -np.asarray(evaluate(under(posterior, do)), float).ravel()
+            -np.asarray(evaluate(with_intervention(posterior, do)), float).ravel()
             - (costs or {}).get(name, 0.0)
             for name, do in actions.items()
         ]
@@ -322,29 +215,29 @@ def value_of_information(
         upstream = {*network.ancestors(*judged), *judged} if judged else set(network.order)
         nodes = [name for name in network.order if name in upstream and network.parents(name)]
     rng = np.random.default_rng(random_seed)
-    messages = _future(posterior, list(nodes), runs, rng)
-    told = []
+    summaries = _future_summaries(posterior, list(nodes), runs, rng)
+    results = []
     for name in nodes:
-        k = posterior.place(name)
+        k = posterior.index(name)
         parameters = np.column_stack(
             [
                 posterior.intercept[:, k],
-                posterior.effect[:, posterior.plan.edges[k]],
+                posterior.effect[:, posterior.graph_index.edges[k]],
                 np.log(np.maximum(posterior.variance[:, k], 1e-300)),
             ]
         )
-        told.append(
+        results.append(
             expected_value_of_learning(worth, parameters)
-            + expected_value_of_learning(worth, messages[name])
+            + expected_value_of_learning(worth, summaries[name])
         )
-    whole = expected_value_of_learning(worth, np.column_stack(list(messages.values())), degree=1)
+    whole = expected_value_of_learning(worth, np.column_stack(list(summaries.values())), degree=1)
     return InformationValue(
         expected,
         str(expected.idxmin()),
         perfect,
         perfect_error,
         pd.DataFrame(
-            told,
+            results,
             index=pd.Index(list(nodes), name="node"),
             columns=["partial", "partial_error", "sample", "sample_error"],
         ),
@@ -352,21 +245,21 @@ def value_of_information(
     )
 
 
-def _future(
-    posterior: NetworkPosterior, nodes: Sequence[str], runs: int, rng: np.random.Generator
+def _future_summaries(
+    posterior: NetworkDraws, nodes: Sequence[str], runs: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Simulate runs under each draw, and tell what they would say of each node's parameters."""
+    """Simulate runs under each draw; conjugate posterior means of each node's parameters."""
     intercept, variance = posterior.intercept.T, posterior.variance.T
     start = np.repeat(intercept[:, :, None], runs, axis=2)
     start += np.sqrt(variance)[:, :, None] * rng.standard_normal(start.shape)
-    rows = posterior.plan.forward(posterior.effects_by_edge, start)
-    told = {}
+    rows = posterior.graph_index.forward(posterior.effects_by_edge, start)
+    means = {}
     for name in nodes:
-        k = posterior.place(name)
-        parents, edges = posterior.plan.parents[k], posterior.plan.edges[k]
-        # What is believed now stands in for the readings so far: normal, with its moments.
+        k = posterior.index(name)
+        parents, edges = posterior.graph_index.parents[k], posterior.graph_index.edges[k]
+        # The current posterior as a normal with the same moments.
         drawn = np.column_stack([posterior.intercept[:, k], posterior.effect[:, edges]])
-        now = NormalInverseGamma(
+        current = NormalInverseGamma(
             drawn.mean(axis=0),
             np.linalg.inv(np.atleast_2d(np.cov(drawn.T)) + 1e-12 * np.eye(drawn.shape[1]))
             * float(posterior.variance[:, k].mean()),
@@ -374,10 +267,10 @@ def _future(
             1.0,
         )
         design = np.concatenate([np.ones((1, *rows.shape[1:])), rows[parents]])
-        gram = now.precision + np.einsum("psr,qsr->spq", design, design)
-        pull = now.precision @ now.mean + np.einsum("psr,sr->sp", design, rows[k])
-        told[name] = np.linalg.solve(gram, pull[:, :, None])[:, :, 0]
-    return told
+        gram = current.precision + np.einsum("psr,qsr->spq", design, design)
+        pull = current.precision @ current.mean + np.einsum("psr,sr->sp", design, rows[k])
+        means[name] = np.linalg.solve(gram, pull[:, :, None])[:, :, 0]
+    return means
 
 
 def _worth(values: Any) -> np.ndarray:
@@ -391,7 +284,7 @@ def _worth(values: Any) -> np.ndarray:
 
 
 def _gained(fitted: np.ndarray, worth: np.ndarray) -> tuple[float, float]:
-    """Give E[max of the fitted] - max E, and its standard error."""
+    """E[max of the fitted] - max E, and its standard error."""
     best = int(worth.mean(axis=0).argmax())
     gain = fitted.max(axis=1) - fitted[:, best]
     return float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))

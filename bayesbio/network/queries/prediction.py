@@ -1,68 +1,73 @@
-"""What to expect of a run, given what was seen of it."""
+"""Posterior predictive of a run conditional on observed nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from bayesbio.data.table import Table
-from bayesbio.inference.validation.scores import crps
-from bayesbio.network.graph.structure import ProcessNetwork
-from bayesbio.network.learning.fitting import fit_network
-from bayesbio.network.posterior import NetworkPosterior
-from bayesbio.network.queries.conditioning import conditioned
-from bayesbio.network.queries.observations import draw_coords, outside_observed_range, scored
+from bayesbio.inference.parallel.threads import thread_policy
+from bayesbio.network.draws import NetworkDraws
+from bayesbio.network.queries.conditioning import conditional_draws
+from bayesbio.network.queries.likelihood import MIXING_DRAWS, normal_log_density
+from bayesbio.network.queries.observations import Observations, standardise_observations
 
 # Numbers held in memory at once.
 _BLOCK = 2_000_000
 
 
+@thread_policy()
 def predict(
-    posterior: NetworkPosterior,
-    evidence: Any = None,
+    posterior: NetworkDraws,
+    observations: Any = None,
     *,
     targets: Sequence[str] | str | None = None,
     until: float | None = None,
     noise: bool = True,
     random_seed: int = 0,
+    outside: str = "flag",
 ) -> xr.Dataset:
     """
-    Predict nodes given readings of any others.
+    Predict nodes conditional on observed values of any others.
 
     Parameters
     ----------
-    posterior : NetworkPosterior
-    evidence : mapping of node to value or values, DataFrame or Table, optional [units of the nodes]
-        One or more runs; a missing value is not known for that run, nor is a censored one.
+    posterior : NetworkDraws
+    observations : mapping of node to value or values, DataFrame or Table, optional [node units]
+        One or more runs; a missing value is not known for that run, nor is a censored or excluded
+        one. A column "run" names the runs.
     targets : sequence of str, optional
-        By default every node without a reading in any run.
+        By default every node that is observed in no run.
     until : float, optional [h]
-        Use readings up to then only: prediction from the middle of a batch.
+        Use observations up to then only: prediction from the middle of a batch.
     noise : bool
-        Whether runs scatter; else the median of each draw of the parameters.
+        Whether runs scatter; else the conditional median in each draw of the parameters.
     random_seed : int
+    outside : {"flag", "refuse"}
+        What to do with observations outside the range that was fitted.
 
     Returns
     -------
     Dataset
-        One variable per target, dims (chain, draw, run), units in attrs; the attribute
-        ``outside_observed_range`` tells which readings ask the network beyond what it has seen.
+        One variable per target, dims (chain, draw, run), units in attrs; ``outside`` (run) flags
+        extrapolation; ``attrs["warnings"]`` has the sentences on it.
 
     Raises
     ------
     ModelError, DataError
-        An unknown node, a value that does not fit its scale, lengths that differ.
+        An unknown node, a value that does not fit its link, lengths that differ, extrapolation
+        where it is refused.
 
     Notes
     -----
-    Exact conditioning by Matheron's rule: Wilson et al. (2020), arXiv:2002.09309.
+    Exact conditioning by Matheron's rule: Wilson et al. (2020), arXiv:2002.09309. Student-t
+    residuals are scale mixtures of normals, their precisions drawn by importance resampling.
 
     Examples
     --------
+    >>> from bayesbio.network import NetworkPosterior, ProcessNetwork
     >>> network = ProcessNetwork(["feed", "titer"], [("feed", "titer")])
     >>> known = NetworkPosterior.from_parameters(
     ...     network, intercept={"feed": 0.0, "titer": 1.0}, coefficients={("feed", "titer"): 2.0},
@@ -70,109 +75,77 @@ def predict(
     >>> float(predict(known, {"titer": 6.0}, noise=False)["feed"].squeeze())  # 2 (6 - 1) / 5
     2.0
     """
-    scores, runs = scored(posterior, evidence, until)
-    wanted = posterior.places(targets)
-    if targets is None:
-        wanted = np.array([k for k in wanted if not np.isfinite(scores[:, k]).any()], int)
+    observed = standardise_observations(posterior, observations, until, outside)
+    wanted = targets_of(posterior, observed, targets)
     rng = np.random.default_rng(random_seed)
-    drawn = np.empty((len(wanted), posterior.draws, len(runs)))
-    patterns, member = np.unique(np.isfinite(scores), axis=0, return_inverse=True)
-    for number, read in enumerate(patterns):
-        rows, places = np.flatnonzero(member.ravel() == number), np.flatnonzero(read)
-        step = max(1, _BLOCK // (len(read) * (len(rows) + len(places))))
+    drawn = np.empty((len(wanted), posterior.draws, len(observed.runs)))
+    sample = conditional_draws if posterior.degrees_of_freedom is None else _conditional_t
+    for rows, at in observed.patterns:
+        given = observed.values[np.ix_(rows, at)]
+        step = max(1, _BLOCK // (len(posterior.names) * (len(rows) + len(at))))
         for start in range(0, posterior.draws, step):
-            part = slice(start, start + step)
-            given = scores[np.ix_(rows, places)]
-            values = conditioned(posterior, part, given, places, noise, rng)[wanted]
-            drawn[:, part, rows] = values
-    shape = (posterior.chains, posterior.draws // posterior.chains, len(runs))
-    coords = draw_coords(posterior) | {"run": runs}
-    variables = {}
+            block = np.arange(start, min(start + step, posterior.draws))
+            values = sample(posterior.taken(block), given, at, rng if noise else None)
+            drawn[:, block[:, None], rows] = values[wanted]
+    return as_dataset(posterior, observed, wanted, drawn)
+
+
+def targets_of(
+    posterior: NetworkDraws, observed: Observations, targets: Sequence[str] | str | None
+) -> np.ndarray:
+    """Positions of the targets; by default of every node that is observed in no run."""
+    if targets is not None:
+        return posterior.indices(targets)
+    return np.flatnonzero(np.isnan(observed.values).all(axis=0))
+
+
+def as_dataset(
+    posterior: NetworkDraws,
+    observed: Observations,
+    wanted: np.ndarray,
+    drawn: np.ndarray,
+    *,
+    chains: int | None = None,
+) -> xr.Dataset:
+    """Standardised draws of targets, shape (targets, draws, runs), as a Dataset in their units."""
+    chains = posterior.chains if chains is None else chains
+    variables: dict[str, Any] = {}
     for k, values in zip(wanted, drawn, strict=True):
         node = posterior.network[posterior.names[k]]
-        variables[node.name] = xr.DataArray(
-            posterior.values(node.name, values).reshape(shape),
-            dims=("chain", "draw", "run"),
-            attrs={"units": node.unit},
-        )
-    outside = outside_observed_range(posterior, scores, runs)
-    return xr.Dataset(variables, coords=coords, attrs={"outside_observed_range": outside})
+        array = posterior.to_unit(node.name, values).reshape(chains, -1, len(observed.runs))
+        variables[node.name] = (("chain", "draw", "run"), array, {"units": node.unit})
+    variables["outside"] = ("run", observed.outside)
+    coords = {"chain": np.arange(chains), "draw": np.arange(drawn.shape[1] // chains)}
+    return xr.Dataset(
+        variables, coords=coords | {"run": observed.runs}, attrs={"warnings": observed.warnings}
+    )
 
 
-def leave_one_out(
-    network: ProcessNetwork,
-    table: Any,
-    targets: Sequence[str] | str,
-    *,
-    until: Sequence[float | None] = (None,),
-    runs: Sequence[int] | None = None,
-    through: Callable[[NetworkPosterior], Any] | None = None,
-    draws: int = 250,
-    random_seed: int = 0,
-    **options: Any,
-) -> pd.DataFrame:
+def _conditional_t(
+    posterior: NetworkDraws, given: np.ndarray, at: np.ndarray, rng: np.random.Generator | None
+) -> np.ndarray:
     """
-    Predict each run by a network that has not seen it, from its readings up to several times.
+    Draw every node of every row with Student-t residuals, shape (nodes, draws, rows).
 
-    Parameters
-    ----------
-    network : ProcessNetwork
-    table : Table or DataFrame
-    targets : sequence of str
-        What is predicted; never used as evidence.
-    until : sequence of float or None [h]
-        Readings up to then are known; None for every node that feeds a target.
-    runs : sequence of int, optional
-        Rows to leave out, one after the other; all by default.
-    through : function of a NetworkPosterior, optional
-        Gives what predicts, such as ``lambda fitted: fitted.with_process_model(...)``; by default
-        the fitted network itself.
-    draws : int
-        Per chain.
-    random_seed : int
-    **options
-        Of `fit_network`.
-
-    Returns
-    -------
-    DataFrame
-        One row per run, target and time: observed, median, low, high (90 %), covered, crps.
-
-    Notes
-    -----
-    Continuous ranked probability score: Gneiting and Raftery (2007),
-    doi:10.1198/016214506000001437.
+    Precisions are drawn from their distribution, candidates by candidates, and one set is kept for
+    each row by the likelihood of what was observed (sampling importance resampling).
     """
-    wanted = [targets] if isinstance(targets, str) else list(targets)
-    rows = []
-    for run in range(len(table)) if runs is None else runs:
-        rest = np.array([k for k in range(len(table)) if k != run])
-        if isinstance(table, Table):
-            seen, own = table.select(rest), table.select(np.array([run]))
-        else:
-            seen, own = table.iloc[rest], table.iloc[[run]]
-        fitted = fit_network(network, seen, draws=draws, random_seed=random_seed, **options)
-        process = fitted if through is None else through(fitted)
-        known = own.to_frame() if isinstance(own, Table) else own
-        read = [str(name) for name in known.columns if name not in wanted]
-        given = own.select(columns=read) if isinstance(own, Table) else own[read]
-        label = _runs_of(known, run)
-        for time in until:
-            told = process.predict(given, targets=wanted, until=time, random_seed=random_seed + 1)
-            for name in wanted:
-                observed = float(known[name].iloc[0])
-                flagged = isinstance(own, Table) and own.flag(name)[0] != ""
-                if flagged or not np.isfinite(observed):
-                    continue
-                values = told[name].to_numpy().ravel()
-                low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-                score = float(np.squeeze(crps(values[:, None], np.array([observed]))))
-                rows.append(
-                    (label, name, time, observed, middle, low, high, low <= observed <= high, score)
-                )
-    columns = ["run", "target", "until", "observed", "median", "low", "high", "covered", "crps"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _runs_of(frame: pd.DataFrame, place: int) -> str:
-    return str(frame["run"].iloc[0]) if "run" in frame else f"run {place + 1}"
+    if rng is None:
+        return conditional_draws(posterior, given, at, rng)
+    values = np.empty((len(posterior.names), posterior.draws, len(given)))
+    rows = np.full((len(given), len(posterior.names)), np.nan)
+    rows[:, at] = given
+    if not len(at):
+        for row in range(len(given)):
+            mixed = posterior.with_mixing(rng)
+            values[:, :, row] = conditional_draws(mixed, given[:1], at, rng)[:, :, 0]
+        return values
+    candidates = [posterior.with_mixing(rng) for _ in range(MIXING_DRAWS)]
+    weights = np.stack([normal_log_density(each, rows) for each in candidates])
+    chosen = np.argmax(weights + rng.gumbel(size=weights.shape), axis=0)  # (draws, rows)
+    variances = np.stack([each.variance for each in candidates])
+    for row in range(len(given)):
+        kept = variances[chosen[:, row], np.arange(posterior.draws)]
+        mixed = posterior.replace(variance=kept, degrees_of_freedom=None, group_variance=None)
+        values[:, :, row] = conditional_draws(mixed, given[row : row + 1], at, rng)[:, :, 0]
+    return values

@@ -1,4 +1,4 @@
-"""How likely a run leaves its specifications, and how sure that is."""
+"""Probability out of specification: normal box probabilities, total and epistemic."""
 
 from __future__ import annotations
 
@@ -9,14 +9,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import ndtr
+from scipy.special import ndtr, softmax
 
 from bayesbio.errors import ModelError
-from bayesbio.network.posterior import NetworkPosterior
-from bayesbio.network.queries.conditioning import gain_of, settled
-from bayesbio.network.queries.intervention import on_grid, outside_do, slopes_of
+from bayesbio.inference.parallel.threads import thread_policy
+from bayesbio.network.draws import NetworkDraws
+from bayesbio.network.graph.structure import ProcessGraph
+from bayesbio.network.queries.conditioning import solve, zero_explained_variance
+from bayesbio.network.queries.intervention import on_grid, slopes_of
+from bayesbio.network.queries.likelihood import normal_log_density
 from bayesbio.network.queries.normal_probability import box_probability
-from bayesbio.network.queries.observations import draw_coords, outside_observed_range, scored
+from bayesbio.network.queries.observations import (
+    Observations,
+    outside_grid,
+    outside_interventions,
+    refuse_outside,
+    standardise_observations,
+)
+
+# Draws of the precisions of Student-t residuals over which a probability is averaged.
+MIXING_DRAWS = 16
+QUANTILES = {"eti_5": 0.05, "eti_50": 0.5, "eti_95": 0.95}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,68 +39,91 @@ class Risk:
 
     Attributes
     ----------
-    draws : Dataset
-        One variable per node, and ``any`` for at least one of them: the probability for each draw
+    posterior : Dataset
+        One variable per node, and ``any`` for at least one of them: the probability in each draw
         of the parameters, dims (chain, draw[, run][, grid]).
-    outside_observed_range : list of str
-        Where the question goes beyond what the network has seen.
+    error : Dataset
+        Monte Carlo standard errors of `total`.
+    outside : DataArray of bool, dims ([run][, grid])
+        Where the question goes beyond the range that was fitted.
+    warnings : list of str
+        Sentences on that.
     """
 
-    draws: xr.Dataset
-    outside_observed_range: list[str]
+    posterior: xr.Dataset
+    error: xr.Dataset
+    outside: xr.DataArray
+    warnings: list[str]
 
     @property
     def total(self) -> xr.Dataset:
-        """Probability for the next run: scatter of runs and what is not known of the process."""
-        return self.draws.mean(("chain", "draw"))
+        """Probability for the next run: averaged over residuals and parameter uncertainty."""
+        return self.posterior.mean(("chain", "draw"))
 
     def interval(self, probability: float = 0.9) -> xr.Dataset:
-        """Range of the probability for what is not known of the process (epistemic)."""
+        """Epistemic interval of the probability: over the uncertainty of the parameters."""
         tails = [0.5 - 0.5 * probability, 0.5 + 0.5 * probability]
-        return self.draws.quantile(tails, dim=("chain", "draw"))
+        return self.posterior.quantile(tails, dim=("chain", "draw"))
 
     def summary(self) -> pd.DataFrame:
         """
-        Tell the probabilities, one row per node (and run, and point of the grid).
+        Probabilities, one row per node (and run, and point of the grid).
 
         Returns
         -------
         DataFrame
-            Columns probability, epistemic_5, epistemic_95, error (Monte Carlo standard error).
+            Columns probability (total), eti_5, eti_50, eti_95 (epistemic), error (Monte Carlo
+            standard error).
         """
-        bands = self.interval()
-        count = np.sqrt(self.draws.sizes["chain"] * self.draws.sizes["draw"])
+        bands = self.posterior.quantile(list(QUANTILES.values()), dim=("chain", "draw"))
         columns = {
             "probability": self.total,
-            "epistemic_5": bands.isel(quantile=0, drop=True),
-            "epistemic_95": bands.isel(quantile=1, drop=True),
-            "error": self.draws.std(("chain", "draw")) / count,
+            **{n: bands.isel(quantile=k, drop=True) for k, n in enumerate(QUANTILES)},
+            "error": self.error,
         }
         return pd.DataFrame(
             {name: data.to_array("node").to_series() for name, data in columns.items()}
         )
 
 
+def judged_targets(
+    network: ProcessGraph, targets: Sequence[str] | str | None, do: Mapping[str, Any]
+) -> dict[str, tuple[float, float]]:
+    """Targets and their limits after the link; by default all with a specification, not held."""
+    judged = [name for name in network.specifications if name not in do]
+    chosen = [targets] if isinstance(targets, str) else list(targets or judged)
+    if not chosen:
+        raise ModelError(
+            "No node has a specification, so there is no probability to leave one. Give "
+            "Node(..., specification=Specification(...)) to the nodes that are judged."
+        )
+    return {name: network[name].limits() for name in chosen}
+
+
+@thread_policy()
 def probability_out_of_specification(
-    posterior: NetworkPosterior,
+    posterior: NetworkDraws,
     targets: Sequence[str] | str | None = None,
     *,
-    evidence: Any = None,
+    observations: Any = None,
     until: float | None = None,
     do: Mapping[str, Any] | None = None,
+    outside: str = "flag",
 ) -> Risk:
     """
-    Give the probability that a run leaves its specifications, node by node and for any of them.
+    Probability that a run leaves its specifications, node by node and for any of them.
 
     Parameters
     ----------
-    posterior : NetworkPosterior
+    posterior : NetworkDraws
     targets : sequence of str, optional
         By default every node with a specification that is not held.
-    evidence, until : optional
+    observations, until : optional
         What is known of the run, or runs; see `predict`.
     do : mapping, optional
         Interventions and grids; see `intervene`.
+    outside : {"flag", "refuse"}
+        What to do with values outside the range that was fitted.
 
     Returns
     -------
@@ -96,12 +132,13 @@ def probability_out_of_specification(
     Raises
     ------
     ModelError
-        If a target has no specification, or a node is both held and given as evidence.
+        If a target has no specification, a node is both held and observed, or extrapolation is
+        refused.
 
     Examples
     --------
     >>> from bayesbio.data import Specification
-    >>> from bayesbio.network import Node, ProcessNetwork
+    >>> from bayesbio.network import NetworkPosterior, Node, ProcessNetwork
     >>> limit = Specification("titer", lower=1.0)
     >>> network = ProcessNetwork(["feed", Node("titer", specification=limit)], [("feed", "titer")])
     >>> known = NetworkPosterior.from_parameters(
@@ -110,64 +147,83 @@ def probability_out_of_specification(
     >>> float(probability_out_of_specification(known).total["titer"])
     0.5
     """
-    network = posterior.network
-    judged = [name for name in network.specifications if name not in (do or {})]
-    chosen = [targets] if isinstance(targets, str) else list(targets or judged)
-    if not chosen:
-        raise ModelError(
-            "No node has a specification, so there is no probability to leave one. Give "
-            "Node(..., specification=Specification(...)) to the nodes that are judged."
-        )
-    limits = np.array([network[name].limits() for name in chosen])
-    cut, grid, moves = on_grid(posterior, do or {}, chosen)
-    wanted = cut.places(chosen)
-    bounds = (limits - cut.centre[wanted, None]) / cut.spread[wanted, None]
-    scores, runs = scored(cut, evidence, until)
-    twice = [name for name in (do or {}) if np.isfinite(scores[:, cut.place(name)]).any()]
+    do = do or {}
+    limits = judged_targets(posterior.network, targets, do)
+    chosen = list(limits)
+    sentences = outside_interventions(posterior, do)
+    refuse_outside(sentences, outside)
+    cut, grid, shifts = on_grid(posterior, do, chosen)
+    observed = standardise_observations(cut, observations, until, outside)
+    twice = [name for name in do if np.isfinite(observed.values[:, cut.index(name)]).any()]
     if twice:
-        raise ModelError(f"{twice[0]!r} is both held (do) and given as evidence; keep one.")
-    axes = np.meshgrid(*moves.values(), indexing="ij") if moves else []
-    lines = np.array([axis.ravel() for axis in axes]) if moves else np.zeros((0, 1))
-    patterns, member = np.unique(np.isfinite(scores), axis=0, return_inverse=True)
-    chance = np.empty((len(chosen) + 1, cut.draws, len(runs), lines.shape[1]))
-    for number, read in enumerate(patterns):
-        rows, places = np.flatnonzero(member.ravel() == number), np.flatnonzero(read)
-        every = np.concatenate([wanted, places])
+        raise ModelError(f"{twice[0]!r} is both held (do) and observed; keep one.")
+    wanted = cut.indices(chosen)
+    bounds = np.stack([cut.standardised_limits(name) for name in chosen])
+    lines = np.array([axis.ravel() for axis in np.meshgrid(*shifts.values(), indexing="ij")])
+    lines = lines if shifts else np.zeros((0, 1))
+    if cut.degrees_of_freedom is None:
+        chance = _chances(cut, observed, wanted, bounds, (list(shifts), lines))
+    else:  # given the precisions of its residuals, a Student-t network is normal
+        rng = np.random.default_rng(0)
+        mixed = [cut.with_mixing(rng) for _ in range(MIXING_DRAWS)]
+        weights = softmax([normal_log_density(each, observed.values) for each in mixed], axis=0)
+        chance = sum(
+            weight[None, :, :, None]
+            * _chances(each, observed, wanted, bounds, (list(shifts), lines))
+            for each, weight in zip(mixed, weights, strict=True)
+        )
+    shape = (cut.chains, -1, len(observed.runs), *(len(v) for v in grid.values()))
+    probabilities = xr.Dataset(
+        {
+            name: (("chain", "draw", "run", *grid), part.reshape(shape))
+            for name, part in zip((*chosen, "any"), chance, strict=True)
+        },
+        coords=cut.coords | {"run": observed.runs} | grid,
+    )
+    flags = xr.DataArray(observed.outside, dims="run", coords={"run": observed.runs})
+    flags = flags | outside_grid(posterior, do, grid)
+    if observations is None:
+        probabilities, flags = probabilities.isel(run=0, drop=True), flags.isel(run=0, drop=True)
+    error = probabilities.std(("chain", "draw")) / np.sqrt(cut.draws)
+    return Risk(probabilities, error, flags, observed.warnings + sentences)
+
+
+def _chances(
+    cut: NetworkDraws,
+    observed: Observations,
+    wanted: np.ndarray,
+    bounds: np.ndarray,
+    grid: tuple[list[str], np.ndarray],
+) -> np.ndarray:
+    """Probability to leave each limit, and any: (targets + 1, draws, runs, points)."""
+    held, lines = grid
+    chance = np.empty((len(wanted) + 1, cut.draws, len(observed.runs), lines.shape[1]))
+    size = len(wanted)
+    for rows, at in observed.patterns:
+        every = np.concatenate([wanted, at])
         mean, covariance = cut.moments([cut.names[k] for k in every], standardised=True)
-        slopes = slopes_of(cut, every, list(moves))
-        size = len(wanted)
+        slopes = slopes_of(cut, every, held)
         middle = mean[:, None, :size] + np.zeros((1, len(rows), 1))
         spread, slope = covariance[:, :size, :size], slopes[:, :size]
-        if len(places):
-            gain = gain_of(covariance[:, size:, size:], covariance[:, size:, :size])
-            off = scores[np.ix_(rows, places)] - mean[:, None, size:]
-            middle = middle + off @ gain
-            spread = settled(spread - covariance[:, :size, size:] @ gain, spread)
+        if len(at):
+            gain = solve(covariance[:, size:, size:], covariance[:, size:, :size])
+            middle = middle + (observed.values[np.ix_(rows, at)] - mean[:, None, size:]) @ gain
+            spread = zero_explained_variance(spread - covariance[:, :size, size:] @ gain, spread)
             slope = slope - np.einsum("jes,set->jts", slopes[:, size:], gain)
-        for place, row in enumerate(rows):
-            centre = middle[:, place, None, :] + np.einsum("jts,jg->sgt", slope, lines)
+        for number, row in enumerate(rows):
+            centre = middle[:, number, None, :] + np.einsum("jts,jg->sgt", slope, lines)
             chance[:, :, row] = _leaving(centre, spread, bounds)
-    shape = (cut.chains, cut.draws // cut.chains, len(runs), *(len(v) for v in grid.values()))
-    dims = ("chain", "draw", "run", *grid)
-    names = [*chosen, "any"]
-    draws = xr.Dataset(
-        {name: (dims, chance[k].reshape(shape)) for k, name in enumerate(names)},
-        coords=draw_coords(cut) | {"run": runs} | grid,
-    )
-    if evidence is None:
-        draws = draws.isel(run=0, drop=True)
-    outside = outside_observed_range(cut, scores, runs) + outside_do(posterior, do or {})
-    return Risk(draws, outside)
+    return chance
 
 
 def _leaving(centre: np.ndarray, spread: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """Give the probability to leave each limit, and any, shape (targets + 1, draws, cases)."""
+    """Probability to leave each limit, and any, shape (targets + 1, draws, cases)."""
     low, high = bounds.T
-    scale = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))[:, None, :]
-    scale = np.where(scale > 0.0, scale, 1e-300)
-    told = list(np.moveaxis(ndtr((low - centre) / scale) + ndtr((centre - high) / scale), 2, 0))
+    sd = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))[:, None, :]
+    sd = np.where(sd > 0.0, sd, 1e-300)
+    each = list(np.moveaxis(ndtr((low - centre) / sd) + ndtr((centre - high) / sd), 2, 0))
     if len(bounds) == 1:
-        return np.array([told[0], told[0]])
+        return np.array([each[0], each[0]])
     cases = centre.shape[0] * centre.shape[1] * len(bounds)
     points = int(np.clip(2e7 / cases, 8, 32 if len(bounds) == 2 else 1024))
-    return np.array([*told, 1.0 - box_probability(centre, spread, low, high, points=points)])
+    return np.array([*each, 1.0 - box_probability(centre, spread, low, high, points=points)])

@@ -122,8 +122,8 @@ def draw_criticality(
             means = 100.0 * table["mean"].to_numpy()
             reach = (
                 100.0
-                * np.abs(table[["low", "high"]].to_numpy().T)
-                * np.sign(table[["low", "high"]].to_numpy().T)
+                * np.abs(table[["eti_5", "eti_95"]].to_numpy().T)
+                * np.sign(table[["eti_5", "eti_95"]].to_numpy().T)
             )
             panel.barh(heights, means, height=0.62, color=PALETTE[0], alpha=0.75, zorder=2)
             panel.hlines(heights, *reach, color=INK, linewidth=1.3, zorder=3)
@@ -180,7 +180,7 @@ def draw_risk(
         figure = Figure(figsize=(max(6.4, 4.6 * len(panels)), 3.5), layout="constrained")
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for panel, (heading, risk) in zip(axes, panels.items(), strict=True):
-            names = [str(name) for name in risk.draws.data_vars]
+            names = [str(name) for name in risk.posterior.data_vars]
             names = [name for name in names if name != "any"] if len(names) == 2 else names
             band, total = risk.interval(), risk.total
             values = total[setting].to_numpy()
@@ -244,8 +244,8 @@ def draw_forecasts(
                 part = rows[rows["method"] == method]
                 shift = 0.24 * (number - 0.5 * (len(methods) - 1))
                 heights = np.array([runs.index(run) for run in part["run"]]) + shift
-                panel.hlines(heights, part["low"], part["high"], color=PALETTE[number], lw=2.2)
-                panel.plot(part["median"], heights, "o", color=PALETTE[number], markersize=4.5)
+                panel.hlines(heights, part["eti_5"], part["eti_95"], color=PALETTE[number], lw=2.2)
+                panel.plot(part["eti_50"], heights, "o", color=PALETTE[number], markersize=4.5)
             seen = rows.drop_duplicates("run")
             panel.plot(seen["observed"], [runs.index(run) for run in seen["run"]], "x", color=INK,
                        markersize=6.5, markeredgewidth=1.8, zorder=4)  # fmt: skip

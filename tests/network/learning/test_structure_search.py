@@ -5,8 +5,8 @@ from numpy.testing import assert_allclose
 
 from bayesbio.errors import DataError, ModelError
 from bayesbio.network import Node, ProcessNetwork, challenge_structure
-from bayesbio.network.learning.conjugate import NormalInverseGamma, log_evidence
-from bayesbio.network.learning.evidence_score import GaussianEvidence
+from bayesbio.network.learning.conjugate import NormalInverseGamma, log_marginal_likelihood
+from bayesbio.network.learning.structure_score import MarginalLikelihoodScore
 
 NODES = [
     Node("feed", role="CPP"),
@@ -59,11 +59,13 @@ def test_the_score_of_the_search_is_the_exact_evidence():
     frame = batches(15, 3)
     rows = (frame - frame.mean()) / frame.std()
     design = np.column_stack([np.ones(15), rows["feed"], rows["pH"]])
-    expected = log_evidence(
-        NormalInverseGamma.weak(2), design, rows["biomass@24"].to_numpy(copy=True)
+    expected = log_marginal_likelihood(
+        NormalInverseGamma.default_prior(2), design, rows["biomass@24"].to_numpy(copy=True)
     )
     assert_allclose(
-        GaussianEvidence(rows).local_score("biomass@24", ("feed", "pH")), expected, rtol=1e-12
+        MarginalLikelihoodScore(rows).local_score("biomass@24", ("feed", "pH")),
+        expected,
+        rtol=1e-12,
     )
 
 

@@ -59,9 +59,9 @@ def growth():
         noise_biomass=np.full((2, 500), NOISE),
     )
     nodes = [
-        Node("initial_biomass", role="CPP", scale="log"),
+        Node("initial_biomass", role="CPP", link="log"),
         Node("initial_substrate", role="CPP"),
-        Node("biomass@24", scale="log"),
+        Node("biomass@24", link="log"),
         Node("titer", role="CQA", specification=Specification("titer", lower=2.0)),
     ]
     edges = [
@@ -119,18 +119,18 @@ def test_a_reading_of_the_trajectory_itself_is_evidence(growth):
 
 def test_a_run_that_surprises_the_model_does_not_rest_on_single_samples(growth):
     expected = growth.predict({"titer": 4.0}, samples=2000, random_seed=6)
-    assert expected.attrs["readings_count_for"] == 1.0
+    assert expected.attrs["likelihood_power"] == 1.0
     told = growth.predict({"titer": 40.0}, samples=2000, random_seed=6)
-    assert told.attrs["readings_count_for"] < 0.9
+    assert told.attrs["likelihood_power"] < 0.9
     assert told.attrs["effective_samples"] >= 99.0
     assert len(np.unique(told["biomass@24"])) > 50
 
 
 def test_holding_what_drives_the_model_moves_the_risk_by_the_closed_form(growth):
-    told = growth.probability_out_of_specification(do={"initial_biomass": 0.1}, random_seed=4)
+    risk = growth.probability_out_of_specification(do={"initial_biomass": 0.1}, random_seed=4)
     mean = 1.0 + 2.0 * (np.log(0.1) + 24 * RATE)
     sd = np.sqrt(4.0 * (BIOMASS[1] - 0.09) + 0.25)
-    row = told.loc[("titer", "new")]
+    row = risk.summary().loc["titer"]
     assert abs(row["probability"] - norm.cdf(2.0, mean, sd)) < 4.0 * row["error"] + 0.002
     held = growth.intervene({"biomass@24": 2.0}, samples=4000)["titer"]
     assert_allclose(held.mean(), 1.0 + 2.0 * np.log(2.0), atol=0.04)

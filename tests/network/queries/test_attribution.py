@@ -134,14 +134,14 @@ def test_effects_along_a_chain_multiply_as_matrices_not_cell_by_cell():
 
 
 def test_own_scatter_along_all_paths_is_the_whole_variance():
-    shares = criticality(chain(), "y@2", game="total_effect")
+    shares = criticality(chain(), "y@2", method="total_effect")
     assert_allclose(shares.explained, 1.0, rtol=1e-12)
     assert set(shares.inputs) == {"a@0", "b@0", "a@1", "b@1", "y@2"}
 
 
 def test_dependent_states_never_get_a_negative_shapley_share():
     shapley = criticality(chain(), "y@2", inputs=["a@1", "b@1"])
-    covariance = criticality(chain(), "y@2", inputs=["a@1", "b@1"], game="covariance")
+    covariance = criticality(chain(), "y@2", inputs=["a@1", "b@1"], method="covariance")
     assert (shapley.shares >= 0.0).all()
     assert_allclose(shapley.explained, covariance.explained, rtol=1e-10)
     _, spread = chain().moments(["a@1", "b@1", "y@2"])
@@ -151,7 +151,7 @@ def test_dependent_states_never_get_a_negative_shapley_share():
 
 
 def test_shares_of_risk_add_up_to_what_the_inputs_tell_of_it():
-    told = criticality(chain(), "y@2", inputs=["a@0", "b@0"], game="tail")
+    told = criticality(chain(), "y@2", inputs=["a@0", "b@0"], method="tail")
     _, spread = chain().moments("y@2")
     sd = np.sqrt(spread.squeeze())
     part = float(criticality(chain(), "y@2", inputs=["a@0", "b@0"]).explained[0])
@@ -172,11 +172,11 @@ def test_ranks_come_with_their_probability():
     )
     told = criticality(unsure, "y@2").summary()
     assert_allclose(told["probability_first"].sum(), 1.0)
-    assert (told["low"] <= told["mean"]).all()
+    assert (told["eti_5"] <= told["mean"]).all()
 
 
-def test_a_game_that_does_not_exist_is_named():
-    with pytest.raises(ModelError, match="no game 'sobol'"):
-        criticality(chain(), "y@2", game="sobol")
+def test_an_attribution_method_that_does_not_exist_is_named():
+    with pytest.raises(ModelError, match="no attribution method 'sobol'"):
+        criticality(chain(), "y@2", method="sobol")
     with pytest.raises(ModelError, match="inputs other than itself"):
         criticality(chain(), "a@0")

@@ -111,16 +111,16 @@ def calibration(power):
     return SimpleNamespace(model=model, campaign=campaign, predict=predict, check=lambda: passed)
 
 
-def pair(scale):
+def pair(link):
     names = ("biomass@0", "biomass@24")
-    return ProcessNetwork([Node(name, scale=scale) for name in names], [names])
+    return ProcessNetwork([Node(name, link=link) for name in names], [names])
 
 
 def test_trajectories_become_the_prior_of_a_node():
     network = add_mechanistic_prior(pair("log"), calibration(1.5), strength=6.0)
     prior = network.priors["biomass@24"]
     assert_allclose(prior.mean, [np.log(2.0), 1.5], atol=0.05)
-    assert prior.scatter < 0.02
+    assert prior.variance < 0.02
     # Three runs were too few without it.
     rows = pd.DataFrame({"biomass@0": [0.5, 1.0, 2.0], "biomass@24": [0.7, 2.1, 5.5]})
     two = rows.iloc[:2]
@@ -135,8 +135,8 @@ def test_a_bent_law_is_straight_on_the_right_scale_only():
     assert check_linearity(pair("log"), calibration(3.0))["r_squared"].iloc[0] > 0.999
     bent = check_linearity(pair("identity"), calibration(3.0))
     assert bent["r_squared"].iloc[0] < 0.9
-    assert "scale" in bent["remedy"].iloc[0]
-    with pytest.raises(ModelError, match="Remedies: put the node"):
+    assert "link" in bent["remedy"].iloc[0]
+    with pytest.raises(ModelError, match="Remedies: give the node"):
         add_mechanistic_prior(pair("identity"), calibration(3.0), nodes=["biomass@24"])
     assert add_mechanistic_prior(pair("identity"), calibration(3.0)).priors == {}
 

@@ -73,7 +73,7 @@ def test_forecasts_stand_run_by_run_and_time_by_time():
     rows = pd.DataFrame(
         {
             "run": ["A", "B"] * 2, "target": "titer@48", "until": [12.0, 12.0, 24.0, 24.0],
-            "observed": 1.0, "median": 1.1, "low": 0.5, "high": 2.0,
+            "observed": 1.0, "eti_50": 1.1, "eti_5": 0.5, "eti_95": 2.0,
         }
     )  # fmt: skip
     figure = draw_forecasts(rows, unit="g/L", limit=0.8)

@@ -106,7 +106,7 @@ def test_adjusting_for_the_set_gives_the_causal_effect_and_pgmpy_accepts_it(seed
     chosen = adjustment_set(network, cause, effect)
     mean, covariance = posterior.moments([effect, cause, *chosen], standardised=True)
     slope = np.linalg.solve(covariance[0, 1:, 1:], covariance[0, 0, 1:])[0]
-    total = posterior.total_effects(effect)[0, 0, posterior.place(cause)]
+    total = posterior.total_effects(effect)[0, 0, posterior.index(cause)]
     assert_allclose(slope, total, atol=1e-10)
     graph = DAG(network.edges, roles={"exposures": cause, "outcomes": effect})
     assert Adjustment(variant="all").validate(graph.with_role("adjustment", set(chosen)))
@@ -131,7 +131,7 @@ def test_what_cannot_be_adjusted_for_is_said():
         adjustment_set(network, "feed", "titer", measured=["feed", "titer"])
     with pytest.raises(ModelError, match="'titer' is not upstream of 'feed'"):
         adjustment_set(network, "titer", "feed")
-    with pytest.raises(ModelError, match="did you mean 'titer'"):
+    with pytest.raises(ModelError, match="Did you mean 'titer'"):
         adjustment_set(network, "feed", "titre")
     with pytest.raises(ModelError, match="no question"):
         separated(network, "feed", "titer", given=["feed"])
@@ -147,6 +147,6 @@ def test_a_hundred_nodes_are_adjusted_for_within_seconds():
     posterior = random_posterior(network, seed=5)
     _, covariance = posterior.moments([effect, cause, *chosen], standardised=True)
     slope = np.linalg.solve(covariance[0, 1:, 1:], covariance[0, 0, 1:])[0]
-    total = posterior.total_effects(effect)[0, 0, posterior.place(cause)]
+    total = posterior.total_effects(effect)[0, 0, posterior.index(cause)]
     assert_allclose(slope, total, atol=1e-8)
     assert to_graph(network).number_of_nodes() == 100

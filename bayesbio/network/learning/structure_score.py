@@ -1,4 +1,4 @@
-"""The exact evidence of a node given its parents, as a score for pgmpy's structure search."""
+"""Bayesian Gaussian (BGe-type) score for pgmpy's structure search: log marginal likelihood."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from pgmpy.structure_score import BaseStructureScore
 
-from bayesbio.network.learning.conjugate import NormalInverseGamma, log_evidence
+from bayesbio.network.learning.conjugate import NormalInverseGamma, log_marginal_likelihood
 
 
-class GaussianEvidence(BaseStructureScore):
+class MarginalLikelihoodScore(BaseStructureScore):
     """
-    Log evidence of a linear Gaussian node, its effects and scatter integrated out.
+    Log marginal likelihood of a linear Gaussian node: effects and variance integrated out.
 
     Parameters
     ----------
@@ -31,4 +31,6 @@ class GaussianEvidence(BaseStructureScore):
     def _local_score(self, variable: str, parents: tuple[str, ...]) -> float:
         values = self.data[variable].to_numpy(dtype=float)
         columns = [np.ones(len(values)), *(self.data[name].to_numpy(float) for name in parents)]
-        return log_evidence(NormalInverseGamma.weak(len(parents)), np.column_stack(columns), values)
+        return log_marginal_likelihood(
+            NormalInverseGamma.default_prior(len(parents)), np.column_stack(columns), values
+        )

@@ -1,4 +1,4 @@
-"""Sums along the edges of a graph: what one node does to another, for every draw at once."""
+"""Path sums along the edges of a graph (structural equations), for every draw at once."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bayesbio.network.graph.structure import ProcessNetwork
+from bayesbio.network.graph.structure import ProcessGraph
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Plan:
+class GraphIndex:
     """
     A graph in numbers: for each node, in topological order, its parents and their edges.
 
@@ -22,8 +22,8 @@ class Plan:
 
     Examples
     --------
-    >>> plan = Plan.of(ProcessNetwork(["a", "b"], [("a", "b")]))
-    >>> plan.parents[1], plan.edges[1]
+    >>> index = GraphIndex.of(ProcessGraph(["a", "b"], [("a", "b")]))
+    >>> index.parents[1], index.edges[1]
     (array([0]), array([0]))
     """
 
@@ -31,18 +31,18 @@ class Plan:
     edges: Sequence[np.ndarray]
 
     @classmethod
-    def of(cls, network: ProcessNetwork) -> Plan:
-        """Read the plan of a network."""
-        place = {name: k for k, name in enumerate(network.order)}
+    def of(cls, network: ProcessGraph) -> GraphIndex:
+        """Index a graph."""
+        position = {name: k for k, name in enumerate(network.order)}
         number = {edge: k for k, edge in enumerate(network.edges)}
         return cls(
-            [np.array([place[p] for p in network.parents(n)], int) for n in network.order],
+            [np.array([position[p] for p in network.parents(n)], int) for n in network.order],
             [np.array([number[p, n] for p in network.parents(n)], int) for n in network.order],
         )
 
     def forward(self, effects: np.ndarray, values: np.ndarray) -> np.ndarray:
         """
-        Add to each node what its parents do to it.
+        Solve the structural equations: add to each node the effects of its parents.
 
         Parameters
         ----------
@@ -61,11 +61,11 @@ class Plan:
         return total
 
     def gradient(self, effects: np.ndarray, target: int) -> np.ndarray:
-        """Give the total effect of a unit more at each node on one target, shape (nodes, draws)."""
+        """Total effect of each node on one target, shape (nodes, draws)."""
         return self.gradients(effects, np.array([target]))[:, :, 0]
 
     def gradients(self, effects: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Give total effects on several targets, shape (nodes, draws, targets)."""
+        """Total effects on several targets, shape (nodes, draws, targets)."""
         slope = np.zeros((len(self.parents), effects.shape[1], len(targets)))
         slope[targets, :, np.arange(len(targets))] = 1.0
         reached = set(targets.tolist())
