@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scale_truths import virtual_scales
 
 import bayesbio
 from bayesbio.calibrate import fitting
 from bayesbio.cli.commands.run import question_of
-from bayesbio.scaleup import virtual_scales
 
 ANALYSES = Path(__file__).parents[2] / "analyses"
 SCRIPTS = sorted(ANALYSES.glob("*.py"))

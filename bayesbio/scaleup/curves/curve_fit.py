@@ -1,4 +1,4 @@
-"""One curve, fitted under all laws: its draws, their names, and what they predict of readings."""
+"""One curve fitted under all laws: its posterior, and what it predicts of the readings."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import logsumexp
 
+from bayesbio.inference.noise.censoring import NORMAL, censored_log_likelihood
 from bayesbio.ode import simulate
 from bayesbio.scaleup.curves.problem import ScaleProblem
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Member:
+class CurveFit:
     """
-    One curve family, fitted under all laws.
+    One family of curves, fitted under all laws together.
 
     Parameters
     ----------
     problem : ScaleProblem
+        Of the training runs.
     tree : DataTree
         Groups posterior, sample_stats, posterior_predictive, log_likelihood, observed_data.
     log_evidence : float
@@ -33,75 +35,88 @@ class Member:
     log_evidence: float
 
     @property
-    def draws(self) -> xr.Dataset:
-        """Draws of the unknowns, dims (chain, draw, ...)."""
+    def posterior(self) -> xr.Dataset:
+        """Draws of the parameters, dims (chain, draw, ...)."""
         return self.tree["posterior"].to_dataset()
 
     @functools.cached_property
     def z(self) -> np.ndarray:
-        """Standard values of the unknowns, (draws, runs, unknowns)."""
-        draws = self.draws
+        """Standardised parameters, (draws, runs, parameters)."""
+        posterior = self.posterior
         values = np.stack(
-            [draws[f"{name}_by_run"].to_numpy() for name in self.problem.names], axis=-1
+            [posterior[f"{name}_by_run"].to_numpy() for name in self.problem.names], axis=-1
         )
         return self.problem.standard(values.reshape(-1, *values.shape[2:]))
 
     @functools.cached_property
-    def law_chances(self) -> np.ndarray:
+    def law_probabilities(self) -> np.ndarray:
         """Probability of each law at each draw, equal before data, (draws, laws)."""
-        densities = self.draws["law_log_density"].transpose("chain", "draw", "law").to_numpy()
+        densities = self.posterior["law_log_density"].transpose("chain", "draw", "law").to_numpy()
         flat = densities.reshape(-1, densities.shape[-1])
         return np.exp(flat - logsumexp(flat, axis=1, keepdims=True))
 
+    def noise_sd(self, quantity: str, mean: np.ndarray, draws: Any = slice(None)) -> np.ndarray:
+        """Give the standard deviation of readings around means, (draws, ...), at some draws."""
+        posterior = self.posterior
+        shape = (-1, *(1,) * (mean.ndim - 1))
+        constant, relative = (
+            posterior[name].to_numpy().ravel()[draws].reshape(shape)
+            for name in (f"noise_{quantity}", f"noise_{quantity}_relative")
+        )
+        return np.sqrt(constant**2 + (relative * mean) ** 2)
 
-def curve_name(curve: Any) -> str:
+
+def curve_names(curves: Any) -> tuple[str, ...]:
     """
-    Name a curve for a reader.
+    Name curves for a reader, each differently.
 
     Parameters
     ----------
-    curve : ProcessModel
+    curves : sequence of ProcessModel
 
     Returns
     -------
-    str
+    tuple of str
+        The form of a growth curve or the class; with their options where two are of one class, and
+        numbered where those are the same, too.
 
     Examples
     --------
-    >>> from bayesbio.mechanistic import GrowthCurve
-    >>> curve_name(GrowthCurve("gompertz"))
-    'gompertz'
+    >>> from bayesbio.mechanistic import BatchCulture, GrowthCurve
+    >>> curve_names([GrowthCurve("gompertz"), BatchCulture()])
+    ('gompertz', 'BatchCulture')
+    >>> curve_names([BatchCulture("monod"), BatchCulture("haldane")])
+    ('BatchCulture(growth=Monod)', 'BatchCulture(growth=Haldane)')
     """
-    name = getattr(getattr(curve, "form", None), "name", None)
-    return type(curve).__name__ if name is None else str(name)
+    names = [
+        str(getattr(getattr(curve, "form", None), "name", type(curve).__name__)) for curve in curves
+    ]
+    detailed = [
+        name if names.count(name) == 1 else name + _different_options(curve, curves)
+        for name, curve in zip(names, curves, strict=True)
+    ]
+    return tuple(
+        name if detailed.count(name) == 1 else f"{name} {detailed[: place + 1].count(name)}"
+        for place, name in enumerate(detailed)
+    )
 
 
-def unit_of(problem: ScaleProblem, name: str) -> str:
-    """
-    Look the unit of a posterior variable up.
-
-    Parameters
-    ----------
-    problem : ScaleProblem
-    name : str
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    ``unit_of(problem, "lag_time_by_run")`` is "h".
-    """
-    units = problem.curve.units
-    if name.endswith("_relative"):
-        return "1"
-    base = name.removesuffix("_by_run").removeprefix("noise_").removeprefix("initial_")
-    return str(units.get(name.removesuffix("_by_run"), units.get(base, "1")))
+def _different_options(curve: Any, curves: Any) -> str:
+    """Write the options in which curves of one class differ."""
+    if not dataclasses.is_dataclass(curve):
+        return ""
+    others = [other for other in curves if type(other) is type(curve)]
+    found = []
+    for field in dataclasses.fields(curve):
+        value = getattr(curve, field.name)
+        if any(getattr(other, field.name) != value for other in others):
+            shown = type(value).__name__ if dataclasses.is_dataclass(value) else str(value)
+            found.append(f"{field.name}={shown}")
+    return f"({', '.join(found)})" if found else ""
 
 
 def predictive_groups(
-    problem: ScaleProblem, draws: xr.Dataset, *, random_seed: int
+    problem: ScaleProblem, posterior: xr.Dataset, *, random_seed: int
 ) -> dict[str, xr.Dataset]:
     """
     Posterior predictive readings, log likelihood and readings, by quantity and row.
@@ -109,14 +124,14 @@ def predictive_groups(
     Parameters
     ----------
     problem : ScaleProblem
-    draws : Dataset
+    posterior : Dataset
     random_seed : int
 
     Returns
     -------
     dict of str to Dataset
     """
-    values = {name: draws[f"{name}_by_run"] for name in problem.names}
+    values = {name: posterior[f"{name}_by_run"] for name in problem.names}
     course = simulate(problem.curve, parameters=values, campaign=problem.campaign)
     rng = np.random.default_rng(random_seed)
     predictive, likelihood, observed = {}, {}, {}
@@ -125,24 +140,24 @@ def predictive_groups(
         run = course["run"].to_index().get_indexer(part["run"].astype(str))
         time = course["time"].to_index().get_indexer(part["time_h"])
         mean = course[quantity].to_numpy()[:, :, run, time]
-        constant = draws[f"noise_{quantity}"].to_numpy()[:, :, None]
-        relative = draws[f"noise_{quantity}_relative"].to_numpy()[:, :, None]
+        constant = posterior[f"noise_{quantity}"].to_numpy()[:, :, None]
+        relative = posterior[f"noise_{quantity}_relative"].to_numpy()[:, :, None]
         spread = np.sqrt(constant**2 + (relative * mean) ** 2)
         value, flag = part["value"].to_numpy(float, copy=True), part["flag"].to_numpy(str)
-        away = (value - mean) / spread
-        fit = -0.5 * away**2 - np.log(spread) - 0.5 * np.log(2.0 * np.pi)
-        fit = np.where(flag == "below", log_ndtr(away), fit)
-        fit = np.where(flag == "above", log_ndtr(-away), fit)
+        upper = part["value_upper"].to_numpy(float, copy=True)
         row = f"{quantity}_row"
         predictive[quantity] = (
             ("chain", "draw", row), mean + spread * rng.standard_normal(mean.shape)
         )  # fmt: skip
-        likelihood[quantity] = (("chain", "draw", row), fit)
+        likelihood[quantity] = (
+            ("chain", "draw", row),
+            censored_log_likelihood(NORMAL, flag, value, mean, spread, upper=upper),
+        )
         observed[quantity] = ((row,), value)
         coords[f"{quantity}_run"] = ((row,), part["run"].to_numpy().astype(str))
         coords[f"{quantity}_time"] = ((row,), part["time_h"].to_numpy(float, copy=True))
         coords[f"{quantity}_flag"] = ((row,), flag)
-    sampled = {"chain": draws["chain"], "draw": draws["draw"], **coords}
+    sampled = {"chain": posterior["chain"], "draw": posterior["draw"], **coords}
     return {
         "posterior_predictive": xr.Dataset(predictive, sampled),
         "log_likelihood": xr.Dataset(likelihood, sampled),

@@ -1,34 +1,21 @@
-"""What is known before a scale model is fitted: runs with their scales, readings and unknowns."""
+"""Data and parameters of a scale model: runs, their volumes, readings and transforms."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayesbio.data import Campaign
-from bayesbio.errors import DataError, ModelError
-from bayesbio.mechanistic import GrowthCurve
-from bayesbio.mechanistic.process_model import Parameter
-from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.simulation import setting_of
-from bayesbio.scaleup.vessels.covariates import covariates_of
-from bayesbio.scaleup.vessels.volumes import check_scales, volumes_of
-
-CENTRAL = 2.0 * 1.6448536269514722  # width of a central 90 % interval in standard deviations
-USUAL_TIME = 100.0  # hours; default intervals of times and rates are for cultures that last so long
-START_SPREAD = 0.75  # prior sd of an initial state that no run states, in logarithms
-LEAST_START = 3e-3  # of the largest reading
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ScaleProblem:
     """
-    Runs, their scales and the unknowns of their curves.
+    Runs, their scales and the unknown parameters of their curves.
 
     Parameters
     ----------
@@ -39,20 +26,23 @@ class ScaleProblem:
     quantities : tuple of str
         What was measured and the curve predicts.
     names : tuple of str
-        Unknowns of a run: parameters and initial states that are not stated.
-    positive : array of bool, (unknowns,)
-        Positive unknowns follow their laws on the log scale.
-    centre, spread, unit_size : array, (unknowns,)
-        An unknown is exp(centre + z), or centre + unit_size z; z varies with `spread` before data.
-    decades : array, (runs,)
-        log10 of the volumes in litres.
+        Parameters, and initial states that no run gives.
+    positive : array of bool, (parameters,)
+        Positive parameters follow their laws through their logarithm.
+    centre, spread, unit_size : array, (parameters,)
+        A parameter is exp(centre + z), or centre + unit_size z; the prior sd of z is `spread`.
+    log10_volume : array, (runs,)
+        Of the volumes in litres.
     scale : array of int, (runs,)
         Which scale each run belongs to.
     features : array, (features, runs), and feature_sd (features,)
         Covariates as natural logarithms around their means, and prior sd of their effects.
+    covariate_centre : mapping of str to float
+        Means of the logarithms of covariates.
     rows : DataFrame
-        Readings of the quantities: run, time_h, quantity, value, flag.
-    noticed : tuple of str
+        Readings of the quantities: run, time_h, quantity, value, value_upper, flag.
+    warnings : tuple of str
+        What a reader should know of the data.
     """
 
     campaign: Campaign
@@ -63,22 +53,22 @@ class ScaleProblem:
     centre: np.ndarray
     spread: np.ndarray
     unit_size: np.ndarray
-    decades: np.ndarray
+    log10_volume: np.ndarray
     scale: np.ndarray
     features: np.ndarray
     feature_sd: np.ndarray
     covariate_centre: Mapping[str, float]
     rows: pd.DataFrame
-    noticed: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @property
     def volumes(self) -> np.ndarray:
         """Volume of each run [L]."""
-        return 10.0**self.decades
+        return 10.0**self.log10_volume
 
     @property
-    def starts(self) -> tuple[str, ...]:
-        """Unknown initial states."""
+    def initial_states(self) -> tuple[str, ...]:
+        """Initial states among the parameters."""
         return tuple(name for name in self.names if name.startswith("initial_"))
 
     @property
@@ -87,7 +77,7 @@ class ScaleProblem:
         return len(np.unique(self.scale)) < len(self.scale)
 
     def natural(self, z: np.ndarray) -> np.ndarray:
-        """Unknowns on their natural scale, from z with the unknowns along the last axis."""
+        """Parameters in their units, from z with the parameters along the last axis."""
         shown = np.where(self.positive, 0.0, z)
         return np.where(
             self.positive,
@@ -96,212 +86,35 @@ class ScaleProblem:
         )
 
     def standard(self, values: np.ndarray) -> np.ndarray:
-        """Turn natural values back into z, unknowns along the last axis."""
+        """Standardised parameters z from values in their units, parameters along the last axis."""
         logs = np.log(np.where(self.positive, values, 1.0)) - self.centre
         return np.where(self.positive, logs, (values - self.centre) / self.unit_size)
 
+    def unit(self, name: str) -> str:
+        """
+        Give the unit of a posterior variable, such as lag_time_by_run or noise_titer.
 
-def state_problem(
-    campaign: Campaign,
-    *,
-    curve: Any = None,
-    covariates: Sequence[str] = (),
-    priors: Mapping[str, tuple[float, float]] | None = None,
-    volume: str | None = None,
-    quantity: str | None = None,
-    least_scales: int = 2,
-) -> ScaleProblem:
-    """
-    Check a campaign, and settle what a scale model has to find.
+        Examples
+        --------
+        ``problem.unit("lag_time_by_run")`` is "h".
+        """
+        units = self.curve.units
+        if name.endswith("_relative"):
+            return "1"
+        parameter = name.removesuffix("_by_run")
+        state = parameter.removeprefix("noise_").removeprefix("initial_")
+        return str(units.get(parameter, units.get(state, "1")))
 
-    Parameters
-    ----------
-    campaign : Campaign
-    curve : ProcessModel, optional
-        A Kumaraswamy ramp of the only quantity by default.
-    covariates : sequence of str
-        Settings or engineering descriptors.
-    priors : mapping of name to (low, high), optional
-        Central 90 % intervals in place of the curve's.
-    volume : str, optional
-        Setting that holds the scale [L].
-    quantity : str, optional
-        What the default curve describes.
-    least_scales : int
-        How many scales there have to be.
-
-    Returns
-    -------
-    ScaleProblem
-
-    Raises
-    ------
-    DataError, ModelError
-        With what is missing and how to mend it.
-
-    Examples
-    --------
-    ``state_problem(campaign).names`` lists the unknowns of a run.
-    """
-    if not isinstance(campaign, Campaign):
-        raise DataError(
-            f"A {type(campaign).__name__} came; a Campaign was expected. Read the table with "
-            "read_scales(path, target=...) or bayesbio.data.read_campaign(path)."
+    def select(self, mask: np.ndarray) -> ScaleProblem:
+        """Keep some of the runs."""
+        if mask.all():
+            return self
+        names = np.array(self.campaign.names)[mask].tolist()
+        return dataclasses.replace(
+            self,
+            campaign=self.campaign.select(names),
+            log10_volume=self.log10_volume[mask],
+            scale=self.scale[mask],
+            features=self.features[:, mask],
+            rows=self.rows[self.rows["run"].isin(names)].reset_index(drop=True),
         )
-    frame = campaign.to_frame()
-    frame = frame[frame["flag"] != "excluded"]
-    if curve is None:
-        curve = ramp_of(campaign, quantity)
-    compiled = kernels(curve)
-    observed = compiled.trace.observed_names
-    quantities = tuple(name for name in observed if (frame["quantity"] == name).any())
-    if not quantities:
-        raise ModelError(
-            f"Nothing that was measured ({', '.join(campaign.quantities) or 'nothing'}) is a state "
-            f"or output of {type(curve).__name__} ({', '.join(observed)}). Give a curve of that "
-            "quantity, such as GrowthCurve('kumaraswamy_ramp', quantity=..., unit=...)."
-        )
-    rows = pd.concat([frame[frame["quantity"] == name] for name in quantities], ignore_index=True)
-    if (rows["flag"] == "between").any():
-        raise DataError(
-            "A reading is flagged 'between'; a scale model takes values and limits only. Mark it "
-            "below, above or excluded."
-        )
-    with_readings = [run for run in campaign if run.name in set(rows["run"])]
-    silent = [run.name for run in campaign if run.name not in set(rows["run"])]
-    campaign = Campaign(with_readings, units=campaign.units)
-    volumes = volumes_of(campaign, volume)
-    decades = np.log10(volumes)
-    scales = np.unique(decades)
-    scale = np.searchsorted(scales, decades)
-    check_scales(campaign, rows, volumes, scale, least_scales)
-    names, intervals, notes = _unknowns(campaign, curve, rows, priors or {})
-    positive = np.array([interval.low > 0.0 for interval in intervals])
-    centre, spread, unit_size = np.empty((3, len(names)))
-    for place, interval in enumerate(intervals):
-        if positive[place]:
-            centre[place] = 0.5 * (math.log(interval.low) + math.log(interval.high))
-            spread[place], unit_size[place] = math.log(interval.high / interval.low) / CENTRAL, 1.0
-        else:
-            centre[place] = 0.5 * (interval.low + interval.high)
-            unit_size[place], spread[place] = (interval.high - interval.low) / CENTRAL, 1.0
-    features, feature_sd, centres, said = covariates_of(campaign, covariates, volumes)
-    noticed = [*notes, *said]
-    if silent:
-        noticed.append(f"Without readings, and left out: {', '.join(silent)}.")
-    if len(scales) == len(volumes):
-        noticed.append(
-            "There is one run at each scale, so what differs from run to run and what differs from "
-            "scale to scale cannot be told apart: the run effect stands for both."
-        )
-    return ScaleProblem(
-        campaign=campaign,
-        curve=curve,
-        quantities=quantities,
-        names=names,
-        positive=positive,
-        centre=centre,
-        spread=spread,
-        unit_size=unit_size,
-        decades=decades,
-        scale=scale,
-        features=features,
-        feature_sd=feature_sd,
-        covariate_centre=centres,
-        rows=rows,
-        noticed=tuple(noticed),
-    )
-
-
-def ramp_of(campaign: Campaign, quantity: str | None = None) -> GrowthCurve:
-    """
-    Choose the default curve: a ramp of flexible shape, as high as the data say.
-
-    Parameters
-    ----------
-    campaign : Campaign
-    quantity : str, optional
-        Needed where several were measured.
-
-    Returns
-    -------
-    GrowthCurve
-
-    Raises
-    ------
-    DataError
-        If it is not clear which quantity is meant, or none of its readings is above zero.
-
-    Examples
-    --------
-    ``ramp_of(campaign, "titer").plateau`` is 0.2 to 2 times the largest titer.
-    """
-    if quantity is None and len(campaign.quantities) == 1:
-        (quantity,) = campaign.quantities
-    if quantity is None or quantity not in campaign.quantities:
-        raise DataError(
-            f"Which quantity shall be scaled up? Measured were "
-            f"{', '.join(campaign.quantities) or 'nothing'}"
-            f"{'' if quantity is None else f', not {quantity!r}'}. Say it: "
-            "ScaleModel(quantity='...'), or give a curve."
-        )
-    frame = campaign.to_frame()
-    rows = frame[(frame["quantity"] == quantity) & (frame["flag"] != "excluded")]
-    largest = float(rows["value"].max())
-    if not largest > 0.0:
-        raise DataError(
-            f"The largest {quantity!r} is {largest:g}; a growth curve needs readings above zero. "
-            "Give another curve, or another quantity."
-        )
-    return GrowthCurve(
-        "kumaraswamy_ramp",
-        quantity=quantity,
-        unit=campaign.units[quantity],
-        plateau=(0.2 * largest, 2.0 * largest),
-    )
-
-
-def _unknowns(
-    campaign: Campaign, curve: Any, rows: pd.DataFrame, priors: Mapping[str, tuple[float, float]]
-) -> tuple[tuple[str, ...], list[Parameter], list[str]]:
-    """Names of what a run does not state, with their central intervals."""
-    trace = kernels(curve).trace
-    unknown = sorted(set(priors) - set(trace.names))
-    if unknown:
-        raise ModelError(
-            f"There is a prior for {unknown[0]!r}, but {type(curve).__name__} has "
-            f"{', '.join(trace.names)}."
-        )
-    hours = float(rows["time_h"].max()) / USUAL_TIME
-    largest = float(rows["value"].abs().max())
-    names, intervals, notes = [], [], []
-    for name in trace.names:
-        given = [setting_of(run, name) for run in campaign]
-        is_parameter = name in curve.Parameters._fields
-        if name not in priors and not is_parameter and all(value is not None for value in given):
-            continue
-        if not is_parameter and not name.startswith("initial_"):
-            continue  # a setting without value: the solver says what is missing
-        if trace.width(name) > 1:
-            continue
-        if name in priors:
-            interval = Parameter(*priors[name])
-        elif name in curve.defaults:
-            interval = curve.defaults[name]
-            unit = curve.units.get(name, "1")
-            if isinstance(curve, GrowthCurve) and unit in ("h", "1/h"):
-                factor = hours if unit == "h" else 1.0 / hours
-                interval = Parameter(interval.low * factor, interval.high * factor)
-        else:
-            own = rows[rows["quantity"] == name.removeprefix("initial_")]
-            first = own.sort_values("time_h").groupby("run")["value"].first()
-            least = LEAST_START * (largest or 1.0)
-            middle = float(np.exp(np.mean(np.log(np.maximum(first, least))))) if len(own) else least
-            factor = math.exp(START_SPREAD * CENTRAL / 2.0)
-            interval = Parameter(middle / factor, middle * factor)
-            notes.append(
-                f"No run states {name}; it is estimated around {middle:.3g}, without a trend."
-            )
-        names.append(name)
-        intervals.append(interval)
-    return tuple(names), intervals, notes

@@ -1,20 +1,24 @@
-"""A curve for every run, its parameters following laws over scale: what to fit, and the fit."""
+"""Hierarchical model of curves over vessel volume: its description, and its fit by MCMC."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayesbio.data import Campaign
-from bayesbio.errors import ModelError
-from bayesbio.scaleup.curves.curve_fit import Member, predictive_groups
-from bayesbio.scaleup.curves.formulation import Assembled, assemble
-from bayesbio.scaleup.curves.posterior_draws import sample_scales
-from bayesbio.scaleup.curves.problem import ScaleProblem, state_problem
+from bayesbio.errors import BayesbioError, CalibrationError, ModelError
+from bayesbio.inference import Progress
+from bayesbio.mechanistic import find_model
+from bayesbio.ode.codegen.cache import kernels
+from bayesbio.scaleup.curves.curve_fit import CurveFit, predictive_groups
+from bayesbio.scaleup.curves.model_data import ModelData
+from bayesbio.scaleup.curves.problem import ScaleProblem
+from bayesbio.scaleup.curves.problem_setup import state_problem
+from bayesbio.scaleup.curves.sampling import SamplerOptions, sample_scales
 from bayesbio.scaleup.curves.scale_fit import ScaleFit
 from bayesbio.scaleup.laws.volume_laws import Law, RandomWalkLaw, laws_of
 
@@ -64,7 +68,7 @@ class ScaleModel:
     Examples
     --------
     >>> ScaleModel(law=["power", "piecewise"]).laws
-    (PowerLaw(slope=0.3, deviation=0.05), PiecewiseLaw(slope=0.3, deviation=0.05))
+    (PowerLaw(deviation=0.05, slope=0.3), PiecewiseLaw(deviation=0.05, slope=0.3))
     """
 
     law: Any = None
@@ -95,7 +99,7 @@ class ScaleModel:
         return tuple(self.curve) if isinstance(self.curve, list | tuple) else (self.curve,)
 
     def problems(self, campaign: Campaign, *, least_scales: int = 2) -> tuple[ScaleProblem, ...]:
-        """Check a campaign and settle the unknowns, for each curve."""
+        """Check a campaign and set up the parameters, for each curve."""
         return tuple(
             state_problem(
                 campaign,
@@ -118,6 +122,7 @@ class ScaleModel:
         tune: int = 500,
         chains: int = 4,
         cores: int | None = None,
+        progress: Callable[[Progress], None] | bool | None = None,
     ) -> ScaleFit:
         """
         Fit by Markov chain Monte Carlo.
@@ -131,6 +136,8 @@ class ScaleModel:
             As for `bayesbio.inference.sample`.
         cores : int, optional
             Chains at a time; all processors by default.
+        progress : callable or bool, optional
+            True shows a bar.
 
         Returns
         -------
@@ -146,14 +153,14 @@ class ScaleModel:
         --------
         ``ScaleModel().fit(campaign, random_seed=1).predict(100_000.0)``
         """
-        options = dict(draws=draws, tune=tune, chains=chains, cores=cores, random_seed=random_seed)
-        members = [fit_member(self, problem, None, options) for problem in self.problems(campaign)]
-        return ScaleFit(self, tuple(members), random_seed)
+        options = SamplerOptions(random_seed, draws, tune, chains, cores, progress)
+        curves = [fit_curve(self, problem, options) for problem in self.problems(campaign)]
+        return ScaleFit(self, tuple(curves), options.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, without the curves, for an archive."""
         return {
-            "laws": [{"name": law.name, **dataclasses.asdict(law)} for law in self.laws],  # type: ignore[call-overload]
+            "laws": [{"name": law.name, **dataclasses.asdict(law)} for law in self.laws],
             "covariates": list(self.covariates),
             "weights": self.weights,
             "priors": {name: list(interval) for name, interval in self.priors.items()},
@@ -162,12 +169,12 @@ class ScaleModel:
         }
 
 
-def fit_member(
+def fit_curve(
     model: ScaleModel,
     problem: ScaleProblem,
-    learned: np.ndarray | None,
-    options: Mapping[str, Any],
-) -> Member:
+    options: SamplerOptions,
+    training_mask: np.ndarray | None = None,
+) -> CurveFit:
     """
     Fit one curve under all laws together.
 
@@ -175,58 +182,107 @@ def fit_member(
     ----------
     model : ScaleModel
     problem : ScaleProblem
-    learned : array of bool, (runs,), optional
-        Runs that are learned from.
-    options : mapping
-        draws, tune, chains, cores, random_seed.
+    options : SamplerOptions
+    training_mask : array of bool, (runs,), optional
+        Runs that are fitted; all by default.
 
     Returns
     -------
-    Member
-        With the groups posterior, sample_stats, posterior_predictive, log_likelihood and
-        observed_data, of the runs that were learned from.
+    CurveFit
+        Of the training runs.
     """
-    assembled: Assembled = assemble(problem, model.laws, learned)
-    tree = sample_scales(problem, assembled, **options)
-    kept = np.flatnonzero(assembled.learned)
+    given = ModelData.of(problem, model.laws, training_mask)
+    tree, log_evidence = sample_scales(problem, given, options)
     posterior = tree["posterior"].to_dataset()
-    attributes = dict(posterior.attrs)
     inside = [name for name in posterior.variables if str(name).startswith("coordinates")]
-    posterior = posterior.drop_vars(inside)
-    posterior = posterior.assign_coords(
-        run=list(problem.campaign.names), law=[law.name for law in model.laws]
-    ).isel(run=kept)
-    posterior.attrs = attributes
+    posterior = (
+        posterior.drop_vars(inside)
+        .assign_coords(run=list(problem.campaign.names), law=[law.name for law in model.laws])
+        .isel(run=np.flatnonzero(given.training_mask))
+    )
+    training = problem.select(given.training_mask)
     groups: dict[str, xr.Dataset] = {
         "posterior": posterior,
         "sample_stats": tree["sample_stats"].to_dataset(),
+        **predictive_groups(training, posterior, random_seed=options.random_seed),
     }
-    reduced = restricted(problem, assembled.learned)
-    groups |= predictive_groups(reduced, posterior, random_seed=int(options["random_seed"]))
-    return Member(reduced, xr.DataTree.from_dict(groups), float(attributes["log_evidence"]))
+    return CurveFit(training, xr.DataTree.from_dict(groups), log_evidence)
 
 
-def restricted(problem: ScaleProblem, learned: np.ndarray) -> ScaleProblem:
+def scale_from_archive(
+    tree: xr.DataTree, content: Mapping[str, Any], model: Any = None
+) -> ScaleFit:
     """
-    Keep the runs that were learned from.
+    Rebuild what `ScaleFit.save` wrote; `bayesbio.load` calls it.
 
     Parameters
     ----------
-    problem : ScaleProblem
-    learned : array of bool, (runs,)
+    tree : DataTree
+    content : mapping
+    model : ProcessModel or sequence, optional
+        The curve (or curves), where it is not from the library.
 
     Returns
     -------
-    ScaleProblem
+    ScaleFit
+
+    Raises
+    ------
+    CalibrationError
+        The curve is unknown, or its equations are not those of the file.
+
+    Examples
+    --------
+    ``bayesbio.load("scales.nc").predict(100_000.0)`` predicts from a saved fit.
     """
-    if learned.all():
-        return problem
-    names = [name for name, kept in zip(problem.campaign.names, learned, strict=True) if kept]
-    return dataclasses.replace(
-        problem,
-        campaign=problem.campaign.select(names),
-        decades=problem.decades[learned],
-        scale=problem.scale[learned],
-        features=problem.features[:, learned],
-        rows=problem.rows[problem.rows["run"].isin(names)].reset_index(drop=True),
+    stored = content["model"]
+    given = list(model) if isinstance(model, list | tuple) else [model] * len(content["curves"])
+    scale_model = ScaleModel(
+        law=laws_of(stored["laws"]),
+        curve=tuple(
+            _stored_curve(described, curve)
+            for described, curve in zip(content["curves"], given, strict=True)
+        ),
+        covariates=tuple(stored["covariates"]),
+        weights=stored["weights"],
+        priors={name: tuple(interval) for name, interval in stored["priors"].items()},
+        quantity=stored["quantity"],
+        volume=stored["volume"],
     )
+    problems = scale_model.problems(Campaign.from_dict(content["campaign"]))
+    curves = []
+    for number, (problem, described) in enumerate(zip(problems, content["curves"], strict=True)):
+        scaling: dict[str, Any] = {
+            name: np.array(described[name]) for name in ("centre", "spread", "unit_size")
+        }
+        groups = {
+            name: node.to_dataset() for name, node in tree[f"curve_{number}"].children.items()
+        }
+        curves.append(
+            CurveFit(
+                dataclasses.replace(problem, **scaling),
+                xr.DataTree.from_dict(groups),
+                float(described["log_evidence"]),
+            )
+        )
+    return ScaleFit(scale_model, tuple(curves), dict(content["options"]))
+
+
+def _stored_curve(described: Mapping[str, Any], curve: Any) -> Any:
+    """Find the curve that a file names in the library, unless it is given, and compare it."""
+    name = described["curve"]["name"]
+    if curve is None:
+        try:
+            curve = find_model(name, **described["curve"].get("options", {}))
+        except BayesbioError as error:
+            raise CalibrationError(
+                f"The file holds curves of {name!r}, which is not in the library of models. Give "
+                "the curve: bayesbio.load(path, model=YourCurve())."
+            ) from error
+    if kernels(curve).trace.fingerprint != described["fingerprint"]:
+        raise CalibrationError(
+            f"The file holds curves of {name} whose equations are not those of "
+            f"{type(curve).__name__} as it is now. Load it with the curve it was fitted with, or "
+            "fit again."
+        )
+    return curve

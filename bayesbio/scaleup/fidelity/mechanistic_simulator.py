@@ -1,4 +1,4 @@
-"""A process model, solved wherever it is asked, as the lowest of several fidelities."""
+"""Mechanistic simulator: a process model as the lowest of several fidelities."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class MechanisticSimulator:
     parameters : mapping of str to float, optional
         Those that are not at the middle of the model's own defaults.
     profiles : mapping of str to Profile or list of (time, value), optional
-        Shape of each input; one, always, by default for an input that is a column.
+        Shape of each input. By default one, always, for an input that is a column; others are as
+        the model's own ``input_defaults``.
 
     Examples
     --------
@@ -68,8 +69,8 @@ class MechanisticSimulator:
             If a column is no setting, parameter or input of the model.
         """
         middle = {
-            name: float(np.sqrt(belief.low * belief.high))
-            for name, belief in self.model.defaults.items()
+            name: float(np.sqrt(interval.low * interval.high))
+            for name, interval in self.model.defaults.items()
             if name in self.model.Parameters._fields
         }
         settings_known = {
@@ -92,6 +93,7 @@ class MechanisticSimulator:
                 profiles={
                     name: _scaled(self.profiles.get(name, [(0.0, 1.0)]), point.get(name, 1.0))
                     for name in self.model.inputs
+                    if name in self.profiles or name in point
                 }
                 or None,
                 times=[self.at],

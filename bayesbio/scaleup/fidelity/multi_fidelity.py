@@ -1,4 +1,4 @@
-"""Many cheap runs and a few dear ones: one prediction for the dear ones, with honest intervals."""
+"""Multi-fidelity Gaussian process regression: few high-fidelity runs, many low-fidelity ones."""
 
 from __future__ import annotations
 
@@ -65,11 +65,12 @@ class Fidelity:
 @dataclasses.dataclass(frozen=True)
 class MultiFidelity:
     """
-    A function learned from few dear readings, many cheap ones, and how the two are related.
+    Multi-fidelity Gaussian process: few high-fidelity readings, many low-fidelity ones.
 
     Each fidelity is a Gaussian process that takes the inputs and the outcome of the fidelity
-    below. Every hyperparameter is integrated over, so that ten dear readings give intervals worth
-    ten readings. Designs need not be nested; a reading may be exact, noisy, or noisier than others.
+    below. Every hyperparameter is integrated over, so that ten high-fidelity readings give
+    intervals worth ten readings. Designs need not be nested; a reading may be exact, noisy, or
+    noisier than others.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ class MultiFidelity:
         "nonlinear": y_t(x) = constant + rho y_(t-1)(x) + trend(x) + g_t(x, y_(t-1)(x)), where g
         bends with both. "linear": g_t depends on x alone, with the classical scale factor rho.
     family : {"smooth", "squared_exponential", "matern52"}
-        How smooth the functions are believed to be, as in `GaussianProcessRegression`.
+        How smooth the functions are, as in `GaussianProcessRegression`.
     scale : {"auto", "identity", "log"}
         Scale of all outcomes; "auto" takes the log where everything is positive and the readings of
         the lowest fidelity find it clearly more plausible.
@@ -91,12 +92,12 @@ class MultiFidelity:
 
     Examples
     --------
-    >>> cheap, dear = np.linspace(0.0, 1.0, 9), np.array([0.0, 0.4, 0.7, 1.0])
-    >>> learned = MultiFidelity(method="linear").fit(
-    ...     [(cheap, np.sin(6.0 * cheap)), (dear, 2.0 * np.sin(6.0 * dear) + dear)],
+    >>> low, high = np.linspace(0.0, 1.0, 9), np.array([0.0, 0.4, 0.7, 1.0])
+    >>> fitted = MultiFidelity(method="linear").fit(
+    ...     [(low, np.sin(6.0 * low)), (high, 2.0 * np.sin(6.0 * high) + high)],
     ...     noise=0.0, draws=100, chains=2, random_seed=1)
-    >>> prediction = learned.predict([0.2])
-    >>> round(float(prediction["mean"][0]), 1)  # the truth is 2.06
+    >>> prediction = fitted.predict([0.2])
+    >>> round(float(prediction["outcome"].mean()), 1)  # the truth is 2.06
     2.1
     """
 
@@ -121,7 +122,7 @@ class MultiFidelity:
         random_seed: int,
     ) -> MultiFidelityPosterior:
         """
-        Learn all fidelities.
+        Fit all fidelities, the lowest first.
 
         Parameters
         ----------
@@ -251,7 +252,7 @@ def _separated(
     if len(given) + (simulator is not None) < 2 or not given:
         raise DataError(
             f"{len(given) + (simulator is not None)} fidelity came; at least two are needed, the "
-            "lowest first, such as [(cheap_inputs, cheap_outcome), (inputs, outcome)] or "
+            "lowest first, such as [(low_inputs, low_outcome), (inputs, outcome)] or "
             "[simulator, (inputs, outcome)]. For one alone use "
             "surrogate.GaussianProcessRegression."
         )

@@ -1,4 +1,4 @@
-"""A law for all unknowns of a curve: how much they deviate and bend is one for all of them."""
+"""A law for all parameters of a curve: sizes of deviation and bend are pooled over parameters."""
 
 from __future__ import annotations
 
@@ -9,30 +9,36 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayesbio.scaleup.curves.problem import ScaleProblem
-from bayesbio.scaleup.laws.law_prior import LawPrior, Place, Projection, law_prior, project
+from bayesbio.scaleup.laws.law_prior import (
+    LawPrior,
+    PredictionPoint,
+    Projection,
+    law_prior,
+    project,
+)
 from bayesbio.scaleup.laws.volume_laws import Law
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PooledLaw:
     """
-    One law for every unknown at the runs that are learned from.
+    One law for every parameter at the training runs.
 
-    Three scales tell next to nothing of how far one parameter deviates from its law, but five
-    parameters together tell something: sizes of deviation, bend and run effect, and turning
+    Three scales say next to nothing of how far one parameter deviates from its law, but five
+    parameters together say something: sizes of deviation, bend and run effect, and turning
     points, are the same for all parameters of a curve, and integrated out over their priors.
     Initial states, which have no trend, have sizes of their own.
 
     Parameters
     ----------
     priors : tuple of LawPrior
-        One for each unknown.
-    starts : array of bool, (unknowns,)
+        One for each parameter.
+    initial : array of bool, (parameters,)
         Which of them are initial states.
     """
 
     priors: tuple[LawPrior, ...]
-    starts: np.ndarray
+    initial: np.ndarray
 
     @classmethod
     def of(
@@ -40,39 +46,40 @@ class PooledLaw:
         problem: ScaleProblem,
         law: Law,
         *,
-        learned: np.ndarray,
-        places: Sequence[Place] = (),
+        training_mask: np.ndarray | None = None,
+        points: Sequence[PredictionPoint] = (),
     ) -> PooledLaw:
-        """Write a law for all unknowns of a problem; arguments as for `law_prior`."""
+        """Write a law for all parameters of a problem; arguments as for `law_prior`."""
+        mask = np.ones(len(problem.scale), bool) if training_mask is None else training_mask
         return cls(
             tuple(
-                law_prior(problem, law, unknown, learned=learned, places=places)
-                for unknown in range(len(problem.names))
+                law_prior(problem, law, parameter, training_mask=mask, points=points)
+                for parameter in range(len(problem.names))
             ),
-            np.array([name in problem.starts for name in problem.names]),
+            np.array([name in problem.initial_states for name in problem.names]),
         )
 
     @property
-    def shared(self) -> np.ndarray:
-        """Log probability of what parameters share, (shared,)."""
-        return self.priors[int(np.argmin(self.starts))].shared
+    def common(self) -> np.ndarray:
+        """Log probability of what parameters have in common, (common components,)."""
+        return self.priors[int(np.argmin(self.initial))].common
 
-    def _given_shared(self, z: np.ndarray) -> list[np.ndarray]:
-        """Terms of each unknown, shared part given where it is shared, (draws, own, shared)."""
+    def _given_common(self, z: np.ndarray) -> list[np.ndarray]:
+        """Log terms of each parameter given the common component, (draws, specific, common)."""
         terms = [prior.log_terms(z[:, :, place]) for place, prior in enumerate(self.priors)]
         return [
-            own if start else own - self.shared
-            for own, start in zip(terms, self.starts, strict=True)
+            each if initial else each - self.common
+            for each, initial in zip(terms, self.initial, strict=True)
         ]
 
-    def _of_shared(self, terms: list[np.ndarray]) -> np.ndarray:
-        """Log of probability times density of all parameters, (draws, shared)."""
+    def _of_common(self, terms: list[np.ndarray]) -> np.ndarray:
+        """Log of probability times density of all parameters, (draws, common)."""
         parts = [
-            logsumexp(own, axis=1)
-            for own, start in zip(terms, self.starts, strict=True)
-            if not start
+            logsumexp(each, axis=1)
+            for each, initial in zip(terms, self.initial, strict=True)
+            if not initial
         ]
-        return np.asarray(self.shared + np.sum(parts, axis=0))
+        return np.asarray(self.common + np.sum(parts, axis=0))
 
     def log_density(self, z: np.ndarray) -> np.ndarray:
         """
@@ -80,71 +87,71 @@ class PooledLaw:
 
         Parameters
         ----------
-        z : array, (draws, runs, unknowns)
+        z : array, (draws, runs, parameters)
 
         Returns
         -------
         array, (draws,)
         """
-        return np.asarray(logsumexp(self._of_shared(self._given_shared(z)), axis=1))
+        return np.asarray(logsumexp(self._of_common(self._given_common(z)), axis=1))
 
     def project(
         self, z: np.ndarray, *, known_scale: np.ndarray, rng: np.random.Generator
     ) -> Projection:
         """
-        Condition the law on the values of the runs, and draw it at the places to predict.
+        Condition the law on the values of the runs, and draw it at the prediction points.
 
         Parameters
         ----------
-        z : array, (draws, runs, unknowns)
-        known_scale : array of bool, (places,)
-            Places at a scale with runs of its own, whose deviation is known through them.
+        z : array, (draws, runs, parameters)
+        known_scale : array of bool, (points,)
+            Points at a scale with runs of its own, whose deviation is known through them.
         rng : Generator
 
         Returns
         -------
         Projection
-            With unknowns along the last axis.
+            With parameters along the last axis.
         """
-        terms = self._given_shared(z)
-        shared = _chances(self._of_shared(terms))
-        picked = _pick(shared, rng)
-        everyone = np.arange(len(z))
-        found = []
-        for place, (prior, own, start) in enumerate(
-            zip(self.priors, terms, self.starts, strict=True)
+        terms = self._given_common(z)
+        common = _probabilities(self._of_common(terms))
+        picked = _pick(common, rng)
+        projections = []
+        for place, (prior, each, initial) in enumerate(
+            zip(self.priors, terms, self.initial, strict=True)
         ):
-            if start:
-                chances = _chances(own.reshape(len(z), -1))
-                component = _pick(chances, rng)
+            if initial:
+                probabilities = _probabilities(each.reshape(len(z), -1))
+                component = _pick(probabilities, rng)
             else:
-                inside = np.exp(own - logsumexp(own, axis=1, keepdims=True))
-                chances = (inside * shared[:, None, :]).reshape(len(z), -1)
-                shape = _pick(inside[everyone, :, picked], rng)
-                component = shape * shared.shape[1] + picked
-            found.append(
+                specific = np.exp(each - logsumexp(each, axis=1, keepdims=True))
+                probabilities = (specific * common[:, None, :]).reshape(len(z), -1)
+                shape = _pick(specific[np.arange(len(z)), :, picked], rng)
+                component = shape * common.shape[1] + picked
+            projections.append(
                 project(
                     prior,
                     z[:, :, place],
-                    chances=chances,
-                    picked=component,
+                    probabilities=probabilities,
+                    component=component,
                     known_scale=known_scale,
                     rng=rng,
                 )
             )
         return Projection(
-            expected=np.stack([each.expected for each in found], axis=-1),
-            drawn=np.stack([each.drawn for each in found], axis=-1),
-            varied=np.stack([each.varied for each in found], axis=-1),
+            *(
+                np.stack([getattr(each, field) for each in projections], axis=-1)
+                for field in ("expected", "drawn", "varied")
+            )
         )
 
 
-def _chances(terms: np.ndarray) -> np.ndarray:
+def _probabilities(terms: np.ndarray) -> np.ndarray:
     """Probabilities in proportion to exponentials, along the last axis."""
     return np.asarray(np.exp(terms - logsumexp(terms, axis=-1, keepdims=True)))
 
 
-def _pick(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw a component a row."""
-    steps = np.cumsum(chances, axis=1)
-    return np.asarray((rng.random((len(chances), 1)) * steps[:, -1:] > steps).sum(axis=1))
+def _pick(probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw a component for each row."""
+    steps = np.cumsum(probabilities, axis=1)
+    return np.asarray((rng.random((len(probabilities), 1)) * steps[:, -1:] > steps).sum(axis=1))

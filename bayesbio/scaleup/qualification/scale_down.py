@@ -1,4 +1,4 @@
-"""Does the small vessel tell what the large one will do? Qualification of a scale-down model."""
+"""Qualification of a scale-down model: posterior probabilities of equivalence between scales."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import xarray as xr
 
 from bayesbio.data.campaign import Campaign
 from bayesbio.data.table import Table
-from bayesbio.errors import DataError, UnitError
+from bayesbio.errors import CalibrationError, DataError, UnitError
 from bayesbio.inference.archive.files import write_archive
 from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
 from bayesbio.scaleup.qualification.scale_down_runs import (
@@ -38,7 +38,7 @@ FEW = 3  # degrees of freedom of a scale's own variance below which both scales 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Equivalence:
     """
-    What runs at two scales say about the small one as a model of the large one.
+    Posterior of the difference between two scales; made by `equivalence`.
 
     Parameters
     ----------
@@ -57,8 +57,11 @@ class Equivalence:
     shared_variance : bool
         Whether the scales share one residual variance.
     factors : tuple of str
-    data_hash : str
+    data : DataFrame
+        The runs compared: scale ("small", "large"), response and factors.
     random_seed : int
+    data_warnings : tuple of str
+        What was left out.
 
     Examples
     --------
@@ -81,8 +84,30 @@ class Equivalence:
     runs: tuple[tuple[int, int], ...]
     shared_variance: bool
     factors: tuple[str, ...]
-    data_hash: str
+    data: pd.DataFrame
     random_seed: int
+    data_warnings: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """The model of the runs, in words."""
+        effects = f"main effects of {', '.join(self.factors)}" if self.factors else "one mean"
+        return (
+            f"{effects} at each scale, {'logarithms of ' if self.relative else ''}{self.response} "
+            "with normal scatter, flat prior on effects and log scatter"
+        )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What was asked, as plain values."""
+        return {
+            "response": self.response,
+            "factors": list(self.factors),
+            "margin": self.margin,
+            "relative": self.relative,
+            "draws": len(self.small),
+            "random_seed": self.random_seed,
+        }
 
     @property
     def differences(self) -> np.ndarray:
@@ -168,7 +193,7 @@ class Equivalence:
         labels = [*self.conditions, "offset", "largest difference in effect"]
         shown = np.exp(columns) if self.relative else columns
         low, middle, high = np.quantile(shown, [0.05, 0.5, 0.95], axis=0)
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "unit": "large / small" if self.relative else self.unit,
                 "mean": shown.mean(axis=0),
@@ -180,6 +205,8 @@ class Equivalence:
             },
             index=pd.Index(labels, name="condition"),
         )
+        table.attrs["verdict"] = "passed" if self.check().passed else str(self.check())
+        return table
 
     @property
     def sentence(self) -> str:
@@ -205,28 +232,34 @@ class Equivalence:
         )
 
     @property
-    def noticed(self) -> tuple[str, ...]:
+    def warnings(self) -> list[str]:
         """What the reader should know of the data."""
-        said = []
+        found = list(self.data_warnings)
         if len(self.conditions) == 1:
-            said.append(
+            found.append(
                 "Only one condition was run at both scales, so effects cannot be compared: "
                 "'different effects' and 'not predictive' cannot be seen."
             )
         fewest = min(min(pair) for pair in self.runs)
         if fewest < 3:
-            said.append(
-                f"Some condition has {fewest} run(s) at one scale; three or more tell scatter from "
-                "difference."
+            found.append(
+                f"Some condition has {fewest} run(s) at one scale; three or more separate scatter "
+                "from difference."
             )
         if self.shared_variance:
-            said.append("A scale has few runs beyond its conditions: both share one scatter.")
-        return tuple(said)
+            found.append("A scale has few runs beyond its conditions: both share one scatter.")
+        return found
 
     def check(self) -> Verdict:
-        """Tell that the draws are exact."""
-        said = "The posterior is exact: draws are independent."
-        return Verdict((VerdictItem("exact", float(len(self.small)), ">= 1", True, said),))
+        """Confirm that draws are independent draws of the exact posterior."""
+        statement = "The posterior is exact: draws are independent."
+        return Verdict((VerdictItem("exact", float(len(self.small)), ">= 1", True, statement),))
+
+    def require(self) -> Equivalence:
+        """Return this result if its verdict passed; a `CalibrationError` otherwise."""
+        if not self.check().passed:
+            raise CalibrationError(f"The comparison did not pass its checks.\n{self.check()}")
+        return self
 
     @cached_property
     def posterior(self) -> xr.DataTree:
@@ -245,6 +278,11 @@ class Equivalence:
         )
 
     @cached_property
+    def data_hash(self) -> str:
+        """Fingerprint of the runs compared."""
+        return hash_of(self.data.to_csv(index=False))
+
+    @cached_property
     def hash(self) -> str:
         """Fingerprint of the draws."""
         return hash_of(self.data_hash, self.small, self.large)
@@ -255,10 +293,11 @@ class Equivalence:
         content = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name not in arrays
-        }
+            if field.name not in (*arrays, "data")
+        } | {"columns": list(self.data.columns)}
         draws = xr.Dataset({name: (("draw", "condition"), getattr(self, name)) for name in arrays})
-        tree = xr.DataTree.from_dict({"draws": draws})
+        data = xr.Dataset.from_dataframe(self.data.rename_axis("row"))
+        tree = xr.DataTree.from_dict({"draws": draws, "data": data})
         write_archive(path, tree, kind="equivalence", content=content)
         return Path(path)
 
@@ -280,12 +319,15 @@ def equivalence_from_archive(
     -------
     Equivalence
     """
-    kept = dict(content)
-    for name in ("conditions", "factors"):
-        kept[name] = tuple(kept[name])
-    kept["runs"] = tuple((int(small), int(large)) for small, large in kept["runs"])
+    fields = dict(content)
+    for name in ("conditions", "factors", "data_warnings"):
+        fields[name] = tuple(fields[name])
+    fields["runs"] = tuple((int(small), int(large)) for small, large in fields["runs"])
     draws = tree["draws"].to_dataset()
-    return Equivalence(small=draws["small"].to_numpy(), large=draws["large"].to_numpy(), **kept)
+    data = tree["data"].to_dataset().to_dataframe()[fields.pop("columns")].reset_index(drop=True)
+    return Equivalence(
+        small=draws["small"].to_numpy(), large=draws["large"].to_numpy(), data=data, **fields
+    )
 
 
 def equivalence(
@@ -306,7 +348,8 @@ def equivalence(
     Parameters
     ----------
     small, large : DataFrame, Table or Campaign
-        Runs at each scale, one row (or run) each.
+        Runs at each scale, one row (or run) each. Excluded readings, and those known by a limit
+        only, do not count.
     response : str
         Column, or quantity of a campaign.
     margin : float
@@ -348,10 +391,10 @@ def equivalence(
     ``equivalence(bench, plant, response="titer", factors=["clone"], margin=0.1, relative=True)``
     """
     check_margin(margin)
-    tables = {}
-    units = {}
+    tables, units, warnings = {}, {}, []
     for name, given in (("small", small), ("large", large)):
-        tables[name], units[name] = runs_of(given, response, factors, at=at, scale=name)
+        tables[name], units[name], left_out = runs_of(given, response, factors, at=at, scale=name)
+        warnings += left_out
     if units["small"] and units["large"] and units["small"] != units["large"]:
         raise UnitError(
             f"{response!r} is in {units['small']} at the small scale and in {units['large']} at "
@@ -421,6 +464,9 @@ def equivalence(
         runs=runs,
         shared_variance=shared,
         factors=tuple(factors),
-        data_hash=hash_of(*(table.to_csv(index=False) for table in tables.values())),
+        data=pd.concat(
+            [table.assign(scale=name) for name, table in tables.items()], ignore_index=True
+        ),
         random_seed=random_seed,
+        data_warnings=tuple(warnings),
     )

@@ -1,4 +1,4 @@
-"""Runs at two scales for a qualification: what they measured, at which conditions, and its fit."""
+"""Runs at two scales for a qualification: responses, conditions, and least squares."""
 
 from __future__ import annotations
 
@@ -25,47 +25,71 @@ def check_margin(margin: float) -> None:
 
 def runs_of(
     given: Any, response: str, factors: Sequence[str], *, at: float | None, scale: str
-) -> tuple[pd.DataFrame, str]:
-    """One row a run with the response and the factors, and the response's unit."""
+) -> tuple[pd.DataFrame, str, list[str]]:
+    """Give quantified responses with factors, one row a run; the unit; warnings."""
     unit = ""
+    warnings: list[str] = []
     if isinstance(given, Campaign):
-        frame, unit = last_readings(given, response, at=at)
-    elif isinstance(given, Table):
-        frame = given.frame
-        unit = next((column.unit for column in given.columns if column.name == response), "")
-    elif isinstance(given, pd.DataFrame):
-        frame = given
+        frame, unit, warnings = last_readings(given, response, at=at, scale=scale)
+    elif isinstance(given, Table | pd.DataFrame):
+        table = Table.of(given, responses=response)
+        for name in (response, *factors):
+            if name not in list(table):
+                raise DataError(
+                    f"The {scale} scale has no column {name!r}; it has {', '.join(table)}. Both "
+                    "scales need the response and every factor under the same name, in the same "
+                    "unit."
+                )
+        unit = table.column(response).unit
+        readings = table.readings(response)
+        warnings = _censored(readings["flag"], response, scale)
+        frame = table.to_frame().loc[readings.index, [response, *factors]]
+        usable = readings["flag"] == ""
+        for name in factors:
+            usable &= table.flag(name)[readings.index] == ""
+        frame = frame[usable]
     else:
         raise DataError(
             f"The {scale} scale came as {type(given).__name__}; give a DataFrame or Table with one "
             "row a run, or a Campaign. Both scales are needed."
         )
-    for name in (response, *factors):
+    for name in factors:
         if name not in frame:
             raise DataError(
-                f"The {scale} scale has no column {name!r}; it has "
-                f"{', '.join(map(str, frame.columns))}. Both scales need the response and every "
-                "factor under the same name, in the same unit."
+                f"The {scale} scale has no setting {name!r}; it has "
+                f"{', '.join(map(str, frame.columns))}. Both scales need every factor under the "
+                "same name, in the same unit."
             )
-    frame = frame[[response, *factors]].copy()
+    frame = frame[[response, *factors]].dropna().reset_index(drop=True)
     frame[response] = frame[response].astype(float)
-    frame = frame[np.isfinite(frame[response])]
-    frame = frame.dropna().reset_index(drop=True)
     if frame.empty:
         raise DataError(
             f"The {scale} scale has no run with {response!r}"
             f"{' and ' + ', '.join(factors) if factors else ''}. Equivalence compares two scales; "
             "both need runs."
         )
-    return frame, unit
+    return frame, unit, warnings
+
+
+def _censored(flag: pd.Series, response: str, scale: str) -> list[str]:
+    """Say how many readings are only known to lie beyond a limit."""
+    count = int(flag.isin(["below", "above", "between"]).sum())
+    if not count:
+        return []
+    return [
+        f"{count} readings of {response} at the {scale} scale are known by a limit only and left "
+        "out: means and scatter are those of the quantified readings."
+    ]
 
 
 def last_readings(
-    campaign: Campaign, response: str, *, at: float | None
-) -> tuple[pd.DataFrame, str]:
-    """Give settings of each run with one reading of the response."""
+    campaign: Campaign, response: str, *, at: float | None, scale: str
+) -> tuple[pd.DataFrame, str, list[str]]:
+    """Give settings of each run with one quantified reading of the response; unit; warnings."""
     frame = campaign.to_frame()
-    frame = frame[(frame["quantity"] == response) & (frame["flag"] == "")]
+    frame = frame[frame["quantity"] == response]
+    warnings = _censored(frame["flag"], response, scale)
+    frame = frame[frame["flag"] == ""]
     if frame.empty:
         raise DataError(
             f"No run has a quantified {response!r}; measured were {', '.join(campaign.quantities)}."
@@ -80,7 +104,7 @@ def last_readings(
         values = part.loc[part["time_h"] == when, "value"].to_numpy(float)
         rows.append({"run": run, response: float(values.mean())})
     settings = campaign.settings_frame()
-    return pd.DataFrame(rows, columns=["run", response]).join(settings, on="run"), unit
+    return pd.DataFrame(rows, columns=["run", response]).join(settings, on="run"), unit, warnings
 
 
 def common_conditions(

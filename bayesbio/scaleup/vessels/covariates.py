@@ -22,13 +22,13 @@ EFFECT = 0.3  # prior sd of a covariate's effect, per natural logarithm of the c
 def covariates_of(
     campaign: Campaign, covariates: Sequence[str], volumes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, dict[str, float], list[str]]:
-    """Logarithms of the covariates around their means, prior sd of effects, and what to say."""
+    """Logarithms of the covariates around their means, prior sd of effects, and warnings."""
     derived = engineering_descriptors(campaign)
-    said = []
+    warnings = []
     if len(derived.columns):
-        said.append(collinearity(derived, volumes).attrs["statement"])
+        warnings.append(collinearity(derived, volumes).attrs["statement"])
     if not covariates:
-        return np.empty((0, len(volumes))), np.empty(0), {}, said
+        return np.empty((0, len(volumes))), np.empty(0), {}, warnings
     settings = campaign.settings_frame()
     measured = set(settings.columns)
     values = {}
@@ -53,7 +53,7 @@ def covariates_of(
     centres = {name: float(value.mean()) for name, value in values.items()}
     away = {name: value - centres[name] for name, value in values.items()}
     features, sizes = features_of(covariates, away)
-    return features, sizes, centres, said
+    return features, sizes, centres, warnings
 
 
 def ingredients(covariates: Sequence[str], measured: set[str]) -> list[str]:

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scale_truths import virtual_scales
 from scipy import stats
 
 from bayesbio.errors import ModelError
-from bayesbio.scaleup import LAWS, PowerLaw, RandomWalkLaw, ScaleModel, virtual_scales
-from bayesbio.scaleup.laws.law_prior import Place, law_prior
+from bayesbio.scaleup import LAWS, PowerLaw, RandomWalkLaw, ScaleModel, StudiedScales
+from bayesbio.scaleup.laws.law_mixture import half_normal_values
+from bayesbio.scaleup.laws.law_prior import PredictionPoint, law_prior
 from bayesbio.scaleup.laws.pooled_law import PooledLaw
-from bayesbio.scaleup.laws.volume_laws import LogarithmicLaw, half_normal_values, laws_of
+from bayesbio.scaleup.laws.volume_laws import LogarithmicLaw, laws_of
 
 DECADES = np.array([1.0, 2.0, 3.6, 5.0])
 
@@ -22,7 +24,7 @@ def problem():
 
 @pytest.mark.parametrize("name", LAWS)
 def test_every_law_is_a_proper_mixture(name):
-    law = LAWS[name]().structure(DECADES, centre=2.5, low=1.0, high=5.0)
+    law = LAWS[name]().mixture(DECADES, StudiedScales(2.5, 1.0, 5.0))
     assert_allclose(law.weight.sum(), 1.0)
     smallest = np.linalg.eigvalsh(law.covariance).min()
     assert smallest > -1e-12
@@ -35,8 +37,8 @@ def test_half_normal_values_have_the_moments_of_the_distribution():
 
 
 def test_a_random_walk_forgets_which_end_it_started_from():
-    there = RandomWalkLaw().structure(DECADES, centre=3.0, low=1.0, high=5.0).covariance
-    back = RandomWalkLaw().structure(6.0 - DECADES, centre=3.0, low=1.0, high=5.0).covariance
+    there = RandomWalkLaw().mixture(DECADES, StudiedScales(3.0, 1.0, 5.0)).covariance
+    back = RandomWalkLaw().mixture(6.0 - DECADES, StudiedScales(3.0, 1.0, 5.0)).covariance
     assert_allclose(there, back)
 
 
@@ -45,7 +47,7 @@ def test_the_random_walk_is_the_integral_of_a_walking_slope():
     steps, length = 400, 2.0
     slopes = np.cumsum(rng.standard_normal((20_000, steps)) * np.sqrt(length / steps), axis=1)
     ends = slopes.sum(axis=1) * length / steps
-    law = RandomWalkLaw(slope=0.0).structure(np.array([2.0]), centre=0.0, low=0.0, high=2.0)
+    law = RandomWalkLaw(slope=0.0).mixture(np.array([2.0]), StudiedScales(0.0, 0.0, 2.0))
     assert_allclose(law.covariance[:, 0, 0] / law.settings["wander"] ** 2, np.var(ends), rtol=0.03)
 
 
@@ -54,18 +56,18 @@ def test_conditioning_a_power_law_is_bayesian_regression(problem):
     pooled = PooledLaw.of(
         problem,
         PowerLaw(slope=0.3, deviation=0.05),
-        learned=np.ones(4, bool),
-        places=[Place(6.0, np.zeros(0))],
+        training_mask=np.ones(4, bool),
+        points=[PredictionPoint(6.0, np.zeros(0))],
     )
     z = np.random.default_rng(4).normal(0.0, 0.1, size=(1, 4, len(problem.names)))
     z[0, :, 0] = [0.1, -0.1, -0.5, -0.7]
-    away = problem.decades - problem.decades.mean()
+    away = problem.log10_volume - problem.log10_volume.mean()
     design = np.column_stack([np.ones(4), away])
-    new = np.array([1.0, 6.0 - problem.decades.mean()])
+    new = np.array([1.0, 6.0 - problem.log10_volume.mean()])
     weights, means = [], []
     for deviation in half_normal_values(0.05, 6):
         evidence = 0.0
-        for unknown in np.flatnonzero(~pooled.starts):
+        for unknown in np.flatnonzero(~pooled.initial):
             prior = np.diag([problem.spread[unknown] ** 2, 0.3**2])
             total = design @ prior @ design.T + deviation**2 * np.eye(4)
             evidence += stats.multivariate_normal(np.zeros(4), total).logpdf(z[0, :, unknown])
@@ -84,7 +86,7 @@ def test_parameters_that_keep_to_their_lines_make_others_surer(problem):
     crooked = straight.copy()
     crooked[:, :, 1] = [0.1, -0.1, 0.1, -0.1]
     pooled = PooledLaw.of(
-        problem, PowerLaw(), learned=np.ones(4, bool), places=[Place(6.0, np.zeros(0))]
+        problem, PowerLaw(), training_mask=np.ones(4, bool), points=[PredictionPoint(6.0, np.zeros(0))]
     )
     widths = [
         pooled.project(z, known_scale=np.zeros(1, bool), rng=np.random.default_rng(0))
@@ -98,25 +100,25 @@ def test_parameters_that_keep_to_their_lines_make_others_surer(problem):
 def test_slopes_of_the_logarithmic_law_are_each_parameters_own(problem):
     """Opposite trends are no evidence against each other."""
     z = np.zeros((1, 4, len(problem.names)))
-    z[0, :, 0] = np.log1p(0.2 * (problem.decades - problem.decades.mean()))
-    z[0, :, 1] = np.log1p(-0.2 * (problem.decades - problem.decades.mean()))
+    z[0, :, 0] = np.log1p(0.2 * (problem.log10_volume - problem.log10_volume.mean()))
+    z[0, :, 1] = np.log1p(-0.2 * (problem.log10_volume - problem.log10_volume.mean()))
     pooled = PooledLaw.of(
         problem,
         LogarithmicLaw(),
-        learned=np.ones(4, bool),
-        places=[Place(6.0, np.zeros(0))],
+        training_mask=np.ones(4, bool),
+        points=[PredictionPoint(6.0, np.zeros(0))],
     )
     found = pooled.project(z, known_scale=np.zeros(1, bool), rng=np.random.default_rng(0)).expected
     assert found[0, 0, 0] > 0.3 and found[0, 0, 1] < -0.5
 
 
 def test_the_density_of_a_law_is_that_of_its_mixture(problem):
-    prior = law_prior(problem, PowerLaw(), 1, learned=np.ones(4, bool))
+    prior = law_prior(problem, PowerLaw(), 1, training_mask=np.ones(4, bool))
     z = np.random.default_rng(2).normal(size=(3, 4))
     by_hand = sum(
         np.exp(np.log(weight)) * stats.multivariate_normal(mean, covariance).pdf(z)
         for weight, mean, covariance in zip(
-            prior.structure.weight, prior.mean, prior.covariance, strict=True
+            prior.mixture.weight, prior.mean, prior.covariance, strict=True
         )
     )
     assert_allclose(np.exp(prior.log_density(z)), by_hand, rtol=1e-6)

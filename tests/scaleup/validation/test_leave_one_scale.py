@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scale_truths import simulated_coverage
 
 from bayesbio.errors import DataError
-from bayesbio.scaleup import ScaleModel, leave_one_scale_out, read_scales, simulated_coverage
-from bayesbio.scaleup.curves.validation import _log_scores
+from bayesbio.scaleup import ScaleModel, leave_one_scale_out, read_scales
+from bayesbio.scaleup.validation.leave_one_scale import kernel_log_density
 
 DATA = pd.DataFrame(
     {
