@@ -1,8 +1,8 @@
 """
-How far do a few dear runs carry when cheap ones, or a mechanism, stand below them?
+How far do a few high-fidelity runs carry with many low-fidelity ones, or a mechanism, below them?
 
-Three answers. Five published pairs of functions show what the method is worth (few dear readings,
-many cheap ones, all exact). A virtual CHO process shows its use: twelve noisy fed-batch runs, and
+Three answers. Five published pairs of functions show what the method is worth (few high-fidelity
+readings, many low-fidelity ones, all exact). A virtual CHO process shows its use: twelve noisy fed-batch runs, and
 below them a mechanistic model that nobody has calibrated. Twelve real E. coli vessels show what a
 scale-down model can be trusted with.
 """
@@ -25,7 +25,6 @@ from bayesbio.report import (
     write_report,
 )
 from bayesbio.scaleup import (
-    FIDELITY_PAIRS,
     Fidelity,
     MechanisticSimulator,
     MultiFidelity,
@@ -34,9 +33,7 @@ from bayesbio.scaleup import (
 from bayesbio.surrogate import GaussianProcessRegression
 
 arguments = ArgumentParser(description=__doc__)
-arguments.add_argument(
-    "--quick", action="store_true", help="fewer draws; study only as far as kept"
-)
+arguments.add_argument("--quick", action="store_true", help="fewer draws")
 arguments.add_argument("--out", type=Path, default=Path("reports"), help="folder of the reports")
 options, _ = arguments.parse_known_args()  # a notebook brings arguments of its own
 draws = dict(draws=1800) if options.quick else dict(draws=3000)
@@ -44,26 +41,12 @@ data = Path(__file__).parents[1] / "data"
 folder = options.out / "multi_fidelity"
 folder.mkdir(parents=True, exist_ok=True)
 
-# %% Read: the table of the study (kept row by row, so that it can be stopped), the truth of the
-# virtual process, the end points of the real vessels
-kept = folder / "scores.csv"
-scores = pd.read_csv(kept) if kept.exists() else pd.DataFrame(columns=["pair", "method", "seed"])
-asked = [
-    (pair, method, seed)
-    for method in ("nonlinear", "high fidelity alone", "linear")
-    for seed in (31, 32, 33, 34, 35)
-    for pair in FIDELITY_PAIRS
-]
-if options.quick:
-    asked = [] if len(scores) else [("Forrester", "linear", 31)]
-done = set(map(tuple, scores[["pair", "method", "seed"]].to_numpy().tolist()))
-for pair, method, seed in asked:
-    if (pair, method, seed) not in done:
-        row = FIDELITY_PAIRS[pair].score(method, random_seed=seed, draws=150)
-        line = {"pair": pair, "method": method, "seed": seed, **row}
-        scores = pd.DataFrame([*scores.to_dict("records"), line])
-        scores.to_csv(kept, index=False, float_format="%.6g")
-scores["pair"] = pd.Categorical(scores["pair"], list(FIDELITY_PAIRS))
+# %% Read: scores on published test functions (analyses/benchmarks/fidelity_scores.py), the truth
+# of the virtual process, the end points of the real vessels
+scores = pd.read_csv(Path(__file__).parents[1] / "reports" / "multi_fidelity" / "scores.csv")
+pairs = list(dict.fromkeys(scores["pair"]))
+peers = scores.groupby("pair")["best_peer"].first()
+scores["pair"] = pd.Categorical(scores["pair"], pairs)
 scores = scores.sort_values(["pair", "method", "seed"]).astype({"pair": str})
 
 truth = json.loads((data / "cho_fed_batch_truth.json").read_text(encoding="utf-8"))
@@ -105,7 +88,7 @@ alone = GaussianProcessRegression(scale="log").fit(
 
 # %% Check
 print(learned.check())
-print(*learned.noticed, sep="\n")
+print(*learned.warnings, sep="\n")
 points = pd.DataFrame(low + (high - low) * qmc.Sobol(2, rng=3).random(64), columns=list(ranges))
 exact, below = plant(points), mechanism(points)
 beside = pd.DataFrame(
@@ -116,7 +99,9 @@ beside = pd.DataFrame(
             "truth inside 90 %": coverage(drawn, exact, 0.9) if len(drawn) > 1 else np.nan,
         }
         for name, drawn in {
-            "runs and mechanism": learned.predict(points)["outcome"].to_numpy().reshape(-1, 64),
+            "runs and mechanism": learned.predict(points, noise=False)["outcome"]
+            .to_numpy()
+            .reshape(-1, 64),
             "runs alone": alone.predict(points)["outcome"].to_numpy().reshape(-1, 64),
             "mechanism alone": below[None],
         }.items()
@@ -131,7 +116,7 @@ grid = pd.DataFrame({"feed_rate": np.linspace(low[0], high[0], 31)}).assign(
 near = (runs["initial_viable_cell_density"] - 0.45).abs() < 0.12
 common = dict(truth=plant(grid), low=mechanism(grid))
 readings = (1000.0 * runs.loc[near, "feed_rate"], titer[near.to_numpy()])
-along = learned.predict(grid)
+along = learned.predict(grid, noise=False)
 producer = [part[part["strain"] == "HMP3071"] for part in (control, stressed)]
 judged = {
     "Dry weight": equivalence(
@@ -155,7 +140,7 @@ means = scores.groupby(["pair", "method"], sort=False).agg(
     seeds=("seed", "count"), crps=("crps", "mean"), coverage_90=("coverage_90", "mean")
 )
 study = means.reset_index()
-study["1.1 x best peer"] = [1.1 * FIDELITY_PAIRS[pair].best_peer for pair in study["pair"]]
+study["1.1 x best peer"] = 1.1 * study["pair"].map(peers)
 study["within"] = study["crps"] <= study["1.1 x best peer"]
 study = study.set_index("pair")
 gain = beside.loc["runs alone", "CRPS [g/L]"] / beside.loc["runs and mechanism", "CRPS [g/L]"]
@@ -194,16 +179,14 @@ page = write_report(
         ),
         Section(
             "Five published pairs",
-            "Few dear and many cheap readings (5/20, 10/50, 10/50, 10/50, 14/50), exact, nested "
-            "Latin hypercubes (each dear run replaces the nearest cheap one), judged at 512 Sobol "
+            "Few high- and many low-fidelity readings (5/20, 10/50, 10/50, 10/50, 14/50), exact, nested "
+            "Latin hypercubes (each high-fidelity run replaces the nearest low one), judged at 512 Sobol "
             "points; dots are five designs, diamonds their means, the black line the best of the "
             "published packages on such designs. Currin is the hard one: its steep corner at small "
-            "x1 is rarely among ten dear readings, and intervals are too narrow when it is not. "
+            "x1 is rarely among ten high-fidelity readings, and intervals are too narrow when it is not. "
             "The priors were chosen on other designs of these pairs; none of the designs shown was "
             "looked at before.",
-            draw_fidelity_scores(
-                scores, peers={name: pair.best_peer for name, pair in FIDELITY_PAIRS.items()}
-            ),
+            draw_fidelity_scores(scores, peers=peers.to_dict()),
             study,
         ),
         Section(

@@ -1,4 +1,4 @@
-"""Published pairs of a cheap and a dear function, to judge methods of several fidelities by."""
+"""Published pairs of a low- and a high-fidelity function, to judge multi-fidelity methods by."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from bayesbio.errors import ModelError
 from bayesbio.inference.validation.scores import coverage, crps
 from bayesbio.scaleup.fidelity.multi_fidelity import METHODS, MultiFidelity
 from bayesbio.surrogate.gaussian_process.regression import GaussianProcessRegression, check_choice
@@ -26,7 +25,7 @@ Function = Callable[[np.ndarray], np.ndarray]
 @dataclasses.dataclass(frozen=True)
 class FidelityPair:
     """
-    A cheap and a dear function of inputs between 0 and 1.
+    A low- and a high-fidelity function of inputs between 0 and 1.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ class FidelityPair:
     low_runs, high_runs : int
         Readings usual in comparisons.
     best_peer : float
-        Continuous ranked probability score over the deviation of the dear function, of the best
+        Continuous ranked probability score over the deviation of the high-fidelity function, of the best
         published software we ran on these pairs (nested Latin hypercubes, exact readings).
     """
 
@@ -51,7 +50,7 @@ class FidelityPair:
         """
         Lay out nested readings, and points to be judged at.
 
-        The dear runs are a Latin hypercube; each replaces the nearest run of the cheap one's.
+        The high-fidelity runs are a Latin hypercube; each replaces the nearest low-fidelity run.
 
         Returns
         -------
@@ -70,7 +69,7 @@ class FidelityPair:
 
     def score(self, method: str, *, random_seed: int, draws: int = 200) -> dict[str, Any]:
         """
-        Learn from one design and judge the prediction of the dear function.
+        Learn from one design and judge the prediction of the high-fidelity function.
 
         Parameters
         ----------
@@ -83,7 +82,7 @@ class FidelityPair:
         Returns
         -------
         dict
-            `crps` (mean, over the standard deviation of the dear function), `coverage_90`, `rmse`
+            `crps` (mean, over the standard deviation of the high-fidelity function), `coverage_90`, `rmse`
             (likewise), `scale`, `r_hat`, `ess`, `divergences`.
         """
         check_choice("method", method, (*METHODS, ALONE))
@@ -99,7 +98,7 @@ class FidelityPair:
             learned = MultiFidelity(method=method).fit(levels, **common)
             scale = learned.scales[0].kind
         truth = self.high(asked)
-        drawn = learned.predict(asked)["outcome"].to_numpy().reshape(-1, ASKED)
+        drawn = learned.predict(asked, noise=False)["outcome"].to_numpy().reshape(-1, ASKED)
         verdict = learned.check()
         return {
             "crps": float(np.mean(crps(drawn, truth)) / truth.std()),
@@ -189,28 +188,3 @@ FIDELITY_PAIRS: Mapping[str, FidelityPair] = MappingProxyType(
         ),
     }
 )
-
-
-def fidelity_pair(name: str) -> FidelityPair:
-    """
-    Look up a published pair by name.
-
-    Parameters
-    ----------
-    name : str
-        One of "Forrester", "Branin", "Currin", "borehole", "Perdikaris".
-
-    Raises
-    ------
-    ModelError
-        If there is no such pair.
-
-    Examples
-    --------
-    >>> pair = fidelity_pair("Forrester")
-    >>> pair.high(np.array([[0.0], [1.0]])).round(2)
-    array([ 3.03, 15.83])
-    """
-    if name not in FIDELITY_PAIRS:
-        raise ModelError(f"There is no pair {name!r}; there are {', '.join(FIDELITY_PAIRS)}.")
-    return FIDELITY_PAIRS[name]

@@ -11,8 +11,9 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 import pandas as pd
+from scale_truths import TRUTHS, simulated_coverage
 
-from bayesbio.scaleup import TRUTHS, ScaleModel, simulated_coverage
+from bayesbio.scaleup import ScaleModel
 
 arguments = ArgumentParser(description=__doc__)
 arguments.add_argument("--replicates", type=int, default=100, help="campaigns of each truth")

@@ -276,12 +276,12 @@ def draw_scale_errors(scores: pd.DataFrame, *, unit: str) -> Figure:
     --------
     ``draw_scale_errors(validation.scores, unit="g/L")``
     """
-    methods = list(scores.groupby("method")["crps"].mean().sort_values().index)
+    methods = list(scores.groupby("model")["crps"].mean().sort_values().index)
     with figure_style():
         figure = Figure(figsize=(6.4, 3.2), layout="constrained")
         panel = figure.subplots()
         for index, method in enumerate(methods):
-            part = scores[scores["method"] == method].sort_values("volume")
+            part = scores[scores["model"] == method].sort_values("volume")
             panel.plot(
                 part["volume"], part["crps"], "o-", color=PALETTE[index % len(PALETTE)],
                 markersize=4, linewidth=2.2 if index == 0 else 1.1, label=method,

@@ -1,4 +1,4 @@
-"""Fidelities that have seen their readings: predictions, checks, files."""
+"""Posterior of a multi-fidelity Gaussian process: predictions, checks, files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesbio.errors import ModelError
+from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference.archive.files import write_archive
 from bayesbio.inference.diagnostics.verdict import Verdict
 from bayesbio.surrogate.gaussian_process.hyperparameter_draws import ProcessDraws
@@ -45,7 +45,7 @@ ENOUGH_ABOVE = 3  # readings of a higher fidelity below which a remark is made, 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MultiFidelityPosterior:
     """
-    Fidelities that have seen their readings.
+    Posterior of a multi-fidelity Gaussian process; made by `MultiFidelity.fit`.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class MultiFidelityPosterior:
         *,
         fidelity: str | None = None,
         probability: float = 0.9,
-        noise: bool = False,
+        noise: bool = True,
         joint: bool = False,
         outside: str = "flag",
         random_seed: int = 0,
@@ -114,24 +114,25 @@ class MultiFidelityPosterior:
         probability : float
             Of the central interval.
         noise : bool
-            Predict readings instead of the function; needs noise that was estimated, or known as
+            Predict readings rather than the function; the noise has to be estimated, or known as
             one number.
         joint : bool
             Draw curves, dependent between points; else each point stands for itself.
         outside : {"flag", "refuse"}
-            What to do beyond the domain: mark in `inside`, or raise.
+            What to do beyond the domain: mark it in `outside`, or raise.
         random_seed : int
             Same seed, same draws.
 
         Returns
         -------
         Dataset
-            `outcome` (chain, draw, point), `mean`, `sd`, `interval` (bound, point), `inside`.
+            `outcome` (chain, draw, point), `mean`, `sd`, `interval` (bound, point), `outside`.
 
         Raises
         ------
         ModelError
-            If the fidelity is unknown, or a point is outside and `outside` is "refuse".
+            If the fidelity is unknown, a point is outside and `outside` is "refuse", or the noise
+            of a new reading is not known.
         """
         level = len(self.names) - 1
         if fidelity is not None:
@@ -150,7 +151,8 @@ class MultiFidelityPosterior:
                 deviation = self.processes[level].new_noise(int(draw), rows)
                 scores[place] += deviation * rng.standard_normal(len(rows))
         outcome = self.scales[level].backward(scores).reshape(*chosen.shape, len(rows))
-        return prediction_of(outcome, inside=inside, probability=probability)
+        predicted = prediction_of(outcome, inside=inside, probability=probability)
+        return predicted.drop_vars("inside").assign(outside=("point", ~inside))
 
     def _stacked(
         self,
@@ -263,26 +265,49 @@ class MultiFidelityPosterior:
         return summary_of(self.posterior)
 
     def check(self) -> Verdict:
-        """Tell whether the chains may be believed, and how left-out readings were predicted."""
+        """Judge the chains, and how left-out readings were predicted."""
         left_out = {
             name: (left_out_draws(process, random_seed=self.random_seed), process.values)
             for name, process in zip(self.names, self.processes, strict=True)
         }
         return judge(self.posterior, left_out)
 
+    def require(self) -> MultiFidelityPosterior:
+        """Return this posterior if its verdict passed; a `CalibrationError` otherwise."""
+        if not self.check().passed:
+            raise CalibrationError(f"The fit did not pass its checks.\n{self.check()}")
+        return self
+
     @property
-    def noticed(self) -> tuple[str, ...]:
+    def data(self) -> dict[str, pd.DataFrame]:
+        """Inputs and outcome of each fidelity, by name."""
+        return dict(zip(self.names, self.tables, strict=True))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What was asked, as plain values."""
+        process = self.processes[0]
+        return {
+            **dataclasses.asdict(self.model),
+            "simulator": self.simulator_scale is not None,
+            "draws": process.draws // process.chains,
+            "chains": process.chains,
+            "random_seed": self.random_seed,
+        }
+
+    @property
+    def warnings(self) -> list[str]:
         """What the reader should know of the data and the choices made."""
-        said = [f"The outcomes are modelled on the {self.scales[0].kind} scale."]
+        found = [f"The outcomes are modelled on the {self.scales[0].kind} scale."]
         for name, process in zip(self.names, self.processes, strict=True):
             if len(process.latent_rows):
-                said.append(
+                found.append(
                     f"{len(process.latent_rows)} of {len(process.values)} readings of {name} lie "
                     "where the fidelity below was not read exactly; its value there is inferred."
                 )
         top, needed = self.processes[-1], ENOUGH_ABOVE * len(self.domain.names)
         if len(top.values) < needed:
-            said.append(
+            found.append(
                 f"{self.names[-1]} has {len(top.values)} readings for {len(self.domain.names)} "
                 f"inputs (three each, {needed}, is a rule of thumb): what is particular to it "
                 "rests on the prior."
@@ -290,11 +315,11 @@ class MultiFidelityPosterior:
         for lower, upper in zip(self.names, self.names[1:], strict=False):
             counts = [len(self.processes[self.names.index(each)].values) for each in (lower, upper)]
             if counts[0] < counts[1]:
-                said.append(
+                found.append(
                     f"{lower} has fewer readings ({counts[0]}) than {upper} ({counts[1]}): was the "
                     "order of the fidelities turned round? The lowest comes first."
                 )
-        return tuple(said)
+        return found
 
     @cached_property
     def data_hash(self) -> str:

@@ -176,7 +176,7 @@ class MultiFidelity:
                     f"its inputs {', '.join(box.names)}."
                 )
             below_scale = OutcomeScale.of(simulated, kind)
-        learned = MultiFidelityPosterior(
+        fitted = MultiFidelityPosterior(
             model=self,
             names=tuple(fidelity.name for fidelity in fidelities),
             processes=(),
@@ -194,7 +194,7 @@ class MultiFidelity:
             stacked = own
             if level:
                 exact = beliefs[level - 1].exact
-                column, latent = _below(learned, level, own, exact=exact)
+                column, latent = _below(fitted, level, own, exact=exact)
                 stacked = np.column_stack([own, column])
             elif simulated is not None and below_scale is not None:
                 stacked = np.column_stack([own, below_scale.forward(simulated)])
@@ -211,8 +211,8 @@ class MultiFidelity:
                 chains=chains,
                 random_seed=random_seed + level,
             )
-            learned = dataclasses.replace(learned, processes=(*learned.processes, process))
-        return learned
+            fitted = dataclasses.replace(fitted, processes=(*fitted.processes, process))
+        return fitted
 
     def _scale_kind(
         self,
@@ -295,11 +295,11 @@ def _covariance(model: MultiFidelity, inputs: int, *, first: bool) -> Covariance
 
 
 def _below(
-    learned: MultiFidelityPosterior, level: int, rows: np.ndarray, *, exact: bool
+    fitted: MultiFidelityPosterior, level: int, rows: np.ndarray, *, exact: bool
 ) -> tuple[np.ndarray, Latent | None]:
     """Value of the fidelity below at each row, and what is uncertain about it."""
     inputs = rows.shape[1]
-    process = learned.processes[level - 1]
+    process = fitted.processes[level - 1]
     column, found = np.zeros(len(rows)), np.zeros(len(rows), bool)
     if exact:
         for place, row in enumerate(rows):
@@ -309,11 +309,11 @@ def _below(
     unknown = np.flatnonzero(~found)
     if not len(unknown):
         return column, None
-    rng = np.random.default_rng((learned.random_seed, 4, level))
+    rng = np.random.default_rng((fitted.random_seed, 4, level))
     chosen = evenly(process, MOMENT_DRAWS).ravel()
     means, spreads = [], np.zeros((len(unknown), len(unknown)))
     for draw in chosen:
-        mean, spread = learned.moments(level - 1, int(draw), rows[unknown], rng=rng)
+        mean, spread = fitted.moments(level - 1, int(draw), rows[unknown], rng=rng)
         means.append(mean)
         spreads += spread / len(chosen)
     spreads += np.cov(np.array(means), rowvar=False).reshape(spreads.shape)

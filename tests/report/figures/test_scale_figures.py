@@ -67,7 +67,7 @@ def test_shares_of_the_variance_fill_the_panel(prediction):
 
 def test_errors_are_drawn_best_method_first():
     scores = pd.DataFrame(
-        {"method": ["a", "a", "b", "b"], "volume": [10.0, 100.0] * 2, "crps": [3.0, 4.0, 1.0, 2.0]}
+        {"model": ["a", "a", "b", "b"], "volume": [10.0, 100.0] * 2, "crps": [3.0, 4.0, 1.0, 2.0]}
     )
     panel = draw_scale_errors(scores, unit="g/L").axes[0]
     assert [line.get_label() for line in panel.lines] == ["b", "a"]

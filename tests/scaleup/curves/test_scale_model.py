@@ -65,7 +65,9 @@ def test_weighted_draws_agree_with_the_chains(fitted):
     evidence = logsumexp(ratios) - np.log(count) + np.linalg.slogdet(root)[1]
     evidence += np.log(given.data["width"]).sum()
     assert_allclose(evidence, fitted.curves[0].log_evidence, atol=1.0)
-    z = (given.data["location"] + given.data["width"] * points)[:, : problem.log10_volume.size * len(problem.names)]
+    z = (given.data["location"] + given.data["width"] * points)[
+        :, : problem.log10_volume.size * len(problem.names)
+    ]
     plateau = np.exp(
         problem.centre[0] + z.reshape(count, -1, len(problem.names))[..., 0]
     )  # the first unknown

@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose
 import bayesbio
 from bayesbio.errors import DataError, ModelError
 from bayesbio.scaleup import Fidelity, MultiFidelity
-from bayesbio.scaleup.fidelity.fidelity_pairs import FIDELITY_PAIRS
 from bayesbio.scaleup.fidelity.multi_fidelity import LINK
 from bayesbio.surrogate.gaussian_process.covariance import JITTER
 
@@ -110,18 +109,18 @@ def test_a_linear_pair_is_predicted_and_its_scale_factor_found(linear):
 
 def test_noise_and_designs_that_are_not_nested_leave_honest_intervals(noisy):
     grid = np.linspace(0.05, 0.95, 40)
-    prediction = noisy.predict(grid)
+    prediction = noisy.predict(grid, noise=False)
     low, high = prediction["interval"].to_numpy()
     assert np.mean((dear(grid) >= low) & (dear(grid) <= high)) >= 0.8
     assert np.abs(prediction["mean"].to_numpy() - dear(grid)).max() < 0.3
     assert noisy.processes[1].latent.shape == (300, 5)
-    assert any("its value there is inferred" in sentence for sentence in noisy.noticed)
+    assert any("its value there is inferred" in sentence for sentence in noisy.warnings)
     assert (
         noisy.summary().loc["bench_noise", "eti_5"]
         < 0.05
         < noisy.summary().loc["bench_noise", "eti_95"]
     )
-    readings = noisy.predict(grid, noise=True)
+    readings = noisy.predict(grid)
     assert (readings["sd"] > prediction["sd"]).mean() > 0.8
 
 
@@ -159,7 +158,7 @@ def test_three_fidelities_are_learned_in_turn():
         **QUICK,
     )
     grid = np.linspace(0.3, 0.95, 20)
-    assert np.abs(learned.predict(grid)["mean"].to_numpy() - dear(grid)).max() < 0.25
+    assert np.abs(learned.predict(grid, noise=False)["mean"].to_numpy() - dear(grid)).max() < 0.25
     assert learned.names == ("level 1", "level 2", "level 3")
 
 

@@ -86,7 +86,10 @@ def test_parameters_that_keep_to_their_lines_make_others_surer(problem):
     crooked = straight.copy()
     crooked[:, :, 1] = [0.1, -0.1, 0.1, -0.1]
     pooled = PooledLaw.of(
-        problem, PowerLaw(), training_mask=np.ones(4, bool), points=[PredictionPoint(6.0, np.zeros(0))]
+        problem,
+        PowerLaw(),
+        training_mask=np.ones(4, bool),
+        points=[PredictionPoint(6.0, np.zeros(0))],
     )
     widths = [
         pooled.project(z, known_scale=np.zeros(1, bool), rng=np.random.default_rng(0))

@@ -56,7 +56,7 @@ def test_the_draws_are_the_exact_posterior_of_two_means():
         assert_allclose(
             np.quantile(drawn, [0.05, 0.5, 0.95]), expected.ppf([0.05, 0.5, 0.95]), atol=2e-3
         )
-    assert "Only one condition" in found.noticed[0]
+    assert "Only one condition" in found.warnings[0]
     assert found.probabilities[["different effects", "not predictive"]].sum() == 0.0
 
 

@@ -39,13 +39,13 @@ def test_a_fold_is_the_fit_of_its_training_scales(validated, made):
     alone = masked.model.fit(
         made.campaign.without("100000 L"), random_seed=1, draws=150, tune=150, chains=2
     )
-    assert masked.campaign.names == alone.campaign.names
+    assert masked.data.names == alone.data.names
     one = masked.predict(1e5, noise=False)["response"].isel(run=0, time=-1)
     other = alone.predict(1e5, noise=False)["response"].isel(run=0, time=-1)
     assert_allclose(one.mean(), other.mean(), rtol=0.05)
     assert_allclose(
-        masked.members[0].draws["plateau_by_run"].mean(("chain", "draw")),
-        alone.members[0].draws["plateau_by_run"].mean(("chain", "draw")),
+        masked.curves[0].posterior["plateau_by_run"].mean(("chain", "draw")),
+        alone.curves[0].posterior["plateau_by_run"].mean(("chain", "draw")),
         rtol=0.02,
     )
 
@@ -56,7 +56,7 @@ def test_each_law_is_scored_alone(validated):
 
 def test_the_log_score_of_a_normal_forecast_is_its_own():
     drawn = np.random.default_rng(1).standard_normal((20_000, 1))
-    assert_allclose(_log_scores(drawn, np.array([0.5])), 0.5 * 0.25 + 0.918939, atol=0.02)
+    assert_allclose(-kernel_log_density(drawn, np.array([0.5])), 0.5 * 0.25 + 0.918939, atol=0.02)
 
 
 def test_two_scales_cannot_be_left_out(made):
