@@ -2,9 +2,9 @@
 How far do a few high-fidelity runs carry with many low-fidelity ones, or a mechanism, below them?
 
 Three answers. Five published pairs of functions show what the method is worth (few high-fidelity
-readings, many low-fidelity ones, all exact). A virtual CHO process shows its use: twelve noisy fed-batch runs, and
-below them a mechanistic model that nobody has calibrated. Twelve real E. coli vessels show what a
-scale-down model can be trusted with.
+readings, many low-fidelity ones, all exact). A virtual CHO process shows its use: twelve noisy
+fed-batch runs, and below them a mechanistic model that nobody has calibrated. Twelve real E. coli
+vessels show what a scale-down model can be trusted with.
 """
 
 import json
@@ -179,11 +179,13 @@ page = write_report(
         ),
         Section(
             "Five published pairs",
-            "Few high- and many low-fidelity readings (5/20, 10/50, 10/50, 10/50, 14/50), exact, nested "
-            "Latin hypercubes (each high-fidelity run replaces the nearest low one), judged at 512 Sobol "
-            "points; dots are five designs, diamonds their means, the black line the best of the "
-            "published packages on such designs. Currin is the hard one: its steep corner at small "
-            "x1 is rarely among ten high-fidelity readings, and intervals are too narrow when it is not. "
+            "Few high- and many low-fidelity readings (5/20, 10/50, 10/50, 10/50, 14/50), exact, "
+            "nested Latin hypercubes (each high-fidelity run replaces the nearest low-fidelity "
+            "one), judged at 512 Sobol points; dots are five designs, diamonds their means, the "
+            "black line the best of the published packages on such designs. Currin is the hard "
+            "one: its steep corner at small "
+            "x1 is rarely among ten high-fidelity readings, and intervals are too narrow when it "
+            "is not. "
             "The priors were chosen on other designs of these pairs; none of the designs shown was "
             "looked at before.",
             draw_fidelity_scores(scores, peers=peers.to_dict()),

@@ -205,11 +205,11 @@ if default_data:
         ),
         Section(
             "How the default was chosen",
-            "On virtual scale-ups alone. The readings above were scored twice: a former default, an "
-            "equal mix of a power law and a wandering slope in which every parameter of the curve "
-            "had sizes of its own, was scored on these folds first. It held 98 % of virtual truths "
-            "at a nominal 90 %, and was replaced on virtual truths alone by one law whose sizes all "
-            "parameters share; that one was then scored once more.",
+            "On virtual scale-ups alone. The readings above were scored twice: a former default, "
+            "an equal mix of a power law and a wandering slope in which every parameter of the "
+            "curve had sizes of its own, was scored on these folds first. It held 98 % of virtual "
+            "truths at a nominal 90 %, and was replaced on virtual truths alone by one law whose "
+            "sizes all parameters share; that one was then scored once more.",
         ),
     ]
 page = write_report(

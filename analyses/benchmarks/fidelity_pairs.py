@@ -35,8 +35,9 @@ class FidelityPair:
     low_runs, high_runs : int
         Readings usual in comparisons.
     best_peer : float
-        Continuous ranked probability score over the deviation of the high-fidelity function, of the best
-        published software we ran on these pairs (nested Latin hypercubes, exact readings).
+        Continuous ranked probability score over the standard deviation of the high-fidelity
+        function, of the best published software we ran on these pairs (nested Latin hypercubes,
+        exact readings).
     """
 
     low: Function
@@ -82,8 +83,8 @@ class FidelityPair:
         Returns
         -------
         dict
-            `crps` (mean, over the standard deviation of the high-fidelity function), `coverage_90`, `rmse`
-            (likewise), `scale`, `r_hat`, `ess`, `divergences`.
+            `crps` (mean, over the standard deviation of the high-fidelity function), `coverage_90`,
+            `rmse` (likewise), `scale`, `r_hat`, `ess`, `divergences`.
         """
         check_choice("method", method, (*METHODS, ALONE))
         low, high, asked = self.design(random_seed=random_seed)

@@ -1,7 +1,6 @@
 """One virtual campaign and one fit for the tests of the room: compiling is the slow part."""
 
 import pytest
-
 from scale_truths import virtual_scales
 
 from bayesbio.scaleup import RandomWalkLaw, ScaleModel, leave_one_scale_out

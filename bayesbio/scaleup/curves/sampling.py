@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import log_expit, logsumexp
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import LogDensity, Mode, Progress, find_mode, sample
@@ -155,14 +156,11 @@ def log_marginal_likelihood(density: LogDensity, draws: np.ndarray, *, random_se
         return np.array([density.value_and_gradient(point)[0] for point in points]) - normal
 
     from_posterior, from_normal = ratio(used), ratio(proposed)
-    shift = float(np.median(from_posterior))
-    evidence = 1.0
-    above, below = np.exp(from_normal - shift), np.exp(from_posterior - shift)
+    evidence = float(np.median(from_posterior))
     for _ in range(100):
-        upper = np.mean(above / (0.5 * above + 0.5 * evidence))
-        lower = np.mean(1.0 / (0.5 * below + 0.5 * evidence))
-        updated = float(upper / lower)
-        if abs(updated - evidence) < 1e-8 * evidence:
+        step = logsumexp(log_expit(from_normal - evidence))
+        step -= logsumexp(log_expit(evidence - from_posterior))
+        evidence += float(step)
+        if abs(step) < 1e-8:
             break
-        evidence = updated
-    return float(np.log(evidence) + shift)
+    return evidence

@@ -1,5 +1,7 @@
 """Fits over scales: agreement of two roads, predictions with their parts, and files."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -268,6 +270,48 @@ def test_covariates_steer_a_prediction():
 def test_a_virtual_truth_must_exist():
     with pytest.raises(DataError, match="no truth 'magic'"):
         virtual_scales("magic", random_seed=1)
+
+
+@pytest.fixture(scope="module")
+def two_options(made):
+    """One family of curves with two priors of its plateau: equations, and so the graph, are one."""
+    curves = [
+        GrowthCurve("logistic", quantity="response", unit="1", plateau=plateau)
+        for plateau in ((20.0, 200.0), (50.0, 150.0))
+    ]
+    model = ScaleModel(curve=curves, law="power")
+    return model.fit(made.campaign, random_seed=1, draws=60, tune=100, chains=1)
+
+
+def test_two_options_of_one_curve_are_two_curves(two_options):
+    fit = two_options
+    assert list(fit.law_weights()["curve"]) == list(fit.curve_names)
+    assert len(set(fit.curve_names)) == 2
+    used = [component.curve.problem.curve.plateau for component in fit.components()]
+    assert used == [(20.0, 200.0), (50.0, 150.0)]
+    assert len(fit.trends([5.0])) == len(fit.curves[fit.likeliest].problem.names)
+
+
+@pytest.mark.slow
+def test_two_fits_in_threads_are_those_of_each_alone(made):
+    model, options = ScaleModel(law=["power"]), dict(random_seed=1, draws=60, tune=80, chains=1)
+    doubled = Campaign(
+        [
+            run.replace(measurements=run.measurements.assign(value=2.0 * run.measurements["value"]))
+            for run in made.campaign
+        ],
+        units=made.campaign.units,
+    )
+    campaigns = [made.campaign, doubled]
+
+    def plateau(campaign):
+        return model.fit(campaign, **options).curves[0].posterior["plateau_by_run"]
+
+    alone = [plateau(campaign) for campaign in campaigns]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(plateau, campaigns))
+    for one, other in zip(alone, together, strict=True):
+        assert one.equals(other)
 
 
 @pytest.mark.slow

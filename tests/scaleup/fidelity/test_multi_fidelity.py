@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from fidelity_pairs import FIDELITY_PAIRS
 from numpy.testing import assert_allclose
 
 import bayesbio

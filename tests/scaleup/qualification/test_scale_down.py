@@ -173,3 +173,33 @@ def test_tables_in_different_units_are_refused():
     )
     with pytest.raises(UnitError, match="g/L at the small scale and in mg/L"):
         equivalence(small, large, response="titer", margin=0.1)
+
+
+def test_excluded_readings_and_detection_limits_are_no_results():
+    columns = [TableColumn("titer", "response", "g/L")]
+
+    def flagged(values, flags):
+        return Table(pd.DataFrame({"titer": values}), columns, pd.DataFrame({"titer": flags}))
+
+    values, flags = [2.0, 2.1, 1.9, 2.05, 9.0, 0.1], ["", "", "", "", "excluded", "below"]
+    options = dict(response="titer", margin=0.3, draws=2000, random_seed=1)
+    small = flagged([2.0, 2.1, 1.95, 2.02, 2.0], [""] * 5)
+    marked = equivalence(small, flagged(values, flags), **options)
+    alone = equivalence(small, flagged(values[:4], flags[:4]), **options)
+    assert marked.case == alone.case == "predictive"
+    assert_allclose(marked.large, alone.large)
+    assert "1 readings of titer at the large scale are known by a limit only" in marked.warnings[0]
+    assert alone.warnings == [w for w in marked.warnings if "limit" not in w]
+
+
+def test_a_result_says_what_was_asked_and_keeps_its_runs(tmp_path):
+    result = equivalence(
+        runs(SMALL), runs(SMALL, seed=2), response="titer", factors=["feed"], margin=0.2
+    )
+    assert result.require() is result
+    assert result.summary().attrs["verdict"] == "passed"
+    assert result.options["margin"] == 0.2 and result.options["factors"] == ["feed"]
+    assert result.data.groupby("scale").size().to_dict() == {"large": 12, "small": 12}
+    again = bayesbio.load(result.save(tmp_path / "equivalence.nc"))
+    assert again.hash == result.hash
+    pd.testing.assert_frame_equal(again.data, result.data, check_dtype=False)

@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scale_truths import simulated_coverage
 
+from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError
 from bayesbio.scaleup import ScaleModel, leave_one_scale_out, read_scales
 from bayesbio.scaleup.validation.leave_one_scale import kernel_log_density
@@ -104,6 +105,26 @@ def test_a_missing_column_is_named():
 def test_a_table_without_rows_is_refused():
     with pytest.raises(DataError, match="no rows"):
         read_scales(DATA.iloc[:0])
+
+
+def test_every_replicate_of_a_scale_is_predicted(made):
+    runs = [
+        Run(f"{run.name}, run {n}", run.measurements.iloc[n::2], settings=run.settings)
+        for run in made.campaign
+        for n in (0, 1)
+    ]
+    campaign = Campaign(runs, units=made.campaign.units)
+    model = ScaleModel(law="power")
+    validation = leave_one_scale_out(
+        campaign, model, volumes=[100.0], baselines=["power law"], random_seed=1,
+        draws=60, tune=80, chains=1,
+    )  # fmt: skip
+    predicted = validation.predictions[100.0]
+    assert list(predicted["run"].to_numpy()) == ["100 L, run 0", "100 L, run 1"]
+    times = [campaign[name].times() for name in predicted["run"].to_numpy()]
+    assert_allclose(predicted["time"], np.unique(np.concatenate(times)))
+    assert not predicted["response"].isnull().any()
+    assert set(validation.readings["run"]) == set(predicted["run"].to_numpy())
 
 
 @pytest.mark.slow
