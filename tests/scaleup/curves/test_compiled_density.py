@@ -54,7 +54,7 @@ def test_the_next_fit_of_the_same_shape_compiles_nothing(stubbed):
         pass
     with module.compiled_density(*described(2.0)) as second:
         assert second is first
-    with module.compiled_density(*described(1.0, law="constant")) as third:
+    with module.compiled_density(*described(1.0, law="random_walk")) as third:
         assert third is not first
     assert Stub.made == 2
 
