@@ -14,9 +14,9 @@ import pandas as pd
 
 from bayesbio.inference import LogDensity
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.schedule.events import Plan, schedule
-from bayesbio.ode.schedule.parameter_dependent_events import movable_events
-from bayesbio.ode.simulation import stated
+from bayesbio.ode.schedule.dynamic_events import problem_of
+from bayesbio.ode.schedule.events import Plan
+from bayesbio.ode.simulation import setting_of
 from bayesbio.ode.trajectory import SCHEDULE
 from bayesbio.scaleup.curves.model_data import ModelData
 from bayesbio.scaleup.curves.problem import ScaleProblem
@@ -75,8 +75,8 @@ def _schedule(problem: ScaleProblem) -> Any:
         times = np.unique(rows["time_h"].to_numpy(float, copy=True))
         plans.append(Plan(run.name, times, run.profiles, run.events))
     traced = kernels(problem.curve).trace
-    segments = schedule(traced, plans)
-    return (*segments, *movable_events(traced, plans, segments)[0])
+    planned = problem_of(traced, plans)[0]
+    return (*planned.segments, *planned.events)
 
 
 def _structure_hash(problem: ScaleProblem, given: ModelData, arrays: Any) -> str:
@@ -98,7 +98,7 @@ def _structure_hash(problem: ScaleProblem, given: ModelData, arrays: Any) -> str
             order,
         ],
         "settings": [
-            {name: str(stated(run, name)) for name in traced.names} for run in problem.campaign
+            {name: str(setting_of(run, name)) for name in traced.names} for run in problem.campaign
         ],
         "data": {name: value.shape for name, value in given.data.items()},
         "schedule": [(np.shape(array), str(np.asarray(array).dtype)) for array in arrays],

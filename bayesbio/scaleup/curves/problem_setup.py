@@ -14,7 +14,7 @@ from bayesbio.errors import DataError, ModelError
 from bayesbio.mechanistic import GrowthCurve
 from bayesbio.mechanistic.process_model import Parameter
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.simulation import stated
+from bayesbio.ode.simulation import setting_of
 from bayesbio.scaleup.curves.problem import ScaleProblem
 from bayesbio.scaleup.vessels.covariates import covariates_of
 from bayesbio.scaleup.vessels.volumes import check_scales, volumes_of
@@ -195,7 +195,7 @@ def _unknowns(
     largest = float(rows["value"].abs().max())
     names, intervals, notes = [], [], []
     for name in trace.names:
-        given = [stated(run, name) for run in campaign]
+        given = [setting_of(run, name) for run in campaign]
         is_parameter = name in curve.Parameters._fields
         if name not in priors and not is_parameter and all(value is not None for value in given):
             continue
