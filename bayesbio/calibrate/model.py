@@ -14,7 +14,14 @@ from bayesbio.calibrate.problem.grouping import groups_of
 from bayesbio.calibrate.problem.unknowns import Unknown
 from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
 from bayesbio.data import Campaign
-from bayesbio.inference import correlate, prior_quantiles, register, register_shared, varying
+from bayesbio.inference import (
+    Grouping,
+    correlate,
+    prior_quantiles,
+    register,
+    register_shared,
+    varying,
+)
 from bayesbio.inference.hierarchy.levels import USUAL_SPREAD
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode.trajectory import trajectories
@@ -150,9 +157,10 @@ def _group_effects(
             by_run[unknown.name] = varying(
                 unknown.name,
                 population,
-                level=unknown.levels,
-                index={level: index.tolist() for level, (index, _) in groups.items()},
-                groups={level: names for level, (_, names) in groups.items()},
+                Grouping(
+                    {level: index for level, (index, _) in groups.items()},
+                    {level: names for level, (_, names) in groups.items()},
+                ),
                 positive=unknown.positive,
                 scale_prior={
                     level: spread_prior(unknown, level, formulation) for level in unknown.levels

@@ -17,6 +17,7 @@ from bayesbio.inference.diagnostics.verdict import Gate, Verdict, VerdictItem
 from bayesbio.inference.hierarchy.correlations import correlate, correlation_matrix, pairs
 from bayesbio.inference.hierarchy.covariates import Design, are_identifiable, design
 from bayesbio.inference.hierarchy.levels import (
+    Grouping,
     covariate_levels,
     nesting,
     order_levels,
@@ -99,6 +100,7 @@ __all__ = [
     "EffectInformation",
     "Fold",
     "Gate",
+    "Grouping",
     "LogDensity",
     "Mode",
     "Noise",

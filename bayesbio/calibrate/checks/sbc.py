@@ -96,7 +96,8 @@ def simulation_based_calibration(
     random_seed : int
     checkpoint : path, optional
         CSV in which ranks are written as they come, and from which a stopped study goes on; the
-        card beside it holds model, priors, design, seed and versions, and must agree.
+        card beside it holds model, priors, design, seed and versions; ranks of another study are
+        set aside, not used.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
         Where parts of 20 replications are done, as in `bayesbio.inference.run_each`; each part
         compiles anew. By default all are done in this process, with one density.

@@ -1,5 +1,8 @@
 """Partial pooling: a parameter that varies between runs, clones, sites."""
 
+from __future__ import annotations
+
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,13 +23,28 @@ from bayesbio.inference.priors.distributions import register
 USUAL_SPREAD = 0.3  # scale of the default prior of a spread between groups, of the logarithm
 
 
+@dataclasses.dataclass(frozen=True)
+class Grouping:
+    """
+    Groups of the members of a population, at one level or several.
+
+    Parameters
+    ----------
+    numbers : mapping of level to sequence of int, (members,)
+        For each member (run), the number of its group.
+    groups : mapping of level to sequence of str
+        Names of the groups, the coordinate of the level's dimension.
+    """
+
+    numbers: Mapping[str, Sequence[int] | np.ndarray]
+    groups: Mapping[str, Sequence[str]]
+
+
 def varying(
     name: str,
     population: TensorVariable,
+    grouping: Grouping,
     *,
-    level: str | Sequence[str],
-    index: Sequence[int] | Mapping[str, Sequence[int]],
-    groups: Sequence[str] | Mapping[str, Sequence[str]],
     positive: bool,
     centred: bool | Mapping[str, bool] = True,
     evidence: EffectInformation | None = None,
@@ -52,12 +70,8 @@ def varying(
         Name of the parameter.
     population : TensorVariable, scalar
         Its value for a typical group.
-    level : str or sequence of str
-        Name of the level, or of several levels from the widest to the narrowest.
-    index : sequence of int, or mapping level -> sequence of int
-        For each member (run), the number of its group.
-    groups : sequence of str, or mapping level -> sequence of str
-        Names of the groups, the coordinate of the level's dimension.
+    grouping : Grouping
+        The groups of each member, level by level.
     positive : bool
         Whether the parameter is positive, so that effects are relative.
     centred : bool or mapping level -> bool
@@ -106,15 +120,14 @@ def varying(
     >>> from bayesbio.inference.priors.distributions import between
     >>> with pm.Model() as model:
     ...     typical = register("growth_rate", between(0.02, 0.06))
-    ...     by_run = varying("growth_rate", typical, level="run", index=[0, 1, 2],
-    ...                      groups=["R1", "R2", "R3"], positive=True)
+    ...     runs = Grouping({"run": [0, 1, 2]}, {"run": ["R1", "R2", "R3"]})
+    ...     by_run = varying("growth_rate", typical, runs, positive=True)
     >>> [variable.name for variable in model.free_RVs]
     ['growth_rate', 'growth_rate_sd_run', 'growth_rate_by_run']
     """
-    asked = (level,) if isinstance(level, str) else tuple(level)
-    numbers = {key: np.asarray(_of(index, key), dtype=int) for key in asked}
+    numbers = {key: np.asarray(each, dtype=int) for key, each in grouping.numbers.items()}
     levels = order_levels(numbers)
-    names = {key: list(_of(groups, key)) for key in levels}
+    names = {key: list(grouping.groups[key]) for key in levels}
     model = pm.modelcontext(None)
 
     # Everything below is additive: logarithms when positive.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from bayesbio.inference.archive.environment import versions
 from bayesbio.inference.parallel.jobs import run_each
 from bayesbio.inference.validation.rank_statistics import Ranks
 
+LOG = logging.getLogger(__name__)
 PART = 20  # replications of one job
 
 type Simulate = Callable[[int], tuple[Mapping[str, Any], Any]]
@@ -53,7 +55,8 @@ def simulation_based_calibration(
         Replication r has a seed of its own, whatever the number of replications.
     checkpoint : path, optional
         CSV in which ranks are written as they come; replications that it holds are not repeated.
-        The card beside it (``ranks.card.json``) says which study they are of.
+        The card beside it (``ranks.card.json``) says which study they are of: those of another
+        study (identity, seed or versions) are set aside under another name, with a logged warning.
     identity : mapping of name to plain value, optional
         What the ranks follow from beside the seed, for the card: model, priors, design.
     progress : callable, optional
@@ -67,8 +70,7 @@ def simulation_based_calibration(
     Raises
     ------
     CalibrationError
-        When names, shapes or numbers of draws do not fit each other, or the checkpoint is of
-        another study: another identity, seed or version.
+        When names, shapes or numbers of draws do not fit each other.
 
     Notes
     -----
@@ -212,8 +214,7 @@ class _Held:
         self.rows: dict[int, dict[str, float]] = {}
         self.remarks: dict[int, dict[str, float]] = {}
         self.draws = 0
-        if self.path is not None and self.path.exists():
-            self._check_card(self.path)
+        if self.path is not None and self.path.exists() and self._is_of_this_study(self.path):
             done = Ranks.read(self.path)
             self.draws = done.draws
             self.rows = {int(at): dict(row) for at, row in done.table.iterrows()}
@@ -256,21 +257,27 @@ class _Held:
             card.write_text(json.dumps(self.card, indent=1, sort_keys=True), encoding="utf-8")
         whole.replace(self.path)
 
-    def _check_card(self, path: Path) -> None:
+    def _is_of_this_study(self, path: Path) -> bool:
+        """Compare the card; ranks of another study are set aside, neither used nor lost."""
         card = card_of(path)
         held = json.loads(card.read_text(encoding="utf-8")) if card.exists() else {}
         other = [name for name in {**held, **self.card} if held.get(name) != self.card.get(name)]
-        if other:
-            what = (
-                f"{other[0]} is {held.get(other[0], 'not given')} there and "
-                f"{self.card.get(other[0], 'not given')} here"
-                if held
-                else f"its card {card.name} is missing"
-            )
-            raise CalibrationError(
-                f"The checkpoint {path.name} is of another study: {what}. Continue with what it "
-                "was begun with, or name another file."
-            )
+        if not other:
+            return True
+        place = 1
+        while (aside := path.with_name(f"{path.stem}.{place}{path.suffix}")).exists():
+            place += 1
+        path.rename(aside)
+        if held:
+            card.rename(card_of(aside))
+        LOG.warning(
+            "%s holds ranks of another study (%s differ); it was set aside as %s, and the study "
+            "begins anew.",
+            path.name,
+            ", ".join(other) if held else "there is no card to say which: all may",
+            aside.name,
+        )
+        return False
 
 
 def card_of(path: str | os.PathLike[str]) -> Path:

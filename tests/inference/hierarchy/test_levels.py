@@ -10,6 +10,7 @@ from scipy.stats import beta, kstest, multivariate_normal
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import (
     EffectInformation,
+    Grouping,
     between,
     correlate,
     correlation_matrix,
@@ -52,9 +53,7 @@ def components(table, *, scale, centred):
         by_batch = varying(
             "mean",
             typical,
-            level="batch",
-            index=range(6),
-            groups=list("ABCDEF"),
+            Grouping({"batch": range(6)}, {"batch": list("ABCDEF")}),
             positive=False,
             centred=centred,
             scale_prior=pm.HalfNormal.dist(5.0 * scale),
@@ -107,9 +106,7 @@ def test_the_road_on_which_effects_are_sampled_leaves_their_prior_as_it_is():
             by_run = varying(
                 "growth",
                 typical,
-                level="run",
-                index=[0, 0, 1],
-                groups=["R1", "R2"],
+                Grouping({"run": [0, 0, 1]}, {"run": ["R1", "R2"]}),
                 positive=True,
                 **options,
             )
@@ -136,9 +133,10 @@ def draw_two_levels(level, clone, run, road):
         values = varying(
             "growth",
             typical,
-            level=level,
-            index={"clone": clone, "run": run},
-            groups={"clone": ["A", "B"], "run": [f"R{number}" for number in range(max(run) + 1)]},
+            Grouping(
+                {key: {"clone": clone, "run": run}[key] for key in level},
+                {"clone": ["A", "B"], "run": [f"R{number}" for number in range(max(run) + 1)]},
+            ),
             positive=True,
             **road,
         )
@@ -157,9 +155,10 @@ def test_nested_groups_vary_around_their_parent():
         varying(
             "growth",
             register("growth", between(0.02, 0.06)),
-            level=("clone", "run"),
-            index={"clone": [0, 0, 1, 1], "run": [0, 1, 2, 3]},
-            groups={"clone": ["A", "B"], "run": ["R1", "R2", "R3", "R4"]},
+            Grouping(
+                {"clone": [0, 0, 1, 1], "run": [0, 1, 2, 3]},
+                {"clone": ["A", "B"], "run": ["R1", "R2", "R3", "R4"]},
+            ),
             positive=True,
             centred=False,
         )
@@ -181,13 +180,15 @@ def test_crossed_groups_add_their_effects(road):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"index": [0, 0], "groups": ["R1"]}, "cannot vary by run: the only run is 'R1'"),
-        ({"index": [0, 2]}, r"the index uses groups \[0, 2\], but there are 2 groups"),
+        (
+            {"numbers": {"run": [0, 0]}, "groups": {"run": ["R1"]}},
+            "cannot vary by run: the only run is 'R1'",
+        ),
+        ({"numbers": {"run": [0, 2]}}, r"the index uses groups \[0, 2\], but there are 2 groups"),
         ({"positive": False}, "has no default. Give a scale_prior"),
         (
             {
-                "level": ("clone", "run"),
-                "index": {"clone": [1, 0], "run": [0, 1]},
+                "numbers": {"clone": [1, 0], "run": [0, 1]},
                 "groups": {"clone": ["A", "B"], "run": ["R1", "R2"]},
             },
             "cannot vary by clone and by run: the two group the runs in the same way",
@@ -195,9 +196,12 @@ def test_crossed_groups_add_their_effects(road):
     ],
 )
 def test_a_level_that_teaches_nothing_says_why(changes, sentence):
-    options = {"level": "run", "index": [0, 1], "groups": ["R1", "R2"], "positive": True}
+    given = {"numbers": {"run": [0, 1]}, "groups": {"run": ["R1", "R2"]}, "positive": True}
+    given |= changes
+    grouping = Grouping(given["numbers"], given["groups"])
     with pm.Model(), pytest.raises(CalibrationError, match=sentence):
-        varying("growth", register("growth", between(0.02, 0.06)), **(options | changes))
+        typical = register("growth", between(0.02, 0.06))
+        varying("growth", typical, grouping, positive=given["positive"])
 
 
 def test_levels_stand_in_the_order_in_which_they_hold_each_other():
@@ -221,9 +225,7 @@ def test_covariates_move_the_groups_they_are_constant_within():
         value = varying(
             "rate",
             pm.Normal("rate"),
-            level="clone",
-            index=clone.tolist(),
-            groups=["A", "B"],
+            Grouping({"clone": clone}, {"clone": ["A", "B"]}),
             positive=False,
             scale_prior=pm.HalfNormal.dist(1.0),
             centred=False,
@@ -250,9 +252,7 @@ def test_correlated_effects_have_the_density_of_their_normal_distribution(kind):
             varying(
                 name,
                 pm.Normal(name),
-                level="run",
-                index=index,
-                groups=groups,
+                Grouping({"run": index}, {"run": groups}),
                 positive=False,
                 scale_prior=pm.HalfNormal.dist(1.0),
                 **road,

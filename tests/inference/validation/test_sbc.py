@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesbio.errors import CalibrationError
 from bayesbio.inference import simulation_based_calibration
 from bayesbio.inference.validation import sbc
 
@@ -45,21 +44,23 @@ def test_what_a_checkpoint_holds_is_not_done_again(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"random_seed": 2}, {"prior": "N(0, 9)"}])
-def test_ranks_of_another_study_do_not_come_back(tmp_path, change):
-    run(tmp_path / "ranks.csv")
-    with pytest.raises(CalibrationError, match="is of another study: .* there and .* here"):
-        run(tmp_path / "ranks.csv", **change)
+def test_ranks_of_another_study_are_set_aside_and_do_not_come_back(tmp_path, change, caplog):
+    first = run(tmp_path / "ranks.csv")
+    other = run(tmp_path / "ranks.csv", **change)
+    pd.testing.assert_frame_equal(other.table, run(**change).table)
+    assert "set aside as ranks.1.csv" in caplog.text
+    pd.testing.assert_frame_equal(run(tmp_path / "ranks.1.csv", fit=never).table, first.table)
 
 
-def test_ranks_without_their_card_or_of_other_versions_do_not_count(tmp_path, monkeypatch):
+def test_ranks_without_their_card_or_of_other_versions_are_set_aside(tmp_path, monkeypatch):
     run(tmp_path / "ranks.csv")
     with monkeypatch.context() as other:
         other.setattr(sbc, "versions", lambda: {"pymc": "7"})
-        with pytest.raises(CalibrationError, match="versions is"):
-            run(tmp_path / "ranks.csv")
-    sbc.card_of(tmp_path / "ranks.csv").unlink()
-    with pytest.raises(CalibrationError, match="its card ranks.card.json is missing"):
         run(tmp_path / "ranks.csv")
+    assert (tmp_path / "ranks.1.csv").exists()
+    sbc.card_of(tmp_path / "ranks.csv").unlink()
+    run(tmp_path / "ranks.csv")
+    assert (tmp_path / "ranks.2.csv").exists()
 
 
 def test_parts_on_an_executor_give_the_same_ranks_as_one_after_the_other(tmp_path, monkeypatch):
