@@ -22,8 +22,8 @@ STRUCTURAL = ("run", "time", *DETAILS, *LONG)
 EXCEL_EPOCH = dt.datetime(1899, 12, 30)
 SERIAL_DATES = (20000, 80000)  # days since the epoch of Excel: 1954 to 2119
 LABELLED_TIME = re.compile(
-    r"(?:day|d|tag|wd|t|time|hour|h|week|w|dag|jour)?\.?\s*[_#-]?\s*(-?\d+(?:[.,]\d+)?)\s*"
-    r"(h|hrs?|hours?|d|days?|min|std|tage?)?",
+    r"(?:(?P<day>day|d|tag|wd|dag|jour)|(?P<h>hour|h)|(?P<week>week|w)|t|time)?\.?\s*[_#-]?\s*"
+    r"(?P<number>-?\d+(?:[.,]\d+)?)\s*(?P<unit>h|hrs?|hours?|d|days?|min|std|tage?)?",
     re.IGNORECASE,
 )
 
@@ -401,6 +401,7 @@ def _hours(cell: Cell, reading: Reading, unit: str) -> float | None:
     hours = to_duration(cell)
     match = _labelled(cell)
     if hours is None and match:
-        number = float(match.group(1).replace(",", "."))
-        return float(units.convert(number, match.group(2) or unit, "h"))
+        number = float(match["number"].replace(",", "."))
+        label = next((name for name in ("day", "h", "week") if match[name]), unit)
+        return float(units.convert(number, match["unit"] or label, "h"))
     return hours

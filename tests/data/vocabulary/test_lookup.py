@@ -7,7 +7,6 @@ import pytest
 
 from bayesbio.data import quantity
 from bayesbio.data.vocabulary import lookup as vocabulary
-from bayesbio.data.vocabulary.terms import Quantity
 from bayesbio.data.vocabulary.units import same_dimension, unit
 from bayesbio.errors import DataError
 
@@ -140,11 +139,6 @@ def test_amounts_are_concentrations_times_litre():
 
 def test_carbon_fraction_of_glucose_is_forty_percent():
     assert quantity("glucose").mass_fraction("C") == pytest.approx(0.40, abs=1e-3)
-
-
-def test_a_role_that_does_not_exist_is_refused():
-    with pytest.raises(DataError, match="role 'wish' is unknown"):
-        Quantity("a", role="wish")
 
 
 def test_importing_the_room_builds_no_unit_registry():

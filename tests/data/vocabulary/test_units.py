@@ -104,3 +104,49 @@ def test_the_registry_reads_what_models_write():
 
 def test_words_are_no_units():
     assert not any(units.is_unit(word) for word in ("YSI", "R1", "offline", "S01", "Batch"))
+
+
+GLUCOSE, CARBON = 180.156, 6 * 12.011
+
+
+@pytest.mark.parametrize(
+    ("unit", "name", "grams"),
+    [
+        *[(u, "glucose", GLUCOSE / CARBON) for u in ("g C/L", "g-C/L", "gC/L", "g C L-1")],
+        *[(u, "glucose", GLUCOSE / 6) for u in ("mol C/L", "C-mol/L", "Cmol/L", "mol-C/L")],
+        ("mmol C/L", "glucose", GLUCOSE / 6000),
+        ("C-mmol/L", "glucose", GLUCOSE / 6000),
+        ("mg C/L", "glucose", GLUCOSE / CARBON / 1000),
+        ("mg N/L", "ammonium", 18.039 / 14.007 / 1000),
+        ("mg NO3-N/L", "nitrate", None),
+        ("mmol N/L", "glutamine", 146.145 / 2000),
+        ("mg P/L", "phosphate", 94.971 / 30.974 / 1000),
+        ("g N/L", "nitrogen", 1.0),
+    ],
+)
+def test_grams_of_an_element_become_grams_of_the_molecule(unit, name, grams):
+    if grams is None:
+        with pytest.raises(UnitError):
+            convert(1.0, unit, "g/L", quantity=name)
+    else:
+        assert_allclose(convert(1.0, unit, "g/L", quantity=name), grams, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [("g C/L", "biomass"), ("g N/L", "glucose"), ("g C/L", None), ("g c/L", "glucose")],
+)
+def test_an_element_that_the_formula_does_not_hold_is_never_cancelled(unit, name):
+    with pytest.raises(UnitError, match="counts|compared"):
+        convert(1.0, unit, "g/L", quantity=name)
+
+
+def test_cells_are_not_cancelled_where_grams_are_expected():
+    with pytest.raises(UnitError):
+        convert(1.0, "g cells/L", "g/L")
+    assert_allclose(convert(1.0, "10^6/mL", "1e6 cells/mL"), 1.0)
+
+
+@pytest.mark.parametrize("unit", ["9**9**9", "(9)**(9)**9", "((9)**99)**99", "m**999", "1e999", ""])
+def test_powers_of_numbers_are_no_units(unit):
+    assert not units._is_plain(unit) or not units.is_unit(unit)

@@ -38,6 +38,7 @@ REPLICATE = re.compile(
     r"[\s_\-.#]*)?(?P<number>\d{1,2}|(?<=[\s_\-.(])(?:III|II|I|[ABCabc]))\)?$",
     re.IGNORECASE,
 )
+ORDINAL_LETTERS = ("A", "B", "C", "a", "b", "c")
 ORDINALS = {"a": 1, "b": 2, "c": 3, "i": 1, "ii": 2, "iii": 3}
 SINGLE = frozenset(("C", "K", "M", "V", "d", "s", "m", "cell", "cells", "U", "W", "J", "l", "rel"))
 
@@ -170,6 +171,10 @@ class Headers:
     def _filler(self) -> tuple[str, ...]:
         return self.dialect.headers["filler"]
 
+    def _fits(self, name: str, unit: str) -> bool:
+        words = self._resolve(name).words
+        return any(units.same_dimension(unit, word.unit, of=word) for word in words)
+
     def _is_known(self, name: str) -> bool:
         return bool(self._resolve(name).words) or self.dialect.is_ordering(name)
 
@@ -192,6 +197,8 @@ class Headers:
             before, after = " ".join(pieces[:count]), " ".join(pieces[count:])
             if to_number(after) is not None or not units.is_unit(after):
                 continue
+            if after in ORDINAL_LETTERS and not self._fits(before, after):
+                continue  # the second count of 'VCD B' is not in bel
             apart = after not in SINGLE and after in self.dialect.unit_words
             if apart or "/" in after or self._is_known(before):
                 return before, after

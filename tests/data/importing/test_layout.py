@@ -1,0 +1,49 @@
+import pandas as pd
+import pytest
+
+from bayesbio.data.importing.columns import ReadOptions
+from bayesbio.data.importing.layout import fill_down, lay_out, row_runs, row_times
+from bayesbio.data.importing.sheets.blocks import take_apart
+from bayesbio.data.importing.sheets.files import sheet_of_frame
+from bayesbio.data.vocabulary.lookup import shipped
+
+
+def layout_of(columns, **stated):
+    options = ReadOptions(shipped(), **stated)
+    block = take_apart(sheet_of_frame(pd.DataFrame(columns)), options.knows, options.dialect)
+    return lay_out(block, options)
+
+
+def test_the_run_the_time_and_its_unit_are_found():
+    layout = layout_of({"Batch": ["A", None, "B"], "Day": [0, 1, 0], "Glc": [6, 5, 6]})
+    assert row_runs(layout, "x") == ["A", "A", "B"] and row_times(layout) == [0.0, 24.0, 0.0]
+    assert [column.header for column in layout.others()] == ["Glc"] and not layout.is_long
+
+
+def test_a_long_table_names_its_quantities():
+    layout = layout_of({"t": [0, 0], "Analyte": ["Glc", "Lac"], "Result": [6, 1], "Unit": "g/L"})
+    assert layout.is_long and set(layout.roles) == {"quantity", "value", "unit"}
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "hours"),
+    [
+        ("Time (min)", [0, 90], [0.0, 1.5]),
+        ("t", ["Day 0", "Day 2"], [0.0, 48.0]),
+        ("Duration", ["00:30", "26:00"], [0.5, 26.0]),
+        ("time_h", [0, "soon"], [0.0, "soon"]),
+    ],
+)
+def test_times_come_in_hours(header, cells, hours):
+    layout = layout_of({"run": "A", header: cells, "Glc": [6, 5], "Lac": [1, 2]}, time=header)
+    assert row_times(layout) == hours
+
+
+def test_dates_and_times_of_day_are_joined():
+    layout = layout_of({"Date": ["1.3.2024"] * 2, "Time": ["8:00", "9:30"], "Glc": [6, 5]})
+    first, second = row_times(layout)
+    assert (second - first).total_seconds() == 5400.0 and layout.clock is not None
+
+
+def test_names_go_on_to_the_next_one():
+    assert fill_down([None, "A", " ", "B"]) == [None, "A", "A", "B"]

@@ -1,0 +1,39 @@
+import pandas as pd
+
+from bayesbio.data import read_campaign
+
+
+def read(**columns):
+    return read_campaign(pd.DataFrame({"run": "A", "time_h": [0, 1, 2], **columns}))
+
+
+def test_spread_flag_and_upper_limit_stand_beside_their_quantity():
+    campaign = read(
+        **{
+            "titer (g/L)": [1.0, 2.0, 3.0],
+            "titer SD (g/L)": [0.1, None, 0.3],
+            "titer flag": ["", "between", "excluded"],
+            "titer upper (g/L)": [None, 2.5, None],
+        }
+    )
+    frame = campaign.to_frame(details=True)
+    assert frame["flag"].tolist() == ["", "between", "excluded"]
+    assert frame["sd"].fillna(0.0).tolist() == [0.1, 0.0, 0.3]
+    assert frame["value_upper"].fillna(0.0).tolist() == [0.0, 2.5, 0.0]
+
+
+def test_the_same_values_in_another_unit_are_not_replicates():
+    campaign = read(**{"titer (g/L)": [1.0, 2.0, 3.0], "titer (mg/L)": [1000.0, 2000.0, 3000.0]})
+    assert campaign["A"].measurements["replicate"].max() == 1
+    assert "the same values as 'titer (g/L)'" in str(campaign.columns)
+
+
+def test_text_that_stays_the_same_is_a_covariate():
+    campaign = read(**{"titer (g/L)": [1.0, 2.0, 3.0], "clone": "K1", "mood": ["a", "b", "c"]})
+    assert dict(campaign["A"].settings) == {"clone": "K1"}
+    assert "text that changes within a run" in str(campaign.findings)
+
+
+def test_every_flag_word_of_a_row_that_excludes_holds_for_the_row():
+    campaign = read(**{"titer (g/L)": [1.0, 2.0, 3.0], "flag": ["", "outlier", ""]})
+    assert campaign["A"].measurements["flag"].tolist() == ["", "excluded", ""]
