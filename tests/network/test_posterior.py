@@ -285,3 +285,23 @@ def test_the_sampler_and_the_closed_form_agree_with_a_prior_and_with_gaps():
             first, second = told[name], getattr(exact, name)
             assert_allclose(first.mean(0), second.mean(0), atol=0.06 * second.std(0).max())
             assert_allclose(first.std(0), second.std(0), rtol=0.08)
+
+
+def test_file_and_posterior_keep_what_was_asked_and_fitted(tmp_path):
+    frame = ROWS.assign(note=np.arange(30.0), site=["A", "B"] * 15)
+    fitted = fit_network(PAIR, frame, draws=50, random_seed=3)
+    again = bayesbio.load(fitted.save(tmp_path / "network.nc"))
+    assert again.options == fitted.options
+    assert again.options["robust"] is False and again.options["random_seed"] == 3
+    assert again.data_hash == fitted.data_hash and again.model.edges == PAIR.edges
+    assert type(again.network) is ProcessNetwork
+    assert "not used: note, site" in " ".join(again.warnings)
+    assert again.summary().attrs["verdict"] == "passed"
+    assert again.require() is again
+
+
+def test_a_table_in_another_unit_is_refused():
+    columns = [TableColumn("feed", "factor", "g/L"), TableColumn("titer", "response", "mg/L")]
+    network = ProcessNetwork(["feed", Node("titer", unit="g/L")], [("feed", "titer")])
+    with pytest.raises(DataError, match="'titer' has the unit 'g/L', but its values come in"):
+        network.fit(Table(ROWS, columns))

@@ -178,3 +178,19 @@ def test_edges_can_be_dropped_and_only_those_that_exist():
     assert network.without_edges([("a", "b")]).edges == ()
     with pytest.raises(ModelError, match="no edge 'b' -> 'a'"):
         network.without_edges([("b", "a")])
+
+
+@pytest.mark.parametrize("name", ["run", "any", "outside", "chain"])
+def test_names_of_dimensions_are_no_names_of_nodes(name):
+    with pytest.raises(ModelError, match=f"cannot be named '{name}'"):
+        Node(name)
+
+
+def test_replicates_below_and_above_a_limit_of_detection_leave_an_interval():
+    rows = pd.DataFrame({
+        "time_h": 24.0, "quantity": "titer", "value": [0.2, 0.4], "flag": ["below", ""],
+    })  # fmt: skip
+    network = ProcessNetwork(["a", "titer@24"], [("a", "titer@24")])
+    table = slice_campaign(Campaign([Run("A", rows, settings={"a": 1.0})]), network)
+    assert table.flag("titer@24").tolist() == ["between"]
+    assert (table["titer@24"][0], table.upper("titer@24")[0]) == pytest.approx((0.2, 0.3))

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 from scipy.stats import norm
 
+import bayesbio
 from bayesbio.calibrate import Calibration
 from bayesbio.data import Campaign, Run, Specification
 from bayesbio.errors import ModelError
@@ -167,3 +168,34 @@ def test_what_a_process_model_cannot_stand_for_is_said(growth):
     )  # fmt: skip
     with pytest.raises(ModelError, match="'initial_biomass' drives the process model, but stands"):
         known.with_process_model(calibration, ["biomass@24"])
+
+
+def test_a_list_of_values_goes_point_by_point(growth):
+    grid = growth.intervene({"initial_biomass": [0.1, 0.4]}, samples=500, random_seed=7)
+    assert grid["titer"].dims == ("chain", "draw", "initial_biomass")
+    for value in (0.1, 0.4):
+        alone = growth.intervene({"initial_biomass": value}, samples=500, random_seed=7)["titer"]
+        assert_allclose(grid["titer"].sel(initial_biomass=value), alone, rtol=1e-12)
+    risk = growth.probability_out_of_specification(
+        do={"initial_biomass": [0.1, 0.4]}, samples=500, random_seed=7
+    )
+    assert risk.total["titer"].dims == ("initial_biomass",)
+    assert float(risk.total["titer"][0]) > float(risk.total["titer"][1])
+    assert list(risk.summary().columns) == ["probability", "eti_5", "eti_50", "eti_95", "error"]
+
+
+def test_without_noise_every_node_is_at_its_mean(growth):
+    told = growth.predict(noise=False, samples=200)
+    assert_allclose(told["initial_biomass"], 0.2, rtol=1e-9)
+    biomass = np.log(told["biomass@24"].to_numpy().ravel())
+    assert_allclose(biomass.std(), 24 * RATE_SD, rtol=0.2)
+    with pytest.raises(ModelError, match="ask with noise=True"):
+        growth.predict({"titer": 4.0}, noise=False)
+
+
+def test_a_hybrid_network_is_loaded_as_it_was_saved(growth, tmp_path):
+    again = bayesbio.load(growth.save(tmp_path / "hybrid.nc"))
+    first, second = (part.predict(samples=100, random_seed=8) for part in (growth, again))
+    assert first["titer"].to_numpy().tobytes() == second["titer"].to_numpy().tobytes()
+    assert again.hash == growth.hash
+    assert "exact (network)" in again.check().names
