@@ -161,7 +161,7 @@ def summary_table(
     >>> rate = xr.DataArray(np.random.default_rng(1).normal(2.0, 0.1, (4, 500)),
     ...                     dims=("chain", "draw"), attrs={"units": "1/h"})
     >>> table = summary_table(xr.Dataset({"rate": rate}))
-    >>> table.loc["rate", "unit"], table.loc["rate", "eti_50"].round(1)
+    >>> table.loc["rate", "unit"], float(table.loc["rate", "eti_50"].round(1))
     ('1/h', 2.0)
     """
     units: dict[str, str] = {}
