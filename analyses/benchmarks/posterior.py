@@ -37,7 +37,7 @@ from bayesbio.calibrate.fitting import fit, usual_acceptance
 from bayesbio.calibrate.model import statistical_model
 from bayesbio.calibrate.problem.formulation import Formulation, formulate
 from bayesbio.calibrate.requests import FitRequest, Tolerances
-from bayesbio.inference import LogDensity, sample
+from bayesbio.inference import LogDensity, NoUTurn, sample
 
 TOLERANCES = {"rtol": 1e-6, "atol": 1e-9}
 Found = dict[str, Any]
@@ -95,7 +95,7 @@ def ours(problem: Problem, *, draws: int, chains: int, seed: int) -> Found:
     began = time.process_time()
     tree = sample(
         density, start=mode, draws=draws, tune=tune, chains=chains, random_seed=seed,
-        target_accept=usual_acceptance(formulation),
+        sampler=NoUTurn(usual_acceptance(formulation)),
     )  # fmt: skip
     seconds = time.process_time() - began
     gradient = gradient_seconds(density, mode.point)

@@ -14,8 +14,8 @@ from bayesbio.inference import (
     Progress,
     crps,
     log_score,
+    map_jobs,
     pool_scores,
-    run_each,
     score_table,
     systematic_resample,
 )
@@ -109,7 +109,7 @@ def cross_validate(
         Of `bayesbio.inference.Fold`, `TableFold`, or whatever has a name of its own and is what
         the forecasters take.
     executor : concurrent.futures.Executor, dask.distributed.Client or "here", optional
-        Where; by default one process for each core, see `bayesbio.inference.run_each`. "here" is
+        Where; by default one process for each core, see `bayesbio.inference.map_jobs`. "here" is
         this process, one forecast after the other: right for fits of less than a second.
     stage : str
         What is repeated, for the progress bar.
@@ -161,9 +161,9 @@ def cross_validate(
         for name, fold in zip(names, divided, strict=True)
     }
     if isinstance(executor, str) and executor == HERE:
-        done = [run_each(_scored, {name: job}) for name, job in jobs.items()]
+        done = [map_jobs(_scored, {name: job}) for name, job in jobs.items()]
     else:
-        done = [run_each(_scored, jobs, executor=executor, stage=stage, progress=progress)]
+        done = [map_jobs(_scored, jobs, executor=executor, stage=stage, progress=progress)]
     scored = [each for part in done for each in part.results.values()]
     return CrossValidation(
         scores=_joined([each.scores for each in scored], ["model", "quantity", "run"]),

@@ -13,7 +13,7 @@ import xarray as xr
 from bayesbio.calibrate.coordinates.starts import CompiledProblem, Start
 from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.calibrate.requests import FitRequest, Tolerances
-from bayesbio.inference import run_each, sample
+from bayesbio.inference import map_jobs, sample
 from bayesbio.inference.mcmc.sampling import join_chains
 
 
@@ -47,7 +47,7 @@ class ChainJob:
 def chains_on(executor: Any, job: ChainJob, *, progress: Any = None) -> xr.DataTree:
     """Draw all chains of a job where an executor says, as `bayesbio.inference.sample` does here."""
     jobs = {f"chain {chain}": dataclasses.replace(job, chain=chain) for chain in range(job.chains)}
-    made = run_each(one_chain, jobs, executor=executor, stage="sampling", progress=progress)
+    made = map_jobs(one_chain, jobs, executor=executor, stage="sampling", progress=progress)
     trees = list(made.results.values())
     whole = [tree for tree in trees if not tree["posterior"].attrs["partial"]]
     used = whole or trees[:1]
@@ -78,6 +78,7 @@ def one_chain(job: ChainJob) -> xr.DataTree:
         start=job.start.mode,
         chains=1,
         random_seed=int(seeds[job.chain]),
-        checkpoint=None if checkpoint is None else Path(checkpoint) / f"chain_{job.chain}",
+        checkpoint=checkpoint
+        and dataclasses.replace(checkpoint, path=Path(checkpoint.path) / f"chain_{job.chain}"),
         **settings,
     )

@@ -115,7 +115,7 @@ class Completion:
     def _describe_failures(self, tree: xr.DataTree, posterior: xr.Dataset) -> None:
         """Say where trajectories failed while chains ran."""
         formulation = self.formulation
-        for board in self.problem.density.boards if "sample_stats" in tree.children else ():
+        for board in self.problem.density.failure_log if "sample_stats" in tree.children else ():
             typical = {
                 name: (float(np.log(posterior[name]).mean()), float(np.log(posterior[name]).std()))
                 for name in formulation.model.Parameters._fields

@@ -16,7 +16,7 @@ from bayesbio.calibrate.problem.formulation import Formulation, formulate
 from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import Progress, sample
+from bayesbio.inference import Checkpoint, NoUTurn, Progress, sample
 from bayesbio.mechanistic import ProcessModel
 
 
@@ -176,9 +176,14 @@ def fit_request(
     settings: dict[str, Any] = {
         "draws": sampler.draws,
         "tune": sampler.tune,
-        "target_accept": sampler.target_accept or usual_acceptance(formulation),
-        "checkpoint": sampler.checkpoint,
-        "resume": sampler.resume,
+        "sampler": NoUTurn(sampler.target_accept or usual_acceptance(formulation)),
+        "checkpoint": None
+        if sampler.checkpoint is None
+        else Checkpoint(
+            sampler.checkpoint,
+            sampler.resume,
+            {"campaign": formulation.campaign.hash, **dataclasses.asdict(tolerances)},
+        ),
     }
     if executor is not None:
         job = ChainJob(request, tolerances, start, settings, random_seed, 0, sampler.chains)

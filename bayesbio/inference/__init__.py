@@ -29,9 +29,16 @@ from bayesbio.inference.hierarchy.noncentering import (
     JointlyNoncentered,
     member_values,
 )
-from bayesbio.inference.mcmc.density import LogDensity
-from bayesbio.inference.mcmc.mode import Mode, dispersed_starts, find_mode
+from bayesbio.inference.mcmc.checkpoint import Checkpoint
+from bayesbio.inference.mcmc.density import FunctionDensity, LogDensity
+from bayesbio.inference.mcmc.fingerprint import model_fingerprint
+from bayesbio.inference.mcmc.mode import find_mode
+from bayesbio.inference.mcmc.nutpie_backend import NoUTurn
+from bayesbio.inference.mcmc.records import Mode, Whitening
+from bayesbio.inference.mcmc.ridge_whitening import whiten
+from bayesbio.inference.mcmc.sampler import ChainRequest, Sampler
 from bayesbio.inference.mcmc.sampling import sample
+from bayesbio.inference.mcmc.starts import dispersed_starts
 from bayesbio.inference.noise.assay import assay
 from bayesbio.inference.noise.base import NOISES, Noise, require_distinct_names
 from bayesbio.inference.noise.counts import counts
@@ -51,8 +58,8 @@ from bayesbio.inference.noise.layered import (
     shared,
     shared_by,
 )
-from bayesbio.inference.parallel.jobs import Repeated, run_each
-from bayesbio.inference.parallel.progress import Progress, audience
+from bayesbio.inference.parallel.jobs import JobResults, map_jobs
+from bayesbio.inference.parallel.progress import Progress, progress_reporter
 from bayesbio.inference.parallel.threads import thread_policy, usable_cores
 from bayesbio.inference.priors.distributions import (
     between,
@@ -87,6 +94,14 @@ from bayesbio.inference.validation.scores import (
 )
 
 __all__ = [
+    "ChainRequest",
+    "Checkpoint",
+    "FunctionDensity",
+    "NoUTurn",
+    "Sampler",
+    "Whitening",
+    "model_fingerprint",
+    "whiten",
     "thread_policy",
     "summary_table",
     "stack_draws",
@@ -107,14 +122,14 @@ __all__ = [
     "Progress",
     "RankStudy",
     "Ranks",
-    "Repeated",
+    "JobResults",
     "JointlyNoncentered",
     "TableFold",
     "Verdict",
     "VerdictItem",
     "archive_card",
     "assay",
-    "audience",
+    "progress_reporter",
     "autocorrelated",
     "between",
     "combined",
@@ -162,7 +177,7 @@ __all__ = [
     "require_distribution",
     "result_from_archive",
     "result_hash",
-    "run_each",
+    "map_jobs",
     "sample",
     "save_result",
     "score_table",

@@ -18,7 +18,6 @@ from pytensor.tensor.rewriting.basic import register_specialize
 
 from bayesbio.data import Campaign
 from bayesbio.errors import ModelError
-from bayesbio.inference.mcmc.density import BOARD
 from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.codegen.cache import Kernels, kernels, load_module
 from bayesbio.ode.schedule.dynamic_events import EventParameters, problem_of
@@ -271,7 +270,8 @@ def solved(
         pytensor.shared(array, name=f"schedule_{number}_{name}")
         for name, array in zip(SCHEDULE, (*problem.segments, *problem.events), strict=True)
     ]
-    log = pytensor.shared(new_failure_log(traced), name=f"{BOARD}{number}", borrow=True)
+    log = pytensor.shared(new_failure_log(traced), name=f"failures_{number}", borrow=True)
+    log.tag.failure_log = True
     values = _event_values(event_parameters, columns)
     return Solve(compiled.key, options).make_node(theta, *values, *shared, log).outputs
 

@@ -11,7 +11,9 @@ import pymc as pm
 
 from bayesbio.data.table import Table
 from bayesbio.inference.mcmc.density import LogDensity
-from bayesbio.inference.mcmc.sampling import Progress, sample
+from bayesbio.inference.mcmc.nutpie_backend import NoUTurn
+from bayesbio.inference.mcmc.sampling import sample
+from bayesbio.inference.parallel.progress import Progress
 from bayesbio.titer.posterior import TiterPosterior
 from bayesbio.titer.regression.problem import Problem, formulate
 from bayesbio.titer.regression.specification import RegressionSpecification
@@ -117,9 +119,7 @@ class TiterModel(RegressionSpecification):
             cores=cores,
             random_seed=random_seed,
             start=start,
-            target_accept=TARGET_ACCEPT,
-            on_divergence=AGAIN,
-            adaptation="diag",
+            sampler=NoUTurn(TARGET_ACCEPT, on_divergence=(AGAIN,), adaptation="diag"),
             progress=progress,
         )
         options = {"draws": draws, "tune": tune, "chains": chains, "random_seed": random_seed}

@@ -17,12 +17,12 @@ from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError, DataError, did_you_mean
 from bayesbio.inference import (
     Fold,
+    JobResults,
     Progress,
-    Repeated,
     crps,
     horizons_of,
     log_score,
-    run_each,
+    map_jobs,
     score_table,
     systematic_resample,
 )
@@ -169,13 +169,13 @@ def refit_each(
     *,
     executor: Any = None,
     progress: Callable[[Progress], None] | bool | None = None,
-) -> Repeated:
+) -> JobResults:
     """Calibrate without each fold and predict it; the results are `Predicted`, by name of fold."""
     jobs = {
         "without " + ", ".join(fold.held_out): dataclasses.replace(job, fold=fold)
         for fold in divided
     }
-    return run_each(refit, jobs, executor=executor, stage="held-out refits", progress=progress)
+    return map_jobs(refit, jobs, executor=executor, stage="held-out refits", progress=progress)
 
 
 def refit_of(fold: Fold, job: RefitJob) -> Calibration:

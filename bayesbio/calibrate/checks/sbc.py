@@ -30,6 +30,7 @@ from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import (
     LogDensity,
     Noise,
+    NoUTurn,
     Ranks,
     describe,
     prior_quantiles,
@@ -99,7 +100,7 @@ def simulation_based_calibration(
         card beside it holds model, priors, design, seed and versions; ranks of another study are
         set aside, not used.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
-        Where parts of 20 replications are done, as in `bayesbio.inference.run_each`; each part
+        Where parts of 20 replications are done, as in `bayesbio.inference.map_jobs`; each part
         compiles anew. By default all are done in this process, with one density.
     progress : callable, optional
         Called with the replications done and their total, where they are done in this process.
@@ -257,7 +258,7 @@ class _Replicator:
                 draws=every * self.settings["draws"],
                 tune=longer * self.settings["tune"],
                 chains=self.settings["chains"],
-                target_accept=self.settings["target_accept"],
+                sampler=NoUTurn(self.settings["target_accept"]),
                 random_seed=seed,
             )
             verdict = verdict_of(tree)

@@ -82,7 +82,7 @@ class CompiledProblem:
             self.density.set_data(data)
             point = mode.point.copy()
             for name in zero:
-                point[self.density.places[name]] = 0.0
+                point[self.density.slices[name]] = 0.0
             found = find_mode(self.density, hold=mode.held, random_seed=random_seed, near=point)
             evaluations = mode.evaluations + found.evaluations
             mode = dataclasses.replace(found, elsewhere=mode.elsewhere, evaluations=evaluations)
@@ -95,7 +95,7 @@ class CompiledProblem:
 
     def reset_failures(self) -> None:
         """Forget the failures of the search for a mode, which may go anywhere."""
-        for board in self.density.boards:
+        for board in self.density.failure_log:
             board[:] = 0.0
 
 

@@ -13,7 +13,8 @@ from scipy.special import logsumexp
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.mcmc.density import LogDensity
-from bayesbio.inference.mcmc.mode import Mode, find_mode
+from bayesbio.inference.mcmc.mode import find_mode
+from bayesbio.inference.mcmc.records import Mode
 from bayesbio.inference.validation.psis import systematic_resample
 
 RELIABLE = 0.7  # largest Pareto k at which importance weights mend an approximation

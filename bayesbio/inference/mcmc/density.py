@@ -1,22 +1,15 @@
 """The log density of a model, compiled once: what the optimiser climbs and the sampler explores."""
 
-import ctypes
-import dataclasses
 import functools
-import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pymc as pm
-import pytensor
-from nutpie import compile_pymc as recipe
 from pymc.initial_point import make_initial_point_fn
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference.mcmc.callbacks import density_callback, expansion_callback
-
-BOARD = "board_"  # how the name of a shared array begins on which a density writes failures
+from bayesbio.inference.mcmc.nutpie_backend import compile_density
 
 
 class LogDensity:
@@ -36,10 +29,11 @@ class LogDensity:
     model : pm.Model
     size : int
         Number of unconstrained coordinates.
-    places : dict
+    slices : dict
         Name of each free variable -> slice of the coordinates it occupies.
-    boards : list of array
-        Arrays on which the density writes down what went wrong (failed solutions).
+    failure_log : list of array
+        Arrays on which the density writes down what failed: those of shared variables whose
+        ``tag.failure_log`` is true.
 
     Raises
     ------
@@ -73,20 +67,19 @@ class LogDensity:
                 "The model has nothing to estimate: give at least one parameter a prior."
             )
         self.model = model
-        self.compiled = _compile(model)
-        self.boards = [
-            array
-            for name, arrays in self.compiled.compiled_logp_func.held.items()
-            if name.startswith(BOARD)
-            for array in arrays
-        ]
-        self.size = int(self.compiled.n_dim)
-        names, slices, shapes = self.compiled.shape_info
-        self._layout = dict(zip(names, zip(slices, shapes, strict=True), strict=True))
-        self.places: dict[str, slice] = {
+        self.compiled = compile_density(model)
+        self.failure_log = self.compiled.failure_log
+        self.size = self.compiled.size
+        self._layout = self.compiled.layout
+        self.slices: dict[str, slice] = {
             variable.name: self._layout[model.rvs_to_values[variable].name][0]
             for variable in model.free_RVs
         }
+
+    @property
+    def variable_names(self) -> tuple[str, ...]:
+        """Free variables and deterministics, in the order of the model."""
+        return tuple(each.name for each in (*self.model.free_RVs, *self.model.deterministics))
 
     def value_and_gradient(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """
@@ -104,14 +97,10 @@ class LogDensity:
         gradient : array, (size,)
             NaN where the value is -inf.
         """
-        x = np.ascontiguousarray(point, dtype=float)
-        gradient, value = np.empty(self.size), np.empty(())
-        code = self.compiled.compiled_logp_func.ctypes(
-            self.size, _pointer(x), _pointer(gradient), _pointer(value), None
-        )
+        code, value, gradient = self.compiled.value_and_gradient(point)
         if code != 0:
             return -np.inf, np.full(self.size, np.nan)
-        return float(value), gradient
+        return value, gradient
 
     def values(self, point: np.ndarray) -> dict[str, np.ndarray]:
         """
@@ -132,27 +121,19 @@ class LogDensity:
         CalibrationError
             When a variable cannot be computed at this point.
         """
-        x, size = np.ascontiguousarray(point, dtype=float), self.compiled.n_expanded
-        expanded = np.empty(size)
-        code = self.compiled.compiled_expand_func.ctypes(
-            self.size, size, _pointer(x), _pointer(expanded), None
-        )
+        code, expanded = self.compiled.expand(point)
         if code != 0:
             raise CalibrationError("The variables of the model cannot be computed at this point.")
         named = {}
-        for variable in [*self.model.free_RVs, *self.model.deterministics]:
-            place, shape = self._layout[variable.name]
-            named[variable.name] = expanded[place].reshape(shape)
+        for name in self.variable_names:
+            where, shape = self._layout[name]
+            named[name] = expanded[where].reshape(shape)
         return named
 
     @property
     def data_names(self) -> tuple[str, ...]:
         """Names of the data that the compiled density or its variables depend on."""
-        return tuple(sorted({name for each in self._callbacks for name in each.held} - {""}))
-
-    @property
-    def _callbacks(self) -> tuple[Any, Any]:
-        return self.compiled.compiled_logp_func, self.compiled.compiled_expand_func
+        return tuple(sorted(set(self.compiled.held) - {""}))
 
     def set_data(self, values: Mapping[str, Any]) -> None:
         """
@@ -182,7 +163,7 @@ class LogDensity:
         [0.0]
         """
         for name, value in values.items():
-            held = [array for callback in self._callbacks for array in callback.held.get(name, ())]
+            held = self.compiled.held.get(name)
             if not held:
                 raise CalibrationError(
                     f"{name!r} is no data of the compiled model; it has "
@@ -234,22 +215,6 @@ class LogDensity:
             model=self.model, overrides=flat, default_strategy="prior", return_transformed=True
         )
 
-    def starting_from(self, point: np.ndarray, *, compiled: Any = None) -> Any:
-        """
-        Compiled model of nutpie whose chains begin at a point (unconstrained).
-
-        The first attempt is the point itself; nutpie refuses it where a slope is exactly zero, as
-        at an exact mode, and then gets points a hair beside. With ``compiled``, this density in
-        other coordinates begins at the point.
-        """
-        attempts = itertools.count()
-
-        def begin(seed: int) -> np.ndarray:
-            aside = np.random.default_rng(seed).standard_normal(self.size)
-            return np.array(point, dtype=float) + (1e-6 * aside if next(attempts) else 0.0)
-
-        return dataclasses.replace(compiled or self.compiled, initial_point_func=begin)
-
     def terms(self, point: np.ndarray) -> dict[str, np.ndarray]:
         """
         Each term of the log density by name: priors, likelihoods, potentials. Slow (compiles).
@@ -272,6 +237,38 @@ class LogDensity:
             factor.name: np.asarray(value) for factor, value in zip(factors, computed, strict=True)
         }
 
+    def explain_failure(self, point: np.ndarray) -> str:
+        """Name the terms that are not finite, and where the parameters stood."""
+        model, found = self.model, []
+        for name, term in self.terms(point).items():
+            bad = np.argwhere(~np.isfinite(term))
+            if not len(bad):
+                continue
+            kind = "likelihood" if name in {v.name for v in model.observed_RVs} else "prior"
+            text = f"the {kind} of {name} is {term[tuple(bad[0])]:g}"
+            if term.ndim:
+                labels = [
+                    f"{dim} = {model.coords[dim][i]}"
+                    if model.coords.get(dim) is not None
+                    else str(i)
+                    for dim, i in zip(
+                        model.named_vars_to_dims.get(name, [""] * term.ndim), bad[0], strict=False
+                    )
+                ]
+                text += f" in {len(bad)} of {term.size} values, first at {', '.join(labels)}"
+            found.append(text)
+        if not found:
+            found = ["every term is finite there but its gradient is not"]
+        values = self.values(point)
+        shown = ", ".join(
+            f"{variable.name} = {np.ravel(values[variable.name])[0]:.3g}"
+            for variable in model.free_RVs[:6]
+        )
+        return (
+            f"At the start, {'; '.join(found)} (with {shown}). Check the data and starting values "
+            "of that quantity, and narrow priors that reach implausible values."
+        )
+
     def _flatten(self, point: dict[str, np.ndarray]) -> np.ndarray:
         flat = np.empty(self.size)
         for variable in self.model.value_vars:
@@ -281,50 +278,41 @@ class LogDensity:
     def _unflatten(self, point: np.ndarray) -> dict[str, np.ndarray]:
         named = {}
         for variable in self.model.value_vars:
-            place, shape = self._layout[variable.name]
-            named[variable.name] = np.asarray(point[place]).reshape(shape)
+            where, shape = self._layout[variable.name]
+            named[variable.name] = np.asarray(point[where]).reshape(shape)
         return named
 
 
-def _compile(model: pm.Model) -> Any:
+class FunctionDensity:
     """
-    Compile a model for nutpie, with callbacks that do not compile the whole model again.
+    A log density that is a plain function of numbers, with its gradient.
 
-    What `nutpie.compile_pymc_model` does, but for the callbacks: its own take 3 s for a line
-    through points and 11 s for eight fed-batch runs, in every process; numba cannot cache them.
+    Parameters
+    ----------
+    function : callable
+        Takes a point, array of shape (size,); gives the log density and its gradient. A value that
+        is not finite means that the point cannot be.
+    size : int
+        Number of coordinates; the draws are a variable `point` of this length.
+
+    Examples
+    --------
+    >>> density = FunctionDensity(lambda x: (-0.5 * float(x @ x), -x), 2)
+    >>> density.value_and_gradient(np.array([1.0, 0.0]))
+    (-0.5, array([-1., -0.]))
     """
-    first = make_initial_point_fn(model=model, return_transformed=True)
-    # Without fast-math flags arithmetic keeps its order, so that code compiled afresh and code from
-    # the cache (of which callers hold copies, optimised once more) give the same bits.
-    with pytensor.config.change_flags(numba__fastmath=False):
-        functions = recipe._make_functions(
-            model,
-            mode="NUMBA",
-            compute_grad=True,
-            join_expanded=True,
-            pymc_initial_point_fn=first,
-        )
-    size, expanded_size, density, expansion, start, layout, transformed = functions
-    dims, coords = recipe._prepare_dims_and_coords(model, layout, transformed)
-    return recipe.CompiledPyMCModel(
-        _n_dim=size,
-        dims=dims,
-        _coords=coords,
-        _shapes={name: tuple(shape) for name, _, shape in zip(*layout, strict=True)},
-        compiled_logp_func=density_callback(density, size),
-        compiled_expand_func=expansion_callback(expansion, size, expanded_size),
-        initial_point_func=start,
-        shared_data={},
-        shared_var_keys={},
-        user_data=np.zeros(1),
-        n_expanded=expanded_size,
-        shape_info=layout,
-        logp_func=density,
-        expand_func=expansion,
-        reparameterized_names=transformed,
-    )
 
+    variable_names = ("point",)
 
-def _pointer(array: np.ndarray) -> Any:
-    """Address of an array's numbers, as the compiled functions take it."""
-    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+    def __init__(
+        self, function: Callable[[np.ndarray], tuple[float, np.ndarray]], size: int
+    ) -> None:
+        self.value_and_gradient, self.size = function, size
+
+    def values(self, point: np.ndarray) -> dict[str, np.ndarray]:
+        """Give the coordinates as the variable `point`."""
+        return {"point": point}
+
+    def explain_failure(self, point: np.ndarray) -> str:
+        """Show the point."""
+        return f"The point is {np.array2string(np.asarray(point), precision=4)}."

@@ -1,14 +1,13 @@
-"""Where chains start: the posterior mode, and dispersed points around it."""
+"""Search for the posterior mode: BFGS from several starts, scaled by the posterior's own axes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
 
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.mcmc.density import LogDensity
-from bayesbio.inference.mcmc.ridge_whitening import Straightening
+from bayesbio.inference.mcmc.records import Mode
 
 # Draws from the prior that scale the coordinates, and that are tried when the first start fails.
 _PRIOR_DRAWS = 200
@@ -20,74 +19,11 @@ _FIRST_STEPS, _ROUNDS, _LAST_STEPS = 60, 10, 60
 _FLAT = 0.02
 # A direction about which the data say nothing is as wide as the prior; twice that is the limit.
 _LEAST_CURVATURE = 0.25
-# Starting points are this much wider than the posterior.
-_SPREAD = 1.2
 # Coordinates that were held vary by half their prior width between chains.
 _HELD_SPREAD = 0.5
 # An ascent that ended this many standard deviations away (a coordinate), and within so many nats of
 # the mode, has found something else.
 _FAR, _NOT_MUCH = 3.0, 20.0
-
-
-@dataclass(frozen=True)
-class Mode:
-    """
-    Where the posterior density peaks, and how sharply.
-
-    Attributes
-    ----------
-    point : array, (size,)
-        Unconstrained coordinates of the mode.
-    values : dict
-        Every free variable and deterministic at the mode: name -> array on its natural scale.
-    log_density : float
-        Log density at the mode (unnormalised, with the Jacobian of the transforms).
-    covariance : array, (size, size)
-        Laplace covariance of the unconstrained coordinates, given the held ones.
-    held : tuple of str
-        Variables that were held at their prior medians.
-    width : array, (size,)
-        Width of the prior of each coordinate: half its central 68 % interval.
-    converged : bool
-        Whether the search ended at a stationary point.
-    evaluations : int
-        Gradients that were computed.
-    elsewhere : tuple of (float, array)
-        Where other ascents ended: log density below the mode [nat] and unconstrained coordinates,
-        highest first; one for each place that is far from the mode and from the others.
-    """
-
-    point: np.ndarray
-    values: dict[str, np.ndarray]
-    log_density: float
-    covariance: np.ndarray
-    held: tuple[str, ...]
-    width: np.ndarray
-    converged: bool
-    evaluations: int
-    elsewhere: tuple[tuple[float, np.ndarray], ...] = ()
-
-    def draws(self, number: int, *, random_seed: int, spread: float = 1.0) -> np.ndarray:
-        """
-        Draw from the Laplace approximation, in unconstrained coordinates.
-
-        Parameters
-        ----------
-        number : int
-            How many draws.
-        random_seed : int
-            Same seed, same draws.
-        spread : float
-            Factor on the standard deviations.
-
-        Returns
-        -------
-        array, (number, size)
-        """
-        rng = np.random.default_rng(random_seed)
-        width, directions = np.linalg.eigh(self.covariance)
-        root = directions * np.sqrt(np.maximum(width, 0.0))
-        return self.point + spread * rng.standard_normal((number, self.point.size)) @ root.T
 
 
 def find_mode(
@@ -171,70 +107,6 @@ def find_mode(
         evaluations=sum(climb.evaluations for climb in climbs),
         elsewhere=_elsewhere([climb for climb in climbs if climb is not best], best, covariance),
     )
-
-
-def dispersed_starts(
-    density: LogDensity,
-    mode: Mode,
-    *,
-    chains: int,
-    random_seed: int,
-    straightening: Straightening | None = None,
-) -> np.ndarray:
-    """
-    Spread starting points for chains, a little wider than the posterior.
-
-    Laplace draws or, with a straightening, about one standard deviation to either side of the mode
-    along every axis: there the slopes are as large as the first guess of a sampler's metric takes
-    them to be. A point with a density that is not finite, or far below what a draw from a normal
-    posterior would have, is pulled towards the mode until it is sound.
-
-    Parameters
-    ----------
-    density : LogDensity
-        Compiled model.
-    mode : Mode
-        Where to spread from.
-    chains : int
-        How many points.
-    random_seed : int
-        Same seed, same points; more chains leave the points of the first ones unchanged.
-    straightening : Straightening, optional
-        In whose coordinates to spread.
-
-    Returns
-    -------
-    array, (chains, size)
-        Coordinates of the density, or straight ones where a straightening is given.
-
-    Examples
-    --------
-    >>> import pymc as pm
-    >>> with pm.Model() as model:
-    ...     location = pm.Normal("location", 0.0, 1.0)
-    >>> density = LogDensity(model)
-    >>> mode = find_mode(density, random_seed=1)
-    >>> dispersed_starts(density, mode, chains=4, random_seed=1).shape
-    (4, 1)
-    """
-    # A normal posterior loses spread^2 chi^2(size) / 2; three times that plus a margin is far.
-    lowest = mode.log_density - 3.0 * (0.5 * _SPREAD**2 * density.size + 5.0)
-    middle = mode.point if straightening is None else np.zeros(density.size)
-    points = np.tile(middle, (chains, 1))
-    for chain, seed in enumerate(np.random.SeedSequence(random_seed).spawn(chains)):
-        number = seed.generate_state(1)[0]
-        if straightening is None:
-            drawn = mode.draws(1, random_seed=number, spread=_SPREAD)[0]
-        else:
-            rng = np.random.default_rng(number)
-            drawn = rng.choice([-1.0, 1.0], density.size) * rng.uniform(1.0, _SPREAD, density.size)
-        for fraction in 0.5 ** np.arange(8):
-            place = middle + fraction * (drawn - middle)
-            point = place if straightening is None else straightening.point(place)
-            if density.value_and_gradient(point)[0] > lowest:
-                points[chain] = place
-                break
-    return points
 
 
 class _Climb:
@@ -357,12 +229,12 @@ def _held_coordinates(density: LogDensity, hold: Sequence[str]) -> np.ndarray:
     """Which coordinates belong to the held variables."""
     held = np.zeros(density.size, dtype=bool)
     for name in hold:
-        if name not in density.places:
+        if name not in density.slices:
             raise CalibrationError(
                 f"{name!r} cannot be held: it is not a free variable of the model. Free variables: "
-                f"{', '.join(density.places)}."
+                f"{', '.join(density.slices)}."
             )
-        held[density.places[name]] = True
+        held[density.slices[name]] = True
     return held
 
 
@@ -379,38 +251,7 @@ def _best_finite(density: LogDensity, candidates: np.ndarray, number: int) -> li
     if not np.any(np.isfinite(values)):
         raise CalibrationError(
             f"The log density is not finite at the start, nor at any of {len(candidates)} draws "
-            f"from the prior. {name_culprits(density, candidates[0])}"
+            f"from the prior. {density.explain_failure(candidates[0])}"
         )
     order = np.argsort(-values)[:number]
     return [candidates[place].copy() for place in order if np.isfinite(values[place])]
-
-
-def name_culprits(density: LogDensity, point: np.ndarray) -> str:
-    """Name the terms that are not finite, and where the parameters stood."""
-    model, found = density.model, []
-    for name, term in density.terms(point).items():
-        bad = np.argwhere(~np.isfinite(term))
-        if not len(bad):
-            continue
-        kind = "likelihood" if name in {v.name for v in model.observed_RVs} else "prior"
-        text = f"the {kind} of {name} is {term[tuple(bad[0])]:g}"
-        if term.ndim:
-            labels = [
-                f"{dim} = {model.coords[dim][i]}" if model.coords.get(dim) is not None else str(i)
-                for dim, i in zip(
-                    model.named_vars_to_dims.get(name, [""] * term.ndim), bad[0], strict=False
-                )
-            ]
-            text += f" in {len(bad)} of {term.size} values, first at {', '.join(labels)}"
-        found.append(text)
-    if not found:
-        found = ["every term is finite there but its gradient is not"]
-    values = density.values(point)
-    shown = ", ".join(
-        f"{variable.name} = {np.ravel(values[variable.name])[0]:.3g}"
-        for variable in model.free_RVs[:6]
-    )
-    return (
-        f"At the start, {'; '.join(found)} (with {shown}). Check the data and starting values of "
-        "that quantity, and narrow priors that reach implausible values."
-    )

@@ -1,27 +1,22 @@
 """
-Coordinates in which a posterior looks like a standard normal one: whitened, and its ridge straight.
+Laplace whitening plus a volume-preserving shear that removes curvature along ridges.
 
-The curvature at the mode says how wide the posterior is in each direction, so that the sampler
+The Hessian at the mode gives the width of the posterior in each direction, so that the sampler
 need not learn it. In a mechanism the widest direction is often bent: two inhibitions trade off
-along a curve, and what the data fix well has to follow. The ridge is followed from the mode, and
-straightened. Neither changes the posterior: the map is linear but for a shear, whose volume is one.
+along a curve, and what the data determine well has to follow. The ridge is followed from the mode
+and straightened. The posterior stays the same: the map is linear but for a shear of volume one.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline, CubicSpline
+from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize
 
 from bayesbio.inference.mcmc.density import LogDensity
-from bayesbio.inference.mcmc.transformed_callbacks import moved_density, moved_expansion, packed
-
-if TYPE_CHECKING:
-    from bayesbio.inference.mcmc.mode import Mode
+from bayesbio.inference.mcmc.records import Mode, Whitening
 
 # Where a ridge is looked for on both sides of the mode, in standard deviations of its axis.
 _REACHES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
@@ -32,79 +27,9 @@ _SLIGHT = 0.1
 _MET, _FALL = 0.1, 15.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Straightening:
+def whiten(density: LogDensity, mode: Mode) -> Whitening:
     """
-    A map from straight coordinates z to those of the density, ``centre + root @ bent(z)``.
-
-    ``bent(z) = z + sum over k of ridge_k(z[axes[k]])``, where a ridge moves only axes behind its
-    own: a cubic between the places where it is known, a straight line beyond. The Jacobian
-    determinant is constant.
-
-    Attributes
-    ----------
-    centre : array, (size,)
-    root : array, (size, size)
-        Columns are axes, one standard deviation long; the widest in units of the prior first.
-    axes : array of int, (ridges,)
-        Ascending.
-    places : array, (places,)
-        Where the ridges are known, ascending, in standard deviations of their axis.
-    ridges, slopes : array, (ridges, places, size)
-        How far they are off their axis there, and how that changes along it.
-
-    Examples
-    --------
-    >>> places = np.array([-2.0, 0.0, 2.0])
-    >>> off = np.stack([0 * places, 0.5 * places**2], axis=1)
-    >>> slopes = np.stack([0 * places, places], axis=1)
-    >>> parabola = Straightening(
-    ...     np.zeros(2), np.eye(2), np.array([0]), places, off[None], slopes[None]
-    ... )
-    >>> parabola.point(np.array([1.0, 0.0])).tolist()
-    [1.0, 0.5]
-    >>> parabola.straight(np.array([1.0, 0.5])).tolist()
-    [1.0, 0.0]
-    """
-
-    centre: np.ndarray
-    root: np.ndarray
-    axes: np.ndarray
-    places: np.ndarray
-    ridges: np.ndarray
-    slopes: np.ndarray
-
-    def point(self, straight: np.ndarray) -> np.ndarray:
-        """Coordinates of the density, from straight ones."""
-        offs = [self._off(number, straight[axis]) for number, axis in enumerate(self.axes)]
-        return self.centre + self.root @ (straight + sum(offs))
-
-    def straight(self, point: np.ndarray) -> np.ndarray:
-        """Straight coordinates, from those of the density."""
-        straight = np.linalg.solve(self.root, point - self.centre)
-        for number, axis in enumerate(self.axes):
-            straight = straight - self._off(number, straight[axis])
-        return straight
-
-    def compiled(self, density: LogDensity) -> Any:
-        """Compiled model of nutpie that moves in the straight coordinates, while density lives."""
-        return dataclasses.replace(
-            density.compiled,
-            compiled_logp_func=moved_density(),
-            compiled_expand_func=moved_expansion(),
-            user_data=packed(density.compiled, self),
-        )
-
-    def _off(self, number: int, along: float) -> np.ndarray:
-        """How far a ridge is off its axis."""
-        nearest = np.clip(along, self.places[0], self.places[-1])
-        curve = CubicHermiteSpline(self.places, self.ridges[number], self.slopes[number])
-        return curve(nearest) + (along - nearest) * curve(nearest, 1)
-
-
-def straighten(density: LogDensity, mode: Mode) -> Straightening:
-    """
-    Whiten by the curvature at the mode, and straighten the ridges through it.
+    Whiten by the Hessian at the mode, and straighten the ridges through it.
 
     Along each axis of the Laplace covariance that is bent at the mode, the ridge is followed on
     both sides, as far as there is posterior: where the slope across the axis vanishes. Only axes
@@ -119,7 +44,7 @@ def straighten(density: LogDensity, mode: Mode) -> Straightening:
 
     Returns
     -------
-    Straightening
+    Whitening
 
     Notes
     -----
@@ -132,7 +57,7 @@ def straighten(density: LogDensity, mode: Mode) -> Straightening:
     root = units[:, None] * directions * np.sqrt(sizes)
     held = np.zeros(density.size, dtype=bool)
     for name in mode.held:
-        held[density.places[name]] = True
+        held[density.slices[name]] = True
     free = np.sum(directions[held] ** 2, axis=0) < 0.5  # elsewhere the mode is no mode
 
     def climbed(bent: np.ndarray) -> tuple[float, np.ndarray]:
@@ -146,14 +71,14 @@ def straighten(density: LogDensity, mode: Mode) -> Straightening:
         known = _followed(climbed, peak, int(axis), behind)
         if len(known) > 1:
             found[int(axis)] = _spline(known)
-    places = np.array(sorted({0.0, *_REACHES, *(-reach for reach in _REACHES)}))
-    shape = (len(found), len(places), density.size)
+    knots = np.array(sorted({0.0, *_REACHES, *(-reach for reach in _REACHES)}))
+    shape = (len(found), len(knots), density.size)
     ridges, slopes = np.zeros(shape), np.zeros(shape)
     for number, curve in enumerate(found.values()):
-        inside = np.clip(places, curve.x[0], curve.x[-1])
+        inside = np.clip(knots, curve.x[0], curve.x[-1])
         slopes[number] = curve(inside, 1)
-        ridges[number] = curve(inside) + (places - inside)[:, None] * slopes[number]
-    return Straightening(mode.point, root, np.array(list(found), dtype=int), places, ridges, slopes)
+        ridges[number] = curve(inside) + (knots - inside)[:, None] * slopes[number]
+    return Whitening(mode.point, root, np.array(list(found), dtype=int), knots, ridges, slopes)
 
 
 def _followed(
@@ -162,13 +87,13 @@ def _followed(
     axis: int,
     behind: np.ndarray,
 ) -> dict[float, np.ndarray]:
-    """How far the ridge is off an axis, by places on it; the mode alone where it is not bent."""
+    """How far the ridge is off an axis, by knots on it; the mode alone where it is not bent."""
     highest, level = peak  # level: the slope left at the mode by what was held while it was found
     known = {0.0: np.zeros(len(level))}
 
-    def slope_at(place: float) -> np.ndarray:
+    def slope_at(knot: float) -> np.ndarray:
         along = np.zeros(len(level))
-        along[axis] = place
+        along[axis] = knot
         return (climbed(along)[1] - level)[behind]
 
     first = _REACHES[0]
@@ -178,18 +103,18 @@ def _followed(
     going = {-1.0, 1.0}
     for reach in _REACHES:
         for side in sorted(going):
-            place = side * reach
+            knot = side * reach
             guess = np.zeros(len(level))
             guess[behind] = bend * reach**2
             if len(known) > 2:
-                guess = _spline(known)(place)
-            guess[axis] = place
+                guess = _spline(known)(knot)
+            guess[axis] = knot
             top, value = _summit(climbed, level, guess, behind)
             if top is None:
                 going.remove(side)
                 continue
             top[axis] = 0.0
-            known[place] = top
+            known[knot] = top
             if highest - value > _FALL:
                 going.remove(side)
     return known
@@ -231,6 +156,6 @@ def _summit(
 
 
 def _spline(known: dict[float, np.ndarray]) -> CubicSpline:
-    """Curve through places in any order."""
-    places = sorted(known)
-    return CubicSpline(places, [known[place] for place in places])
+    """Curve through knots in any order."""
+    knots = sorted(known)
+    return CubicSpline(knots, [known[knot] for knot in knots])

@@ -1,34 +1,39 @@
-"""Draws from a posterior: one policy for every model of the house."""
+"""Markov chain Monte Carlo: starts, chains side by side, repeated attempts, checkpoints."""
+
+from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import nutpie
 import pymc as pm
 import xarray as xr
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference.mcmc.checkpoint import Checkpoint
-from bayesbio.inference.mcmc.density import LogDensity
-from bayesbio.inference.mcmc.mode import Mode, dispersed_starts, find_mode, name_culprits
-from bayesbio.inference.mcmc.ridge_whitening import Straightening, straighten
-from bayesbio.inference.parallel.progress import Progress, audience
+from bayesbio.inference.diagnostics.fallbacks import LOGGER, fallback_record
+from bayesbio.inference.mcmc.checkpoint import Checkpoint, CheckpointStore
+from bayesbio.inference.mcmc.density import FunctionDensity, LogDensity
+from bayesbio.inference.mcmc.mode import find_mode
+from bayesbio.inference.mcmc.nutpie_backend import NoUTurn, non_finite
+from bayesbio.inference.mcmc.records import Mode, Whitening
+from bayesbio.inference.mcmc.ridge_whitening import whiten
+from bayesbio.inference.mcmc.sampler import ChainRequest, Density, Sampler
+from bayesbio.inference.mcmc.starts import dispersed_starts, require_starts
+from bayesbio.inference.parallel.progress import Progress, progress_reporter
 from bayesbio.inference.parallel.threads import thread_policy, usable_cores
 
 # Seconds between two looks at the chains, and between two reports of progress.
-_GLANCE, _REPORT = 0.02, 0.25
+_POLL, _REPORT = 0.02, 0.25
 _STAGES = ("sampling", "sampling again with smaller steps")
-# What nutpie writes when the density or its gradient was not a number, or could not be computed.
-_NOT_FINITE = ("error code", "NaN energy")
 
 
 @thread_policy()
 def sample(
-    model: pm.Model | LogDensity,
+    model: pm.Model | Density,
     *,
     draws: int = 1000,
     tune: int = 500,
@@ -36,24 +41,20 @@ def sample(
     cores: int | None = None,
     random_seed: int,
     start: Mode | np.ndarray | None = None,
-    hold: Sequence[str] = (),
-    target_accept: float = 0.9,
-    on_divergence: float | Sequence[float] | None = (0.95, 0.99),
-    adaptation: str = "low_rank",
-    checkpoint: str | os.PathLike[str] | None = None,
-    resume: bool = False,
+    sampler: Sampler | None = None,
+    checkpoint: Checkpoint | str | os.PathLike[str] | None = None,
     progress: Callable[[Progress], None] | bool | None = None,
 ) -> xr.DataTree:
     """
-    Draw from the posterior with the no-U-turn sampler.
+    Draw from the posterior by Markov chain Monte Carlo, the no-U-turn sampler by default.
 
     Each chain starts from its own point near the posterior mode, adapts its metric and runs on its
     own thread. Same seed, same draws, whatever the number of cores.
 
     Parameters
     ----------
-    model : pm.Model or LogDensity
-        What to sample; a `LogDensity` is compiled already.
+    model : pm.Model, LogDensity or FunctionDensity
+        What to sample; a `LogDensity` is compiled already. A `FunctionDensity` needs `start`.
     draws, tune : int
         Draws kept and tuning draws thrown away, per chain.
     chains : int
@@ -65,26 +66,11 @@ def sample(
     start : Mode or array (chains, size), optional
         Where to start: around a known mode, or exactly at these unconstrained points. By default
         the mode is searched first.
-    hold : sequence of str
-        Variables held at their prior medians while the mode is searched (population standard
-        deviations; see `find_mode`).
-    target_accept : float
-        Mean acceptance the step size is adapted to, between 0 and 1.
-    on_divergence : float or sequence of float, optional
-        While chains diverge, all are run once more with the next of these target acceptances that
-        is higher (smaller steps) and the attempt before is dropped; `None` keeps the first attempt.
-        Densities that are not finite do not count: smaller steps do not help there.
-    adaptation : {"low_rank", "diag"}
-        Metric. Low-rank suits the few correlated unknowns of a mechanism: the sampler then moves in
-        coordinates that the mode straightens (see Notes), where most of the metric is known before
-        the first step. With hundreds of unknowns that are nearly independent (a sparse regression
-        of 186: 14 instead of 374 microseconds a step, as many effective draws) diagonal is the one
-        to take; it adapts to the coordinates as they are.
-    checkpoint : path, optional
-        Folder in which draws are written as they come, so that a killed process loses little.
-    resume : bool
-        Go on with what the checkpoint holds: chains that had finished are kept, an unfinished one
-        starts again, tuning included, from the last point it had reached.
+    sampler : Sampler, optional
+        `NoUTurn` with its target acceptance, what to do about divergences, and its metric.
+    checkpoint : Checkpoint or path, optional
+        Folder in which draws are written as they come, so that a killed process loses little; with
+        ``Checkpoint(path, resume=True)`` it goes on with what the folder holds.
     progress : callable or bool, optional
         True shows a bar; a callable receives a `Progress`. Silent by default.
 
@@ -95,8 +81,8 @@ def sample(
         draw, ...). `sample_stats`: what the sampler reports for each draw; `diverging` marks every
         divergence and `non_finite` those caused by a density that is not a number (a failed
         solution) rather than by the shape of the posterior. Attributes of `posterior`: seed,
-        settings (`target_accept` as used last), `attempts`, versions, time. Interrupted by
-        Ctrl-C, it holds what was drawn so far and the attribute `partial` is true.
+        settings (`target_accept` as used last), `attempts`, `fallbacks`, versions, time.
+        Interrupted by Ctrl-C, it holds what was drawn so far and the attribute `partial` is true.
 
     Raises
     ------
@@ -108,13 +94,10 @@ def sample(
 
     Notes
     -----
-    NUTS: Hoffman and Gelman (2014), arXiv:1111.4246; metric from draws and gradients: Seyboldt,
-    Carlson and Carpenter (2026), arXiv:2603.18845.
-
-    Straight coordinates: whitened by the Laplace covariance at the mode, with the bends of ridges
-    taken out (a shear). The posterior is the same; on eight fed-batch runs of 38 unknowns the least
-    effective draws per thousand gradients rose from 3.6 to 85, on sixty batch cultures at three
-    levels the least effective draws of 4000 from some 300 to 940, without divergences.
+    Whitened coordinates (see `whiten`) leave the posterior the same; on eight fed-batch runs of 38
+    unknowns the least effective draws per thousand gradients rose from 3.6 to 85, on sixty batch
+    cultures at three levels the least effective draws of 4000 from some 300 to 940, without
+    divergences.
 
     Examples
     --------
@@ -124,185 +107,174 @@ def sample(
     >>> dict(tree["posterior"].sizes)
     {'chain': 2, 'draw': 200}
     """
-    with audience(progress) as tell:
-        if isinstance(model, LogDensity):
-            density = model
-        else:
-            tell(Progress("compiling"))
+    first: Any = sampler or NoUTurn()
+    with fallback_record() as fallbacks, progress_reporter(progress) as report:
+        density: Any = model
+        if isinstance(model, pm.Model):
+            report(Progress("compiling"))
             density = LogDensity(model)
-        seeds = np.random.SeedSequence(random_seed).spawn(chains)
         if start is None:
-            tell(Progress("searching the mode"))
-            start = find_mode(density, hold=hold, random_seed=random_seed)
-        straight = None
+            if isinstance(density, FunctionDensity):
+                raise CalibrationError(
+                    "A density that is a plain function has no prior to search a mode from: give "
+                    "start=, an array of one point for each chain."
+                )
+            report(Progress("searching the mode"))
+            start = find_mode(density, random_seed=random_seed)
+        whitening = None
         if isinstance(start, Mode):
-            straight = straighten(density, start) if adaptation == "low_rank" else None
+            whitening = whiten(density, start) if first.whitens else None
             points = dispersed_starts(
-                density, start, chains=chains, random_seed=random_seed, straightening=straight
+                density, start, chains=chains, random_seed=random_seed, whitening=whitening
             )
         else:
-            points = _checked(density, start, chains)
-        saved = None
-        if checkpoint is not None:
-            settings: dict[str, Any] = {"draws": draws, "tune": tune, "chains": chains}
-            settings |= {"random_seed": random_seed, "target_accept": target_accept}
-            settings |= {"adaptation": adaptation, "straightened": straight is not None}
-            saved = Checkpoint(checkpoint, density, settings, resume=resume)
+            points = require_starts(density, start, chains)
+        plan = {"draws": draws, "tune": tune, "chains": chains, "random_seed": random_seed}
+        plan |= {"whitened": whitening is not None, **first.settings()}
+        saved = None if checkpoint is None else CheckpointStore(_asked(checkpoint), density, plan)
         began = time.perf_counter()
-        finer = [] if on_divergence is None else np.atleast_1d(on_divergence).tolist()
-        finer = [acceptance for acceptance in finer if acceptance > target_accept]
-        for attempt, acceptance in enumerate([target_accept, *finer]):
-            branches, partial = _run(
-                density,
-                straight,
-                points,
-                seeds,
-                draws=draws,
-                tune=tune,
-                cores=min(chains, cores or usable_cores()),
-                target_accept=acceptance,
-                adaptation=adaptation,
-                attempt=attempt,
-                saved=saved,
-                tell=tell,
+        for attempt, current in enumerate(first.attempts):
+            run = _Chains(density, whitening, points, current, attempt, saved)
+            branches, partial = run.draw(
+                draws, tune, random_seed, cores=min(chains, cores or usable_cores()), report=report
             )
-            tree = _merge(density.model, branches)
+            tree = _merge(density.variable_names, branches)
             stats = tree["sample_stats"]
-            if partial or not bool((stats["diverging"] & ~stats["non_finite"]).any()):
+            bent = int((stats["diverging"] & ~stats["non_finite"]).sum())
+            if partial or not bent:
                 break
+            LOGGER.info("attempt %d: %d draws diverged (%s)", attempt + 1, bent, current)
         elapsed = time.perf_counter() - began
-    attributes = {
-        "random_seed": random_seed,
-        "tuning_steps": tune,
-        "target_accept": acceptance,
-        "attempts": attempt + 1,
-        "partial": partial,
-        "adaptation": adaptation,
-        "sampling_time": elapsed,
-        "inference_library": "nutpie",
-        "inference_library_version": version("nutpie"),
-        "pymc_version": version("pymc"),
-        "numba_version": version("numba"),
-    }
-    tree["posterior"].attrs.update(attributes)
+    tree["posterior"].attrs.update(
+        {
+            "random_seed": random_seed,
+            "tuning_steps": tune,
+            "attempts": attempt + 1,
+            "partial": partial,
+            "sampling_time": elapsed,
+            "pymc_version": version("pymc"),
+            **current.settings(),
+            **({"fallbacks": fallbacks} if fallbacks else {}),
+        }
+    )
     return tree
 
 
-def _run(
-    density: LogDensity,
-    straight: Straightening | None,
-    points: np.ndarray,
-    seeds: Sequence[np.random.SeedSequence],
-    *,
-    draws: int,
-    tune: int,
-    cores: int,
-    target_accept: float,
-    adaptation: str,
-    attempt: int,
-    saved: Checkpoint | None,
-    tell: Callable[[Progress], None],
-) -> tuple[list[xr.DataTree], bool]:
-    """Run one sampler per chain, `cores` at a time; interrupted, give what there is."""
-    compiled = density.compiled if straight is None else straight.compiled(density)
-    done: dict[int, xr.DataTree] = {}
-    waiting = list(range(len(points)))
-    running: dict[int, Any] = {}
-    seen: dict[int, tuple[int, int]] = {}  # chain -> draws finished, divergences
-    total = len(points) * (draws + tune)
-    if saved is not None:
-        for chain in list(waiting):
-            branch = saved.finished(attempt, chain)
+class _Chains:
+    """One attempt: a sampler for each chain, so many at a time."""
+
+    def __init__(
+        self,
+        density: Density,
+        whitening: Whitening | None,
+        points: np.ndarray,
+        sampler: Sampler,
+        attempt: int,
+        saved: CheckpointStore | None,
+    ) -> None:
+        self.density, self.whitening, self.points = density, whitening, points
+        self.sampler, self.attempt, self.saved = sampler, attempt, saved
+        self.done: dict[int, xr.DataTree] = {}
+        self.running: dict[int, Any] = {}
+        self.counts: dict[int, tuple[int, int]] = {}  # chain -> draws finished, divergences
+
+    def draw(
+        self,
+        draws: int,
+        tune: int,
+        random_seed: int,
+        *,
+        cores: int,
+        report: Callable[[Progress], None],
+    ) -> tuple[list[xr.DataTree], bool]:
+        """Run the chains; gives them and whether they are partial, after an interruption."""
+        seeds = np.random.SeedSequence(random_seed).spawn(len(self.points))
+        self.done = self._finished(draws + tune)
+        waiting = [chain for chain in range(len(self.points)) if chain not in self.done]
+        total = len(self.points) * (draws + tune)
+        began = reported = time.perf_counter()
+        try:
+            while waiting or self.running:
+                while waiting and len(self.running) < cores:
+                    chain = waiting.pop(0)
+                    self._start(chain, seeds[chain], draws, tune)
+                self._collect()
+                now = time.perf_counter()
+                if now - reported > _REPORT or not self.running:
+                    reported = now
+                    stage = _STAGES[min(self.attempt, 1)]
+                    report(_state(stage, list(self.counts.values()), total, now - began))
+        except KeyboardInterrupt:
+            if self.saved is None:
+                running = list(self.running)
+                self.done |= {chain: self.running.pop(chain).abort() for chain in running}
+            kept = _worth_keeping(list(self.done.values()))
+            if not kept:
+                raise
+            return kept, True
+        finally:
+            for handle in self.running.values():
+                handle.cancel()
+        return [self.done[chain] for chain in range(len(self.points))], False
+
+    def _finished(self, length: int) -> dict[int, xr.DataTree]:
+        """Chains that a checkpoint holds whole."""
+        done = {}
+        for chain in range(len(self.points)) if self.saved is not None else ():
+            branch = self.saved.finished(self.attempt, chain)  # type: ignore[union-attr]
             if branch is not None:
                 done[chain] = branch
-                waiting.remove(chain)
-                seen[chain] = (draws + tune, int(branch["sample_stats/diverging"].sum()))
-    began = told = time.perf_counter()
+                self.counts[chain] = (length, int(branch["sample_stats/diverging"].sum()))
+        return done
 
-    def watch(chain: int) -> Callable[[list[Any]], None]:
-        def note(states: list[Any]) -> None:
-            seen[chain] = (states[0].finished_draws, states[0].divergences)
-
-        return note
-
-    try:
-        while waiting or running:
-            while waiting and len(running) < cores:
-                chain = waiting.pop(0)
-                running[chain] = _started(
-                    density,
-                    compiled,
-                    points[chain],
-                    seeds[chain],
-                    chain=chain,
-                    attempt=attempt,
-                    saved=saved,
-                    draws=draws,
-                    tune=tune,
-                    adaptation=adaptation,
-                    target_accept=target_accept,
-                    progress_callback=watch(chain),
+    def _start(self, chain: int, seed: np.random.SeedSequence, draws: int, tune: int) -> None:
+        """Start one chain, from where a checkpoint left off if it did."""
+        number = int(seed.generate_state(1, np.uint64)[0])
+        point, store = self.points[chain], None
+        if self.saved is not None:
+            last, drawn = self.saved.recovered(self.attempt, chain)
+            if last is not None:
+                point = last
+                number = int(
+                    np.random.SeedSequence([number, drawn]).generate_state(1, np.uint64)[0]
                 )
-            for chain, sampler in list(running.items()):
-                try:
-                    branch = sampler.wait(timeout=_GLANCE / len(running))
-                except TimeoutError:
-                    continue
-                done[chain] = branch if saved is None else saved.read(attempt, chain)
-                del running[chain]
-            now = time.perf_counter()
-            if now - told > _REPORT or not running:
-                told = now
-                tell(_state(_STAGES[min(attempt, 1)], list(seen.values()), total, now - began))
-    except KeyboardInterrupt:
-        if saved is None:
-            done |= {chain: running.pop(chain).abort() for chain in list(running)}
-        kept = _worth_keeping(list(done.values()))
-        if not kept:
-            raise
-        return kept, True
-    except RuntimeError as error:
-        culprit = points[chain] if straight is None else straight.point(points[chain])
-        raise CalibrationError(
-            f"A chain could not run: {str(error).splitlines()[0]}. "
-            f"{name_culprits(density, culprit)}"
-        ) from error
-    finally:
-        for sampler in running.values():
-            sampler.cancel()
-    return [done[chain] for chain in range(len(points))], False
+            store = self.saved.new_store(self.attempt, chain)
+
+        def note(finished: int, divergences: int) -> None:
+            self.counts[chain] = (finished, divergences)
+
+        request = ChainRequest(point, number, draws, tune, self.whitening, store, note)
+        self.running[chain] = self.sampler.start(self.density, request)
+
+    def _collect(self) -> None:
+        """Take over the chains that have run to their end."""
+        for chain, handle in list(self.running.items()):
+            try:
+                branch = handle.wait(timeout=_POLL / len(self.running))
+            except TimeoutError:
+                continue
+            except RuntimeError as error:
+                raise CalibrationError(self._reason(chain, error)) from error
+            self.done[chain] = (
+                branch if self.saved is None else self.saved.read(self.attempt, chain)
+            )
+            del self.running[chain]
+
+    def _reason(self, chain: int, error: RuntimeError) -> str:
+        """Say why a chain could not run: a start without a density, or a disk that is full."""
+        point = self.points[chain]
+        point = point if self.whitening is None else self.whitening.point(point)
+        text = f"A chain could not run: {str(error).splitlines()[0]}."
+        if self.saved is None or not np.isfinite(self.density.value_and_gradient(point)[0]):
+            return f"{text} {self.density.explain_failure(point)}"
+        return (
+            f"{text} Its draws go to the checkpoint {os.fspath(self.saved.path)!r}: is the disk "
+            "full? Make room, then go on with resume=True; finished chains are kept."
+        )
 
 
-def _started(
-    density: LogDensity,
-    compiled: Any,
-    point: np.ndarray,
-    seed: np.random.SeedSequence,
-    *,
-    chain: int,
-    attempt: int,
-    saved: Checkpoint | None,
-    **settings: Any,
-) -> Any:
-    """Start one chain in a thread of its own, from where a checkpoint left off if it did."""
-    number = int(seed.generate_state(1, np.uint64)[0])
-    options: dict[str, Any] = {}
-    if saved is not None:
-        last, drawn = saved.recovered(attempt, chain)
-        if last is not None:
-            point = last
-            number = int(np.random.SeedSequence([number, drawn]).generate_state(1, np.uint64)[0])
-        store = saved.store(attempt, chain)
-        options = {"zarr_store": store, "store_unconstrained": True, "save_warmup": True}
-    return nutpie.sample(
-        density.starting_from(point, compiled=compiled),
-        chains=1,
-        cores=1,
-        seed=number,
-        progress_bar=False,
-        blocking=False,
-        **{"save_warmup": False, **options, **settings},
-    )
+def _asked(checkpoint: Checkpoint | str | os.PathLike[str]) -> Checkpoint:
+    return checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(Path(checkpoint))
 
 
 def _worth_keeping(branches: Sequence[xr.DataTree]) -> list[xr.DataTree]:
@@ -318,34 +290,17 @@ def _worth_keeping(branches: Sequence[xr.DataTree]) -> list[xr.DataTree]:
     ]
 
 
-def _state(stage: str, seen: Sequence[tuple[int, int]], total: int, elapsed: float) -> Progress:
+def _state(stage: str, counts: Sequence[tuple[int, int]], total: int, elapsed: float) -> Progress:
     """Sum the chains up."""
-    finished = sum(count for count, _ in seen)
+    finished = sum(count for count, _ in counts)
     return Progress(
         stage=stage,
         finished=finished,
         total=total,
-        divergences=sum(count for _, count in seen),
+        divergences=sum(count for _, count in counts),
         elapsed=elapsed,
         remaining=elapsed * (total - finished) / finished if finished else float("nan"),
     )
-
-
-def _checked(density: LogDensity, start: np.ndarray, chains: int) -> np.ndarray:
-    """Refuse points of the wrong shape or without a finite density."""
-    points = np.asarray(start, dtype=float)
-    if points.shape != (chains, density.size):
-        raise CalibrationError(
-            f"start has shape {points.shape}; one unconstrained point per chain was expected, "
-            f"shape {(chains, density.size)}."
-        )
-    for chain, point in enumerate(points):
-        if not np.isfinite(density.value_and_gradient(point)[0]):
-            raise CalibrationError(
-                f"The log density is not finite where chain {chain} should start. "
-                f"{name_culprits(density, point)}"
-            )
-    return points
 
 
 def join_chains(chains: Sequence[xr.Dataset], *, combine_attrs: Any = "drop") -> xr.Dataset:
@@ -362,27 +317,20 @@ def join_chains(chains: Sequence[xr.Dataset], *, combine_attrs: Any = "drop") ->
     return joined.assign_coords(chain=np.arange(len(chains)))
 
 
-def _merge(model: pm.Model, branches: Sequence[xr.DataTree]) -> xr.DataTree:
+def _merge(names: Sequence[str], branches: Sequence[xr.DataTree]) -> xr.DataTree:
     """Put the chains side by side, in the order of the model, with causes of divergence."""
     groups = {
         group: join_chains([branch[group].to_dataset() for branch in branches])
         for group in ("posterior", "sample_stats")
     }
-    names = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
-    groups["posterior"] = groups["posterior"][names]
-
+    groups["posterior"] = groups["posterior"][list(names)]
     stats = groups["sample_stats"]
-    messages = np.array(
-        [
-            text if isinstance(text, str) else ""
-            for text in stats["divergence_message"].to_numpy().flat
-        ]
-    ).reshape(stats["diverging"].shape)
-    non_finite = np.zeros(messages.shape, dtype=bool)
-    for sign in _NOT_FINITE:
-        non_finite |= np.char.find(messages, sign) >= 0
+    shape = stats["diverging"].shape
+    texts = stats["divergence_message"].to_numpy().flat if "divergence_message" in stats else ()
+    messages = np.array([text if isinstance(text, str) else "" for text in texts])
+    messages = messages.reshape(shape) if messages.size else np.full(shape, "")
     groups["sample_stats"] = stats.assign(
         divergence_message=(("chain", "draw"), messages),
-        non_finite=(("chain", "draw"), non_finite),
+        non_finite=(("chain", "draw"), non_finite(messages)),
     )
     return xr.DataTree.from_dict(groups)

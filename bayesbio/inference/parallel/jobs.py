@@ -14,7 +14,7 @@ from typing import Any
 import cloudpickle  # type: ignore[import-untyped]  # comes with PyMC
 
 from bayesbio.errors import BayesbioError, CalibrationError
-from bayesbio.inference.parallel.progress import Progress, audience
+from bayesbio.inference.parallel.progress import Progress, progress_reporter
 from bayesbio.inference.parallel.threads import single_job, usable_cores, worker_environment
 
 _REPORT = 0.25  # seconds between two reports of progress
@@ -23,9 +23,9 @@ _one_at_a_time = threading.Lock()  # models are built and compiled by one thread
 
 
 @dataclasses.dataclass(frozen=True)
-class Repeated:
+class JobResults:
     """
-    What came of jobs that repeat.
+    Results of jobs.
 
     Attributes
     ----------
@@ -47,14 +47,14 @@ class Repeated:
         return bool(self.left_undone)
 
 
-def run_each(
+def map_jobs(
     work: Callable[[Any], Any],
     jobs: Mapping[str, Any],
     *,
     executor: Any = None,
     stage: str = "repeating",
     progress: Callable[[Progress], None] | bool | None = None,
-) -> Repeated:
+) -> JobResults:
     """
     Do the same work for each job, several at a time; each job counts exactly once.
 
@@ -76,7 +76,7 @@ def run_each(
 
     Returns
     -------
-    Repeated
+    JobResults
         Stopped by Ctrl-C, or where the executor given broke down, it holds what was done until
         then. When a worker of the default processes dies, its job starts again in a new one; dask
         does the same by itself.
@@ -94,12 +94,12 @@ def run_each(
     --------
     >>> from concurrent.futures import ThreadPoolExecutor
     >>> with ThreadPoolExecutor(2) as pool:
-    ...     run_each(abs, {"R1": -3, "R2": 4}, executor=pool).results
+    ...     map_jobs(abs, {"R1": -3, "R2": 4}, executor=pool).results
     {'R1': 3, 'R2': 4}
     """
     done: dict[str, Any] = {}
     reason = ""
-    with audience(progress, counted="done") as tell:
+    with progress_reporter(progress, counted="done") as tell:
         report = _Reporter(tell, stage, len(jobs))
         try:
             if executor is None and (len(jobs) < 2 or usable_cores() < 2):
@@ -123,7 +123,7 @@ def run_each(
             reason = "stopped by Ctrl-C"
         report(len(done))
     left = tuple(name for name in jobs if name not in done)
-    return Repeated({name: done[name] for name in jobs if name in done}, left, reason)
+    return JobResults({name: done[name] for name in jobs if name in done}, left, reason)
 
 
 def _on_processes(

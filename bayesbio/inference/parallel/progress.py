@@ -1,4 +1,4 @@
-"""How far long work has come, told to whoever wants to hear it."""
+"""Progress of long work, for a function or a bar on the terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
+
+from bayesbio.inference.diagnostics.fallbacks import record_fallback
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,13 @@ class Progress:
 
 
 @contextmanager
-def audience(
+def progress_reporter(
     progress: Callable[[Progress], None] | bool | None, *, counted: str = "draws"
 ) -> Iterator[Callable[[Progress], None]]:
     """
-    Whoever wants to hear about progress: nobody, a function, or a bar on the terminal.
+    Report progress to nobody, to a function, or to a bar on the terminal.
+
+    A function that raises is not called again: a broken display costs no draws.
 
     Parameters
     ----------
@@ -53,24 +57,24 @@ def audience(
     Yields
     ------
     callable
-        To be told a `Progress`.
+        Takes a `Progress`.
 
     Examples
     --------
-    >>> with audience(lambda state: print(state.finished, "of", state.total)) as tell:
-    ...     tell(Progress("sampling", finished=3, total=4))
+    >>> with progress_reporter(lambda state: print(state.finished, "of", state.total)) as report:
+    ...     report(Progress("sampling", finished=3, total=4))
     3 of 4
     """
     if callable(progress):
-        yield progress
+        yield _guarded(progress)
     elif progress:
-        told = "{task.completed}/{task.total} " + counted
+        text = "{task.completed}/{task.total} " + counted
         if counted == "draws":
-            told += ", {task.fields[divergences]} divergences"
+            text += ", {task.fields[divergences]} divergences"
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn(told),
+            TextColumn(text),
             TimeRemainingColumn(),
         )
         with RichProgress(*columns) as bar:
@@ -88,3 +92,23 @@ def audience(
             yield show
     else:
         yield lambda state: None
+
+
+def _guarded(function: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Call a function until it raises; Ctrl-C passes."""
+    working = [True]
+
+    def report(state: Progress) -> None:
+        if not working:
+            return
+        try:
+            function(state)
+        except Exception as error:
+            working.clear()
+            record_fallback(
+                f"The function given as progress= failed ({type(error).__name__}: {error}) and was "
+                "not called again.",
+                cause=error,
+            )
+
+    return report

@@ -16,7 +16,7 @@ import xarray as xr
 
 from bayesbio.errors import BayesbioError, CalibrationError
 from bayesbio.inference.archive.environment import versions
-from bayesbio.inference.parallel.jobs import run_each
+from bayesbio.inference.parallel.jobs import map_jobs
 from bayesbio.inference.validation.rank_statistics import Ranks
 
 LOG = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ def run_replications(
     replications, random_seed, checkpoint, identity, progress
         As for `simulation_based_calibration`.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
-        Where parts of 20 replications are done, as in `run_each`.
+        Where parts of 20 replications are done, as in `map_jobs`.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def run_replications(
         parts = [left[first : first + PART] for first in range(0, len(left), PART)]
         jobs = {f"replications {part[0]} to {part[-1]}": part for part in parts}
         work = _Replicate(prepare, random_seed)
-        for done in run_each(work, jobs, executor=executor, stage="replicating").results.values():
+        for done in map_jobs(work, jobs, executor=executor, stage="replicating").results.values():
             for each in done:
                 held.add(each)
         held.save()

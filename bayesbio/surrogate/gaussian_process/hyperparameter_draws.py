@@ -10,7 +10,9 @@ import xarray as xr
 from scipy import linalg, optimize
 
 from bayesbio.errors import CalibrationError, ModelError
-from bayesbio.inference.mcmc.numeric import sample_function
+from bayesbio.inference.mcmc.density import FunctionDensity
+from bayesbio.inference.mcmc.nutpie_backend import NoUTurn
+from bayesbio.inference.mcmc.sampling import sample
 from bayesbio.surrogate.gaussian_process.covariance import JITTER, Covariance, Evidence, Linear
 
 STARTS = 6  # points from which a mode is searched
@@ -446,7 +448,7 @@ def sample_process(
     latent : Latent, optional
         Values of the last column that are not known exactly.
     draws, tune, chains, random_seed : int
-        As in `sample_function`.
+        As in `bayesbio.inference.sample`.
 
     Returns
     -------
@@ -460,7 +462,16 @@ def sample_process(
     for chain in range(chains):
         if not np.isfinite(target(start[chain])[0]):
             start[chain] = modes[0][1] + 1e-3 * rng.standard_normal(target.dimension)
-    tree = sample_function(target, start=start, draws=draws, tune=tune, random_seed=random_seed)
+    tree = sample(
+        FunctionDensity(target, target.dimension),
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=1,  # Python computes the density: two chains at a time would wait for each other
+        random_seed=random_seed,
+        start=start,
+        sampler=NoUTurn(on_divergence=(0.99,)),
+    )
     points = tree["posterior/point"].to_numpy().reshape(chains * draws, -1)
     size, hyper = covariance.size, len(target.centre)
     unknown = np.empty((len(points), 0))

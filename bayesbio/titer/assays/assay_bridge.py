@@ -13,7 +13,9 @@ import pytensor.tensor as pt
 from bayesbio.data.table import Table
 from bayesbio.errors import DataError
 from bayesbio.inference.mcmc.density import LogDensity
-from bayesbio.inference.mcmc.sampling import Progress, sample
+from bayesbio.inference.mcmc.nutpie_backend import NoUTurn
+from bayesbio.inference.mcmc.sampling import sample
+from bayesbio.inference.parallel.progress import Progress
 from bayesbio.titer.assays.assay_likelihood import (
     AssayReadings,
     AssaySpecification,
@@ -114,7 +116,7 @@ class JointTiter(AssaySpecification):
             cores=cores,
             random_seed=random_seed,
             start=points,
-            target_accept=TARGET_ACCEPT,
+            sampler=NoUTurn(TARGET_ACCEPT),
             progress=progress,
         )
         options = {"draws": draws, "tune": tune, "chains": chains, "random_seed": random_seed}

@@ -13,7 +13,8 @@ import pymc as pm
 import pytest
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import LogDensity, sample, verdict_of
+from bayesbio.inference import Checkpoint, LogDensity, sample, verdict_of
+from bayesbio.inference.mcmc.checkpoint import CARD, CheckpointStore
 
 SETTINGS = dict(draws=100, tune=100, chains=2, random_seed=5)
 
@@ -54,16 +55,18 @@ def test_finished_chains_are_kept_and_only_the_unfinished_one_runs_again(
     density, plain, checkpoint
 ):
     """As after a kill: the second chain has lost everything behind its tuning."""
-    lost = checkpoint / "attempt_1" / "chain_1"
+    lost = checkpoint / "attempt_1" / "chain_1" / "1"
     shutil.rmtree(lost / "posterior")
     shutil.rmtree(lost / "sample_stats")
     seen = []
-    tree = sample(density, **SETTINGS, checkpoint=checkpoint, resume=True, progress=seen.append)
+    tree = sample(
+        density, **SETTINGS, checkpoint=Checkpoint(checkpoint, resume=True), progress=seen.append
+    )
     again, before = tree["posterior"]["scale"], plain["posterior"]["scale"]
     assert again.isel(chain=0).equals(before.isel(chain=0))
     assert not np.isin(again.isel(chain=1), before.isel(chain=1)).any()
     assert seen[-1].finished == seen[-1].total
-    whole = sample(density, **SETTINGS, checkpoint=checkpoint, resume=True)
+    whole = sample(density, **SETTINGS, checkpoint=Checkpoint(checkpoint, resume=True))
     assert whole["posterior"].to_dataset().equals(tree["posterior"].to_dataset())
 
 
@@ -76,21 +79,80 @@ def test_finished_chains_are_kept_and_only_the_unfinished_one_runs_again(
     ],
 )
 def test_draws_are_not_mixed_with_those_of_other_settings(density, checkpoint, changed, sentence):
-    options = {**SETTINGS, "checkpoint": checkpoint, "resume": True, **changed}
+    changed = {"resume": True, **changed}
+    asked = Checkpoint(checkpoint, resume=changed.pop("resume"))
     with pytest.raises(CalibrationError, match=sentence):
-        sample(density, **options)
+        sample(density, **{**SETTINGS, **changed}, checkpoint=asked)
 
 
 def test_a_checkpoint_of_another_model_or_other_data_is_refused(checkpoint):
-    with pytest.raises(CalibrationError, match="another model, other priors or other data"):
-        sample(model_of(measured=3.0), **SETTINGS, checkpoint=checkpoint, resume=True)
+    with pytest.raises(CalibrationError, match="another model, other priors, other labels"):
+        sample(model_of(measured=3.0), **SETTINGS, checkpoint=Checkpoint(checkpoint, resume=True))
 
 
 def test_a_folder_of_something_else_is_left_alone(density, tmp_path):
     (tmp_path / "thesis.txt").write_text("three years of work")
     with pytest.raises(CalibrationError, match="holds other things"):
-        sample(density, **SETTINGS, checkpoint=tmp_path, resume=True)
+        sample(density, **SETTINGS, checkpoint=Checkpoint(tmp_path, resume=True))
     assert (tmp_path / "thesis.txt").read_text() == "three years of work"
+
+
+def test_data_without_a_density_at_the_start_are_not_taken_for_others(tmp_path):
+    """The log density is minus infinity at the default point, whatever the data."""
+
+    def model(largest):
+        with pm.Model() as made:
+            top = pm.HalfNormal("top", 10.0)
+            pm.Uniform("reading", 0.0, top, observed=[20.0, 21.0, largest])
+        return made
+
+    options = dict(draws=20, tune=50, chains=1, random_seed=1, start=np.array([[np.log(95.0)]]))
+    sample(model(22.0), **options, checkpoint=tmp_path / "draws")
+    with pytest.raises(CalibrationError, match="other data"):
+        resumed = Checkpoint(tmp_path / "draws", resume=True)
+        sample(model(90.0), **options, checkpoint=resumed)
+
+
+def test_corrected_labels_are_another_model(density, checkpoint):
+    with pm.Model(coords={"run": ["R2", "R1"]}) as relabelled:
+        level = pm.Normal("level", 0.0, 3.0, dims="run")
+        scale = pm.LogNormal("scale", 0.0, 0.5)
+        pm.Normal("reading", level, scale, observed=[2.0, 1.0], dims="run")
+    with pytest.raises(CalibrationError, match="other labels"):
+        sample(relabelled, **SETTINGS, checkpoint=Checkpoint(checkpoint, resume=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda card: card["versions"].update(nutpie="0.1"), "begun with nutpie='0.1'"),
+        (lambda card: card["identity"].update(campaign="abc"), "other data"),
+    ],
+)
+def test_draws_of_other_versions_or_another_campaign_are_refused(
+    density, checkpoint, change, sentence
+):
+    card = json.loads((checkpoint / CARD).read_text())
+    change(card)
+    (checkpoint / CARD).write_text(json.dumps(card))
+    with pytest.raises(CalibrationError, match=sentence):
+        sample(density, **SETTINGS, checkpoint=Checkpoint(checkpoint, resume=True))
+
+
+def test_a_damaged_card_is_a_sentence(density, checkpoint):
+    (checkpoint / CARD).write_text("{")
+    with pytest.raises(CalibrationError, match="card .* is damaged"):
+        sample(density, **SETTINGS, checkpoint=Checkpoint(checkpoint, resume=True))
+
+
+def test_a_start_never_deletes_what_earlier_ones_wrote(density, tmp_path):
+    """A second attempt whose folder exists, and a kill before the third has written anything."""
+    store = CheckpointStore(Checkpoint(tmp_path / "draws"), density, {})
+    folders = [store.new_store(1, 0) for _ in range(3)]
+    assert [folder.name for folder in folders] == ["1", "2", "3"]
+    (folders[0] / "note").write_text("kept")
+    (store.path / "attempt_2" / "chain_0" / "4").mkdir()
+    assert store.new_store(1, 0).name == "5" and (folders[0] / "note").exists()
 
 
 def test_interrupted_sampling_returns_what_is_done_marked_partial(density):
@@ -129,7 +191,7 @@ def test_draws_outlive_a_killed_process(density, tmp_path):
     folder = tmp_path / "draws"
     program = PROGRAM.format(here=os.path.dirname(__file__), folder=str(folder))
     process = subprocess.Popen([sys.executable, "-c", program], cwd=os.getcwd())
-    draws = folder / "attempt_1" / "chain_0" / "posterior" / "scale" / "c"
+    draws = folder / "attempt_1" / "chain_0" / "1" / "posterior" / "scale" / "c"
     deadline = time.monotonic() + 120
     while not draws.is_dir() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -141,7 +203,7 @@ def test_draws_outlive_a_killed_process(density, tmp_path):
     card["draws"] = 100  # so that the test ends: the rest is as it was begun
     (folder / "checkpoint.json").write_text(json.dumps(card))
     few = {**SETTINGS, "chains": 1}
-    tree = sample(density, **few, checkpoint=folder, resume=True)
+    tree = sample(density, **few, checkpoint=Checkpoint(folder, resume=True))
     assert tree["posterior"].sizes == {"chain": 1, "draw": 100, "run": 2}
     fresh = sample(density, **few)
     assert not tree["posterior"]["scale"].equals(fresh["posterior"]["scale"])

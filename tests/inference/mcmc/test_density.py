@@ -39,7 +39,7 @@ def test_values_come_back_on_their_natural_scale(density):
     assert_allclose(values["rate"], 2.0)
     assert_allclose(values["share"], 0.5)
     assert_allclose(values["mean"], 2.0 * np.array([1, 2, 4]) + 0.5 * np.array([0.1, 0.2, 0.3]))
-    assert density.places == {"rate": slice(0, 1), "share": slice(1, 2), "effect": slice(2, 5)}
+    assert density.slices == {"rate": slice(0, 1), "share": slice(1, 2), "effect": slice(2, 5)}
 
 
 def test_terms_add_up_to_the_density(density):

@@ -70,7 +70,7 @@ def test_a_held_spread_stays_at_its_prior_median_and_the_rest_finds_its_mode(gro
     assert mode.held == ("rate_sd_run",)
     assert_allclose(mode.values["rate_sd_run"], 0.3 * 0.6745, rtol=0.15)
     _, gradient = groups.value_and_gradient(mode.point)
-    place = groups.places["rate_sd_run"]
+    place = groups.slices["rate_sd_run"]
     assert np.abs(np.delete(gradient, place)).max() < 1e-2
     spread = np.std(np.log(mode.values["rate_by_run"]))
     assert 0.1 < spread < 0.6

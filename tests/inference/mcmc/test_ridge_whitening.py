@@ -1,4 +1,4 @@
-"""Straight coordinates: the same posterior, without its bend and its widths."""
+"""Whitened coordinates: the same posterior, without its bend and its widths."""
 
 import ctypes
 
@@ -8,7 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bayesbio.inference import LogDensity, find_mode, sample
-from bayesbio.inference.mcmc.ridge_whitening import straighten
+from bayesbio.inference.mcmc.nutpie_backend import compiled_for
+from bayesbio.inference.mcmc.ridge_whitening import whiten
 
 DOUBLES = ctypes.POINTER(ctypes.c_double)
 BEND, SLOPE, NARROW = 0.3, 0.5, 0.04
@@ -33,13 +34,13 @@ def mode(banana):
 
 @pytest.fixture(scope="module")
 def straight(banana, mode):
-    return straighten(banana, mode)
+    return whiten(banana, mode)
 
 
 def test_points_go_there_and_back(straight):
     points = np.random.default_rng(3).normal(0.0, 1.5, (5, 3))
     for point in points:
-        assert_allclose(straight.straight(straight.point(point)), point, atol=1e-9)
+        assert_allclose(straight.whitened(straight.point(point)), point, atol=1e-9)
 
 
 def test_a_parabola_becomes_a_normal_density(banana, straight):
@@ -52,7 +53,7 @@ def test_a_parabola_becomes_a_normal_density(banana, straight):
 
 def test_what_nutpie_climbs_is_the_density_at_the_point_with_its_gradient(banana, straight):
     """The compiled callbacks against the map in NumPy, and the gradient by central differences."""
-    moved = straight.compiled(banana)
+    moved = compiled_for(banana, np.zeros(3), straight)
     user, size = moved.user_data.ctypes.data, banana.size
 
     def compiled(place):
@@ -91,7 +92,7 @@ def test_a_ridge_is_followed_where_it_is_no_parabola():
         across = pm.Normal("across", 0.0, 10.0)
         pm.Potential("ridge", -0.5 * ((across - BEND * pm.math.exp(along)) / NARROW) ** 2)
     density = LogDensity(model)
-    found = straighten(density, find_mode(density, random_seed=1))
+    found = whiten(density, find_mode(density, random_seed=1))
     for place in (-2.9, -1.8, -1.3, 0.7, 1.3, 2.6):
         along, across = found.point(np.array([place, 0.0]))
         assert abs(across - BEND * np.exp(along)) < 0.5 * NARROW
@@ -114,7 +115,7 @@ def test_what_is_normal_already_is_only_whitened():
     with pm.Model() as model:
         pm.MvNormal("x", np.zeros(2), np.array([[1.0, 0.9], [0.9, 1.0]]))
     density = LogDensity(model)
-    found = straighten(density, find_mode(density, random_seed=1))
+    found = whiten(density, find_mode(density, random_seed=1))
     assert found.axes.size == 0
     assert_allclose(found.root @ found.root.T, [[1.0, 0.9], [0.9, 1.0]], rtol=1e-3)
 
@@ -127,7 +128,7 @@ def test_held_coordinates_and_walls_leave_no_bend():
         pm.Normal("measured", effect, 0.1, observed=[0.1, 0.3, -0.2, 0.5, -0.4])
         pm.Potential("wall", pm.math.switch(effect[0] > 0.4, -np.inf, 0.0))
     density = LogDensity(model)
-    found = straighten(density, find_mode(density, hold=["spread"], random_seed=1))
+    found = whiten(density, find_mode(density, hold=["spread"], random_seed=1))
     assert np.isfinite(found.ridges).all()
-    held = density.places["spread"].start
+    held = density.slices["spread"].start
     assert not found.root[held, found.axes].any()

@@ -7,7 +7,15 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import LogDensity, Progress, find_mode, sample
+from bayesbio.inference import (
+    FunctionDensity,
+    LogDensity,
+    NoUTurn,
+    Progress,
+    find_mode,
+    sample,
+    verdict_of,
+)
 
 MEASURED = np.array([2.1, 3.9, 6.2, 7.8, 10.1, 12.2])
 
@@ -113,10 +121,45 @@ def test_divergences_are_answered_with_smaller_and_smaller_steps():
         pm.Potential("cliff", pt.switch(rate > 1.5, -1e5 * (rate - 1.5) ** 2, 0.0))
     cliff = LogDensity(model)
     options = {"draws": 300, "tune": 300, "chains": 2, "random_seed": 1}
-    once = sample(cliff, on_divergence=None, **options)
+    once = sample(cliff, sampler=NoUTurn(on_divergence=()), **options)
     assert once["sample_stats"]["diverging"].any()
     again = sample(cliff, **options)
     assert once["posterior"].attrs["attempts"] == 1
     assert again["posterior"].attrs["attempts"] in (2, 3)
+    assert "so all were sampled again" in verdict_of(again)["attempts"].sentence
     assert again["posterior"].attrs["target_accept"] in (0.95, 0.99)
     assert again["sample_stats"]["step_size"].mean() < once["sample_stats"]["step_size"].mean()
+
+
+def test_a_progress_function_that_fails_costs_no_draws(line):
+    calls = []
+
+    def broken(state):
+        calls.append(state)
+        if state.stage == "sampling":
+            raise RuntimeError("my progress bar broke")
+
+    tree = sample(line, draws=200, tune=200, chains=2, random_seed=1, progress=broken)
+    assert tree["posterior"].sizes["draw"] == 200
+    assert [state.stage for state in calls].count("sampling") == 1
+    assert "my progress bar broke" in tree["posterior"].attrs["fallbacks"][0]
+    assert "my progress bar broke" in verdict_of(tree)["fallbacks"].sentence
+
+
+def test_a_plain_function_is_sampled_from_given_starts():
+    def normal(point):
+        return (-0.5 * float(point @ point), -point) if point[0] < 2.5 else (-np.inf, -point)
+
+    density = FunctionDensity(normal, 3)
+    options = dict(draws=400, tune=300, chains=2, cores=1, random_seed=1)
+    tree = sample(density, start=np.ones((2, 3)), **options)
+    again = sample(density, start=np.ones((2, 3)), **options)
+    drawn = tree["posterior"]["point"]
+    assert drawn.equals(again["posterior"]["point"])
+    assert_allclose(drawn[..., 1:].std(), 1.0, atol=0.2)
+    stats = tree["sample_stats"]
+    assert not (stats["diverging"] & ~stats["non_finite"]).any()
+    with pytest.raises(CalibrationError, match="not finite where chain 0 .* point is"):
+        sample(density, start=np.full((2, 3), 3.0), **options)
+    with pytest.raises(CalibrationError, match="give start="):
+        sample(density, **options)
