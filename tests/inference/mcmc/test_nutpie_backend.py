@@ -1,12 +1,10 @@
 """What this house uses of nutpie beyond its public functions, and of which version."""
 
 import dataclasses
-import gc
 from importlib.metadata import version
 
 import numpy as np
 import nutpie
-import psutil
 import pymc as pm
 import pytensor
 import pytest
@@ -47,15 +45,6 @@ def test_two_models_of_one_signature_share_callbacks_but_no_data():
     point = np.array([0.1, 0.2, 0.3])
     values = [each.value_and_gradient(point)[0] for each in (first, second, first)]
     assert values[0] == values[2] != values[1]
-
-
-def test_a_model_keeps_little_memory_when_it_is_gone():
-    memory = []
-    for number in range(10):
-        LogDensity(line(float(number)))
-        gc.collect()
-        memory.append(psutil.Process().memory_info().rss / 1e6)
-    assert np.median(np.diff(memory[4:])) < 1.0  # 3 MB when each compiled callbacks of its own
 
 
 def test_shared_arrays_are_read_in_place_and_failure_logs_are_known_by_their_tag():
