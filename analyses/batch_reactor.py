@@ -84,7 +84,7 @@ decision = optimal_stop(
         **next_batch,
     ),
 )
-print(decision.summary())
+print(decision)
 
 # %% Report
 known = decision.perfect_information

@@ -100,7 +100,7 @@ decision = optimal_stop(
     specifications=[Specification("titer", lower=2.0), Specification("viability", lower=0.80)],
     minimum_probability=0.8,
 )
-print(decision.summary())
+print(decision)
 
 # %% Report
 by_day = pd.DataFrame(

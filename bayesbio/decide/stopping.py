@@ -1,17 +1,17 @@
-"""When to stop a run, and what it would be worth to know the process exactly."""
+"""Optimal stopping time, chance constraints, and the value of perfect information."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesbio.data.specification import Specification
-from bayesbio.errors import DataError
+from bayesbio.errors import DataError, did_you_mean
 
 ORDER = ("chain", "draw", "run", "time")
 
@@ -94,42 +94,84 @@ class StoppingDecision:
         """Whether the best time is the first or last candidate: the optimum may lie beyond."""
         return len(self.times) > 1 and self.best_time in (self.times[0], self.times[-1])
 
-    def summary(self) -> str:
-        """Tell the decision in a few sentences."""
+    def summary(self) -> pd.DataFrame:
+        """
+        Value and probability at the best time and at the plug-in time.
 
-        def told(number: float) -> str:
+        Returns
+        -------
+        DataFrame
+            Index ``best`` and ``plug-in``. Columns time_h, expected_value, and probability_of_all
+            with specifications; at the best time eti_5 and eti_95 (the ends of the interval of the
+            probability asked for), at the plug-in time the value ``promised``. ``attrs["verdict"]``
+            says the decision in sentences, ``attrs["units"]`` the unit of the value.
+        """
+        low, high = self.value_interval
+        rows = {
+            "best": {
+                "time_h": self.best_time,
+                "expected_value": self.expected_value,
+                f"eti_{50 * (1 - self.probability):g}": low,
+                f"eti_{50 * (1 + self.probability):g}": high,
+                "probability_of_all": self.probability_of_all,
+            },
+            "plug-in": {
+                "time_h": self.plug_in_time,
+                "expected_value": self.plug_in_value,
+                "promised": self.plug_in_claim,
+                "probability_of_all": self.plug_in_probability_of_all,
+            },
+        }
+        table = pd.DataFrame.from_dict(rows, orient="index")
+        if not self.specifications:
+            table = table.drop(columns="probability_of_all")
+        table.attrs = {"verdict": str(self), "units": self.unit, "warnings": list(self.warnings)}
+        return table
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before the decision is followed, one sentence each."""
+        found = []
+        if not self.feasible:
+            found.append(
+                f"No time reaches the required {self.minimum_probability:g}; this is the closest."
+            )
+        if self.at_the_edge:
+            found.append("It is the first or last time considered: the optimum may lie beyond.")
+        return tuple(found)
+
+    def __str__(self) -> str:
+        """Describe the decision in a few sentences."""
+
+        def with_unit(number: float) -> str:
             return f"{number:.3g} {self.unit}" if self.unit not in ("", "1") else f"{number:.3g}"
 
         low, high = self.value_interval
         lines = [
             f"Stop at {self.best_time:g} h: expected {self.value_name} "
-            f"{told(self.expected_value)} ({100 * self.probability:g} % interval {low:.3g} to "
-            f"{told(high)})."
+            f"{with_unit(self.expected_value)} ({100 * self.probability:g} % interval {low:.3g} to "
+            f"{with_unit(high)})."
         ]
         if self.specifications:
             lines.append(
                 f"Probability of meeting all specifications {self.probability_of_all:.2f}."
             )
-        if not self.feasible:
-            lines.append(
-                f"No time reaches the required {self.minimum_probability:g}; this is the closest."
-            )
-        if self.at_the_edge:
-            lines.append("It is the first or last time considered: the optimum may lie beyond.")
+        lines += self.warnings
         plug_in = (
             f"The plug-in choice is {self.plug_in_time:g} h: it promises "
-            f"{told(self.plug_in_claim)}, of which {told(self.plug_in_value)} is to be expected"
+            f"{with_unit(self.plug_in_claim)}, of which {with_unit(self.plug_in_value)} is to be "
+            "expected"
         )
         if self.specifications:
             plug_in += f", with probability {self.plug_in_probability_of_all:.2f}"
         lines.append(plug_in + ".")
         lines.append(
-            f"Knowing the parameters exactly would add {told(self.perfect_information)} (Monte "
-            f"Carlo standard error {self.perfect_information_error:.2g})."
+            f"Knowing the parameters exactly would add {with_unit(self.perfect_information)} "
+            f"(Monte Carlo standard error {self.perfect_information_error:.2g})."
         )
         if np.isfinite(self.optimism):
             lines.append(
-                f"On draws not used for choosing, the value is lower by {told(self.optimism)}."
+                f"On draws not used for choosing, the value is lower by {with_unit(self.optimism)}."
             )
         return " ".join(lines)
 
@@ -359,9 +401,8 @@ def _named(course: xr.Dataset, name: str) -> xr.DataArray:
     if name in course.data_vars:
         return course[name]
     known = [str(key) for key in course.data_vars]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(known)}."
-    raise DataError(f"The prediction has no {name!r}. {hint}")
+    hint = did_you_mean(name, known) or f" It has {', '.join(known)}."
+    raise DataError(f"The prediction has no {name!r}.{hint}")
 
 
 def _worth(

@@ -129,7 +129,7 @@ def test_a_constraint_that_cannot_be_kept_gives_the_most_probable_time_and_says_
     decision = optimal_stop(course, value="titer", specifications=limits, minimum_probability=0.9)
     assert not decision.feasible
     assert (decision.best_time, decision.probability_of_all) == (2.0, 0.5)
-    assert "No time reaches the required 0.9" in decision.summary()
+    assert "No time reaches the required 0.9" in str(decision)
 
 
 def test_a_specification_at_an_hour_is_asked_of_runs_that_get_so_far():
@@ -199,7 +199,13 @@ def test_a_point_prediction_is_a_posterior_of_one_draw():
 
 def test_the_summary_tells_decision_probability_and_worth_of_knowing():
     limits = [Specification("profit", lower=3.2)]
-    told = optimal_stop(TWO_POINTS, value="profit", specifications=limits).summary()
+    decision = optimal_stop(TWO_POINTS, value="profit", specifications=limits)
+    told = str(decision)
+    table = decision.summary()
+    assert table.attrs["verdict"] == told and table.attrs["units"] == decision.unit
+    assert table.loc["best", "time_h"] == decision.best_time
+    assert table.loc["best", "eti_5"] == decision.value_interval[0]
+    assert table.loc["plug-in", "promised"] == decision.plug_in_claim
     assert told == (
         "Stop at 2 h: expected profit 3.25 g/L (90 % interval 3.02 to 3.48 g/L). Probability of "
         "meeting all specifications 0.50. The plug-in choice is 2 h: it promises 3.25 g/L, of "

@@ -153,7 +153,8 @@ def reference_rate_parameterisation(formulation: Formulation) -> tuple[RateForm,
     Rates of a formulation that have a reference form in its unknown parameters.
 
     Each parameter leads, or is split, in one rate at most, so that the change of coordinates has
-    a plain inverse. Factors must be positive over the whole support of the priors.
+    a plain inverse. Factors must be positive over the whole support of the priors. Models along a
+    grid, whose rates differ from node to node, have none.
 
     Raises
     ------
@@ -173,7 +174,8 @@ def reference_rate_parameterisation(formulation: Formulation) -> tuple[RateForm,
         for unknown in formulation.unknowns
         if unknown.levels or unknown.design is not None
     }
-    visited = _visited(formulation) if free else None
+    along_grids = any(part.stop - part.start > 1 for part in traced.fields.values())
+    visited = None if along_grids or not free else _visited(formulation)
     if visited is None:
         return ()
     fixed = {s: value for s, value in visited.numbers.items() if s not in free.values()}

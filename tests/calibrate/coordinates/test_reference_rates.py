@@ -22,7 +22,13 @@ from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.calibrate.requests import FitRequest, Tolerances
 from bayesbio.data import Campaign, Profile, Run
 from bayesbio.inference import between
-from bayesbio.mechanistic import BatchCulture, CitrateOnOilSupply, MammalianFedBatch, Parameter
+from bayesbio.mechanistic import (
+    BatchCulture,
+    CitrateOnOilSupply,
+    MammalianFedBatch,
+    PackedBed,
+    Parameter,
+)
 
 LEVELS = np.array([3.6, 0.07, 1.0])
 
@@ -202,3 +208,24 @@ def test_a_factor_that_may_change_its_sign_has_no_reference_form():
     assert reference_rate_parameterisation(formed) == ()
     made = statistical_model(formed, Tolerances(), coordinates=SamplingCoordinates(formed))
     assert np.isfinite(pm.draw(made["growth_rate"], 500, random_seed=1, mode="FAST_COMPILE")).all()
+
+
+def test_a_model_along_a_grid_is_sampled_in_its_textbook_parameters():
+    times = np.linspace(0.01, 0.06, 6)
+    values = np.exp(-0.5 * ((times - 0.03) / 0.01) ** 2)
+    frame = pd.DataFrame({"time_h": times, "quantity": "outlet_concentration", "value": values})
+    pulse = Profile([(0.0, 20.0), (0.001, 0.0)], "step")
+    run = Run("pulse", frame, profiles={"inlet_concentration": pulse})
+    known = {
+        "uptake_rate": 0.0,
+        "release_rate": 0.0,
+        "maximum_reaction_rate": 0.0,
+        "half_saturation": 1.0,
+        "decay_rate": 0.0,
+        "column_porosity": 0.35,
+    }
+    units = {"outlet_concentration": "g/L", "inlet_concentration": "g/L"}
+    asked = FitRequest(Campaign([run], units=units), PackedBed(length=0.1), known, noise="normal")
+    formed = formulate(asked)
+    assert reference_rate_parameterisation(formed) == ()
+    assert SamplingCoordinates(formed).warnings == []
