@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose
 from scipy.integrate import solve_ivp
 
 from bayesbio.data import Event, Profile
+from bayesbio.mechanistic import BatchCulture
+from bayesbio.ode import simulate
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.ode.kernels import tableaus
 from bayesbio.ode.schedule.dynamic_events import problem_of
@@ -219,3 +221,40 @@ def test_permuting_runs_permutes_what_is_stored_and_its_gradient(fed_batch, two_
     bar = pulled(compiled, theta, made, np.ones_like(found[0]), found)["theta"]
     other = pulled(compiled, theta[::-1].copy(), backwards[1], np.ones_like(turned), backwards[2])
     assert np.array_equal(bar, other["theta"][::-1])
+
+
+def test_a_log_remembers_how_much_tape_was_needed(decay):
+    """The second gradient of a long run solves it once: its tape is large enough at once."""
+    compiled = kernels(decay)
+    problem = problem_of(compiled.trace, [Plan("a", np.linspace(0.0, 60.0, 900), {}, ())])[0]
+    log, theta = new_failure_log(compiled.trace), np.array([[0.05, 1.0]])
+    options = Options(1e-9, 1e-9, METHODS.index("auto"), True)
+    rows = []
+    for _ in range(2):
+        record = compiled.module.solve(theta, problem, options, log)[2]
+        rows.append(record.tape.shape[1])
+    assert rows[0] == rows[1] == log[0] >= 900
+
+
+@pytest.mark.parametrize("method", ["auto", "implicit"])
+@pytest.mark.parametrize("constant", [3e-3, 1e-4, 1e-5, 1e-6])
+def test_growth_stops_where_substrate_ends_however_small_the_monod_constant(method, constant):
+    """X = X_0 + Y S_0, and the substrate stays at zero: a step must not jump over the end."""
+    course = simulate(
+        BatchCulture(),
+        parameters=dict(maximum_growth_rate=0.4, substrate_monod_constant=constant, cell_yield=0.5),
+        settings=dict(initial_biomass=0.2, initial_substrate=20.0),
+        times=[0.0, 8.0, 10.0, 11.0, 12.0, 14.0, 24.0],
+        method=method,
+    )
+    assert course.attrs["failures"] == "none"
+    assert_allclose(float(course["biomass"].squeeze()[-1]), 10.2, rtol=1e-5)
+    assert float(course["substrate"].min()) > -1e-7
+
+
+def test_what_really_falls_below_zero_is_solved(decay):
+    """A loss that does not stop at zero is no artefact of the step."""
+    plans = [Plan("a", np.array([4.0]), {"supply": Profile([(0.0, -1.0)], "step")}, ())]
+    _, _, (stored, status, _) = solve(decay, np.array([[0.0, 1.0]]), plans, 1e-9)
+    assert status[0] == 0
+    assert_allclose(stored[0, 0], -3.0, rtol=1e-9)
