@@ -6,7 +6,7 @@ import pytest
 
 from bayesbio.data import Table, TableColumn
 from bayesbio.errors import DataError, ModelError
-from bayesbio.network import NetworkPosterior, Node, ProcessNetwork
+from bayesbio.network import NetworkPosterior, Node, ProcessNetwork, fit_network
 
 PAIR = ProcessNetwork([Node("glucose@24", unit="g/L"), "titer"], [("glucose@24", "titer")])
 KNOWN = NetworkPosterior.from_parameters(
@@ -65,3 +65,16 @@ def test_extrapolation_is_flagged_run_by_run_or_refused():
     assert risk["outside"].values.tolist() == [True, False]
     with pytest.raises(ModelError, match="use flag or refuse"):
         known.predict({"glucose@24": 3.0}, outside="maybe")
+
+
+def test_readings_beyond_what_was_seen_are_flagged():
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame({"u": rng.uniform(0, 1, 12), "y": rng.normal(size=12)})
+    fitted = fit_network(ProcessNetwork(["u", "y"], [("u", "y")]), rows)
+    assert fitted.predict({"u": 0.5}).attrs["warnings"] == []
+    told = fitted.predict({"u": [0.5, 3.0]})
+    assert told["outside"].values.tolist() == [False, True]
+    assert "u of run 2 = 3 is outside the observed range" in told.attrs["warnings"][0]
+    with pytest.raises(ModelError, match="u of new = 3 is outside"):
+        fitted.predict({"u": 3.0}, outside="refuse")
+    assert fitted.intervene({"u": [0.5, 4.0]}).attrs["warnings"]
