@@ -207,7 +207,7 @@ class Campaign:
         DataError
             If a run or a quantity of that name is not there.
         """
-        kept = list(self.runs) if runs is None else [self[name] for name in _names(runs)]
+        chosen = list(self.runs) if runs is None else [self[name] for name in _names(runs)]
         wanted = None if quantities is None else _names(quantities)
         for name in wanted or ():
             if name not in self.quantities:
@@ -215,15 +215,15 @@ class Campaign:
                     f"Nothing named {name!r} was measured; measured were "
                     f"{', '.join(self.quantities)}.{did_you_mean(name, self.quantities)}"
                 )
-        cut = [_cut(run, wanted, until) for run in kept]
+        cut = [_cut(run, wanted, until) for run in chosen]
         findings = Findings(self.findings).about(self.names, quantities=wanted, until=until)
         return self.replace(runs=cut, findings=findings)
 
     def without(self, runs: str | Iterable[str]) -> Campaign:
         """Return the campaign without one run or several."""
         leave = {self[name].name for name in _names(runs)}
-        kept = [run for run in self.runs if run.name not in leave]
-        return self.replace(runs=kept)
+        chosen = [run for run in self.runs if run.name not in leave]
+        return self.replace(runs=chosen)
 
     @classmethod
     def of(cls, given: Any) -> Campaign:

@@ -201,12 +201,12 @@ class Findings(Sequence[Finding]):
         for item in self.items:
             pattern = re.sub(r"[-\d.]+", "#", item.what)
             alike.setdefault((item.severity, pattern, item.what_to_do), []).append(item)
-        found = []
+        merged_items = []
         for first, *others in alike.values():
             names = list(dict.fromkeys(item.run for item in others if item.run != first.run))
-            said = f" (The same in {', '.join(names)}.)" if names else ""
-            found.append(dataclasses.replace(first, what_to_do=f"{first.what_to_do}{said}"))
-        return Findings(found)
+            also = f" (The same in {', '.join(names)}.)" if names else ""
+            merged_items.append(dataclasses.replace(first, what_to_do=f"{first.what_to_do}{also}"))
+        return Findings(merged_items)
 
     def require(self) -> None:
         """

@@ -77,11 +77,11 @@ class Profile:
     def at(self, time: Any) -> Any:
         """Value at a time or array of times [h]; held constant before the first point."""
         if self.interpolation == "linear":
-            found = np.interp(time, self.times, self.values)
+            value = np.interp(time, self.times, self.values)
         else:
-            place = np.searchsorted(self.times, np.asarray(time), side="right") - 1
-            found = self.values[np.clip(place, 0, None)]
-        return float(found) if np.ndim(time) == 0 else found
+            index = np.searchsorted(self.times, np.asarray(time), side="right") - 1
+            value = self.values[np.clip(index, 0, None)]
+        return float(value) if np.ndim(time) == 0 else value
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

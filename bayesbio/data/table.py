@@ -206,8 +206,8 @@ class Table:
         measured = {responses} if isinstance(responses, str) else set(responses)
         frame = given.rename(columns=str)
         columns = []
-        for place, name in enumerate(frame.columns):
-            values = frame.iloc[:, place]
+        for index, name in enumerate(frame.columns):
+            values = frame.iloc[:, index]
             role = "response" if name in measured else "factor"
             levels: Iterable[Any] = ()
             if isinstance(values.dtype, pd.CategoricalDtype):
@@ -310,8 +310,8 @@ class Table:
         upper = np.select(
             [flags == "above", flags == "between"], [np.inf, self.upper(name)], values
         )
-        found = pd.DataFrame({"value": values, "flag": flags, "lower": lower, "upper": upper})
-        return found.astype({"flag": "str"})[np.isfinite(values) & (flags != "excluded")]
+        readings = pd.DataFrame({"value": values, "flag": flags, "lower": lower, "upper": upper})
+        return readings.astype({"flag": "str"})[np.isfinite(values) & (flags != "excluded")]
 
     def quantified(self, name: str) -> pd.Series:
         """Give the readings of a column that have a value, without flag; indexed by row."""
@@ -373,15 +373,11 @@ class Table:
         frame, flags = self.frame, self.flags
         if rows is not None:
             chosen = np.asarray(rows)
-            frame, flags = (
-                frame.iloc[chosen.nonzero()[0] if chosen.dtype == bool else chosen],
-                flags,
-            )
+            frame = frame.iloc[chosen.nonzero()[0] if chosen.dtype == bool else chosen]
             flags = flags.loc[frame.index]
-        kept = [self.column(name) for name in names]
         return Table(
             frame[names].reset_index(drop=True),
-            kept,
+            [self.column(name) for name in names],
             flags.reset_index(drop=True),
             self.findings,
             self.uppers.loc[frame.index].reset_index(drop=True),

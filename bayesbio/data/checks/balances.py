@@ -126,21 +126,21 @@ def carbon_findings(run: Run) -> Iterator[Finding]:
     rows = run.measurements[run.measurements["flag"].isin(["", "below"])]
     table = rows.pivot_table(index="time_h", columns="quantity", values="value", aggfunc="mean")
     shares = {str(name): _carbon(str(name)) for name in table.columns}
-    kept = [name for name, share in shares.items() if share > 0]
-    sugars = [name for name in kept if name in SOURCES]
-    if len(kept) < 2 or not sugars or table.empty:
+    counted = [name for name, share in shares.items() if share > 0]
+    sugars = [name for name in counted if name in SOURCES]
+    if len(counted) < 2 or not sugars or table.empty:
         return
-    first = table[kept].dropna(subset=sugars).head(1)
+    first = table[counted].dropna(subset=sugars).head(1)
     if first.empty:
         return
-    carbon = sum(table[name].interpolate("index").fillna(0.0) * shares[name] for name in kept)
+    carbon = sum(table[name].interpolate("index").fillna(0.0) * shares[name] for name in counted)
     carbon = pd.Series(carbon, index=table.index)
     supplied = float(carbon.loc[first.index[0]])
     worst = carbon.idxmax()
     excess = float(carbon.loc[worst]) - supplied
     if supplied > 0 and excess > CARBON_TOLERANCE * supplied and excess > 0.5:
         yield warning(
-            f"The carbon balance does not close: at {worst:g} h {', '.join(kept)} hold "
+            f"The carbon balance does not close: at {worst:g} h {', '.join(counted)} hold "
             f"{float(carbon.loc[worst]):.3g} g carbon/L, more than the {supplied:.3g} g/L at "
             f"{first.index[0]:g} h, and no feed is listed.",
             "List the feed, measure the other substrate, or check the units.",

@@ -53,16 +53,16 @@ class Vocabulary:
         if name in self._names:
             return (self._names[name],)
         given = str(name).strip()
-        found = self._keys.get(key(given), []) if key(given) else []
+        words = self._keys.get(key(given), []) if key(given) else []
         if len(key(given)) == 1:  # T is a temperature, t is not
-            found = [word for word in found if given in word.aliases]
-        ordered = sorted(found, key=lambda word: _unlike(given, word))
+            words = [word for word in words if given in word.aliases]
+        ordered = sorted(words, key=lambda word: _unlike(given, word))
         return tuple(ordered) or self._composed(given)
 
     def find(self, name: str) -> Quantity | None:
         """Give the quantity of this name or alias, or None."""
-        found = self.find_all(name)
-        return found[0] if found else None
+        words = self.find_all(name)
+        return words[0] if words else None
 
     def _composed(self, name: str) -> tuple[Quantity, ...]:
         """Build names made from others: initial_<state>, feed_<concentration>."""
@@ -124,10 +124,10 @@ class Vocabulary:
         DataError
             If the name is unknown; the sentence names the nearest known one.
         """
-        found = self.find(name)
-        if found is None:
+        word = self.find(name)
+        if word is None:
             raise DataError(unknown_name(name, self.nearest(name)))
-        return found
+        return word
 
 
 def _unlike(given: str, word: Quantity) -> int:

@@ -14,7 +14,7 @@ Cell = Any  # str, float, datetime or None, as files give them
 LONGEST = 100  # characters of a cell that may be a number
 NUMBER = r"[+-]?(?:\d[\d.,'’\u00a0\u202f ]*|[.,]\d+)(?:\s?[eE][+-]?\d+)?"
 PLAIN = re.compile(NUMBER)
-SIMPLE = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?")
+SIMPLE = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,20})?")
 GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")
 LIMIT = re.compile(rf"(<=|>=|≤|≥|<|>|&lt;|&gt;)\s*({NUMBER})\s*(.*)")
 INTERVAL = re.compile(rf"({NUMBER})\s*(?:\.\.|…|–| to )\s*({NUMBER})")
