@@ -1,4 +1,4 @@
-"""Quick posteriors that say how far they can be trusted: Laplace, and what they all share."""
+"""Laplace approximation, with importance resampling and its Pareto k as the check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bayesbio.inference.mcmc.mode import find_mode
 from bayesbio.inference.mcmc.records import Mode
 from bayesbio.inference.validation.psis import systematic_resample
 
-RELIABLE = 0.7  # largest Pareto k at which importance weights mend an approximation
+RELIABLE = 0.7  # largest Pareto k at which importance weights correct an approximation
 CANDIDATES = 4  # points drawn for each draw that is kept
 
 
@@ -58,7 +58,7 @@ class Approximation:
         said = f"{self.method} approximation, not a sampled posterior."
         if np.isfinite(self.pareto_k):
             said += f" Its importance weights have Pareto k {self.pareto_k:.2f}, " + (
-                "so they mend what it gets wrong."
+                "so importance resampling corrects the approximation."
                 if self.reliable
                 else f"above {RELIABLE:g}: it misses part of the posterior."
             )
@@ -128,7 +128,7 @@ def laplace_approximation(
     Returns
     -------
     Approximation
-        Draws in unconstrained coordinates, mended by importance weights where these can.
+        Draws in unconstrained coordinates, importance-resampled where the weights are reliable.
 
     Raises
     ------

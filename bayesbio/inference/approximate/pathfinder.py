@@ -1,4 +1,4 @@
-"""Pathfinder: the best normal approximation along a climb to the mode."""
+"""Pathfinder: variational normal approximation along a quasi-Newton path to the mode."""
 
 from __future__ import annotations
 

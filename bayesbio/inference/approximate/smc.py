@@ -1,4 +1,4 @@
-"""Sequential Monte Carlo: a population led from the prior to the posterior, into all its modes."""
+"""Sequential Monte Carlo: tempering from the prior to a posterior with several modes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sequential_monte_carlo(
     random_seed: int,
 ) -> Approximation:
     """
-    Lead populations from the prior to the posterior; modes get the weights they deserve.
+    Temper populations from the prior to the posterior; estimates the relative mass of modes.
 
     Parameters
     ----------

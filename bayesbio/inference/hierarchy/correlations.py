@@ -1,4 +1,4 @@
-"""Effects of several parameters on the same groups that go together."""
+"""Correlated group effects of several parameters: LKJ prior, conditional distributions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Correlated:
     """
     Correlated effects of several parameters on the groups of one level, one after the other.
 
-    Each parameter asks `conditional` what those before it say about its own standardised effects,
-    and tells its own by `add`; so every parameter may be sampled centred or not.
+    `conditional` gives the distribution of a parameter's standardised effects given those added
+    before; so every parameter may be sampled centred or not.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Correlated:
         return mean, row[-1]
 
     def add(self, independent: Any) -> None:
-        """Tell the part of its effects that those before do not explain, standardised."""
+        """Add the innovation of its effects: what those before do not explain, standardised."""
         self._independent.append(independent)
 
     def correlations(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Coordinates of group effects: what is left of them once readings and spreads have spoken."""
+"""Partially non-centred group effects, given approximate precision, mean and group SD."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pytensor.tensor.random.type import RandomType
 
 class EffectInformation(NamedTuple):
     """
-    What the readings say about the value of each member, as a normal distribution.
+    Normal approximation of the likelihood of each member's value.
 
     Attributes
     ----------
     information : array or shared variable, (members,)
-        Inverse variance, zero where they say nothing.
+        Inverse variance; zero where there are no readings.
     expected : array or shared variable, (members,)
         Its mean, on the scale where effects add.
     """
@@ -30,13 +30,12 @@ class EffectInformation(NamedTuple):
 
 class PartiallyNoncentered(Transform):
     """
-    Coordinates in which effects of all levels are standard normal, as far as readings are normal.
+    Partially non-centred parameterisation of the effects of all levels.
 
-    Given the spreads, effects that are normal beforehand and readings that are normal about their
-    sums make effects that are normal afterwards. The coordinates are these, standardised: where the
-    readings of a group say much, its value; where they say little, its effect in units of the
-    spread; and all between, changing with the spreads while these are explored. A level is told by
-    the groups below it no more than their own spread lets through. What is given as readings
+    Given the group SDs, normal effects and a normal likelihood make a normal conditional posterior;
+    the coordinates are the effects standardised by it: a group's value where its readings are
+    informative, its effect in units of the SD where they are not, and anything between, as the SDs
+    are explored. Information from a child level is discounted to A / (1 + s^2 A). The approximation
     decides how well a sampler moves, never the posterior.
 
     Parameters
@@ -65,7 +64,7 @@ class PartiallyNoncentered(Transform):
         ends = np.cumsum([0, *sizes])
         self.places = [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
         self.sizes = sizes
-        # The narrowest levels, each a refinement of all wider ones, are told one after the other.
+        # The narrowest levels, each a refinement of all wider ones, are resolved one by one.
         self.crossed = len(sizes)
         while self.crossed and self._refines(self.crossed - 1):
             self.crossed -= 1
@@ -75,10 +74,10 @@ class PartiallyNoncentered(Transform):
         mean, spread = _location_and_scale(inputs)
         effects = (value - mean) / spread
         parts: dict[int, Any] = {}
-        for level, told in self._upward(mean, spread).items():
+        for level, below in self._upward(mean, spread).items():
             own, place = effects[self.places[level]], self.places[level]
-            expected = self._expected(level, told, spread[place], self._above(level, value - mean))
-            parts[level] = (own - expected) * told.stretch
+            expected = self._expected(level, below, spread[place], self._above(level, value - mean))
+            parts[level] = (own - expected) * below.stretch
         if self.crossed:
             root, expected = self._together(mean, spread)
             own = effects[: self.places[self.crossed - 1].stop]
@@ -88,25 +87,25 @@ class PartiallyNoncentered(Transform):
     def backward(self, value: Any, *inputs: Any) -> Any:
         """From coordinates to effects."""
         mean, spread = _location_and_scale(inputs)
-        told = self._upward(mean, spread)
+        below = self._upward(mean, spread)
         found: list[Any] = []  # deviations from the mean, level by level
         if self.crossed:
             last = self.places[self.crossed - 1].stop
             root, expected = self._together(mean, spread)
             own = expected + pt.linalg.solve_triangular(root.T, value[:last], lower=False)
             found.append(spread[:last] * own)
-        for level in sorted(told):
+        for level in sorted(below):
             place = self.places[level]
             above = self._above(level, pt.concatenate(found)) if found else None
-            expected = self._expected(level, told[level], spread[place], above)
-            found.append(spread[place] * (expected + value[place] / told[level].stretch))
+            expected = self._expected(level, below[level], spread[place], above)
+            found.append(spread[place] * (expected + value[place] / below[level].stretch))
         return mean + pt.concatenate(found)
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         """Logarithm of |d effects / d coordinates|, one term a coordinate."""
         mean, spread = _location_and_scale(inputs)
-        told = self._upward(mean, spread)
-        terms = [-pt.log(told[level].stretch) for level in sorted(told)]
+        below = self._upward(mean, spread)
+        terms = [-pt.log(below[level].stretch) for level in sorted(below)]
         if self.crossed:
             root, _ = self._together(mean, spread)
             terms.insert(0, -pt.log(pt.diagonal(root)))
@@ -120,17 +119,17 @@ class PartiallyNoncentered(Transform):
             for wider in self.groups[:level]
         )
 
-    def _upward(self, mean: Any, spread: Any) -> dict[int, _Told]:
-        """Sum up what each level that is told alone hears from below, the narrowest first."""
+    def _upward(self, mean: Any, spread: Any) -> dict[int, _FromBelow]:
+        """Sum up precision and residual of the child levels, the narrowest level first."""
         information, residual = self._members(mean)
         units = np.arange(len(self.groups[-1]))
-        found: dict[int, _Told] = {}
+        found: dict[int, _FromBelow] = {}
         for level in range(len(self.sizes) - 1, self.crossed - 1, -1):
             gather = _indicator(self.groups[level][_first(units)], self.sizes[level])
             units = self.groups[level]
             precision, weighted = _sum(gather, information), _sum(gather, residual)
             shrunk = 1.0 + spread[self.places[level]] ** 2 * precision
-            found[level] = _Told(precision, weighted, pt.sqrt(shrunk))
+            found[level] = _FromBelow(precision, weighted, pt.sqrt(shrunk))
             information, residual = precision / shrunk, weighted / shrunk
         return found
 
@@ -149,10 +148,10 @@ class PartiallyNoncentered(Transform):
         parts = [deviations[place][groups[first]] for place, groups in wider]
         return sum(parts) if parts else None
 
-    def _expected(self, level: int, told: _Told, spread: Any, above: Any) -> Any:
+    def _expected(self, level: int, below: _FromBelow, spread: Any, above: Any) -> Any:
         """Find the expected standardised effects of a level beside those of the wider ones."""
-        weighted = told.weighted if above is None else told.weighted - told.precision * above
-        return spread * weighted / told.stretch**2
+        weighted = below.weighted if above is None else below.weighted - below.precision * above
+        return spread * weighted / below.stretch**2
 
     def _together(self, mean: Any, spread: Any) -> tuple[Any, Any]:
         """Cholesky factor of the precision of crossed standardised effects, and their mean."""
@@ -175,9 +174,9 @@ class PartiallyNoncentered(Transform):
 
 class JointlyNoncentered(Transform):
     """
-    Coordinates in which a few effects of one spread are standard normal, as far as readings are.
+    Partially non-centred parameterisation of a few effects by their joint curvature.
 
-    The same as `PartiallyNoncentered` where readings speak of all effects together.
+    The same as `PartiallyNoncentered` where each reading depends on all effects.
 
     Parameters
     ----------
@@ -273,8 +272,8 @@ def _location_and_scale(inputs: Sequence[Any]) -> tuple[Any, Any]:
     return mean, sd
 
 
-class _Told(NamedTuple):
-    """What a level hears from below: precision, weighted residual, and how far both narrow it."""
+class _FromBelow(NamedTuple):
+    """Precision and weighted residual from the child level, and the root of 1 + s^2 A."""
 
     precision: Any
     weighted: Any

@@ -246,7 +246,7 @@ class SampleError(ReplicateError):
 @dataclasses.dataclass(frozen=True)
 class Drift(Layer):
     """
-    An error that neighbouring times share, and forget.
+    Ornstein-Uhlenbeck error: autocorrelated in time.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ class Drift(Layer):
         return dataclasses.replace(found, shortest=shortest, longest=longest)
 
     def memory_name(self, quantity: str) -> str:
-        """Name of the time after which it is forgotten."""
+        """Name of its correlation time."""
         return f"noise_{quantity}_memory"
 
     @override

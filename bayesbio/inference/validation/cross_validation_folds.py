@@ -1,4 +1,4 @@
-"""Which runs or rows are held out together, so that a prediction meets what it has not seen."""
+"""Cross-validation folds: runs or rows that are held out together."""
 
 from __future__ import annotations
 

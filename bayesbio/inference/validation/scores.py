@@ -1,4 +1,4 @@
-"""How good a probabilistic prediction was, once the reading is known; smaller is better."""
+"""Proper scoring rules: CRPS, log score, interval score, coverage; smaller is better."""
 
 from __future__ import annotations
 
