@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
 
 DRAWS = 1000  # draws of a predictive distribution
 
@@ -87,7 +88,7 @@ def standardised(inputs: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return (inputs - seen.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 
 
-class LatentComponents:
+class LatentComponents(BaseEstimator, RegressorMixin):
     """
     Partial least squares for one response; it stops early when nothing is left to explain.
 
@@ -103,13 +104,13 @@ class LatentComponents:
     [1.0, 3.0, 5.0]
     """
 
-    def __init__(self, components: int) -> None:
+    def __init__(self, components: int = 1) -> None:
         self.components = components
 
     def fit(self, features: np.ndarray, target: np.ndarray) -> LatentComponents:
         """Learn from features, shape (rows, columns), and readings, shape (rows,)."""
-        self.centre, self.level = features.mean(axis=0), target.mean()
-        left, response = features - self.centre, target - self.level
+        self.centre_, self.level_ = features.mean(axis=0), target.mean()
+        left, response = features - self.centre_, target - self.level_
         nothing = 1e-10 * np.linalg.norm(left) * np.linalg.norm(response)
         directions, loadings, slopes = [], [], []
         for _ in range(self.components):
@@ -123,12 +124,12 @@ class LatentComponents:
             slopes.append(response @ score / (score @ score))
             left = left - np.outer(score, loadings[-1])
             response = response - slopes[-1] * score
-        self.slope = np.zeros(features.shape[1])
+        self.slope_ = np.zeros(features.shape[1])
         if directions:
             w, p = np.array(directions).T, np.array(loadings).T
-            self.slope = w @ np.linalg.solve(p.T @ w, np.array(slopes))
+            self.slope_ = w @ np.linalg.solve(p.T @ w, np.array(slopes))
         return self
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Predict readings, shape (rows,)."""
-        return self.level + (features - self.centre) @ self.slope
+        return self.level_ + (features - self.centre_) @ self.slope_

@@ -1,18 +1,16 @@
-"""What data alone would predict for one row per culture: the forecasts a titer model must beat."""
+"""Tabular baselines: scikit-learn pipelines with jackknife+ intervals, one row per culture."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from bayesbio.baselines.regressors import LatentComponents as Components
-from bayesbio.baselines.regressors import Regressor, jackknife_draws
+from bayesbio.baselines.regressors import LatentComponents, Regressor, jackknife_draws
 from bayesbio.errors import DataError
 
 MOST_FOLDS = 10  # with more rows or groups than this, several are left out at a time
@@ -118,7 +116,9 @@ class TabularBaseline:
         DataError
             If shapes do not fit, a number is missing, or there are not three rows (groups).
         """
-        # Comes with scikit-learn.
+        from sklearn import config_context
+        from sklearn.base import clone
+        from sklearn.model_selection import GridSearchCV, PredefinedSplit
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         inputs, values = _matrix(features), np.asarray(target, dtype=float)
@@ -138,33 +138,32 @@ class TabularBaseline:
                 f"The baseline {self.name!r} needs three {'rows' if groups is None else 'groups'} "
                 f"or more; {parts} came."
             )
-        with threadpool_limits(1):  # these matrices are small: threads would wait for each other
-            make = self._maker(inputs, values, group % TUNING_FOLDS)
+        # These matrices are small: threads would wait for each other, and checks take longest.
+        with (
+            threadpool_limits(1),
+            config_context(assume_finite=True, skip_parameter_validation=True),
+        ):
+            model, grid = self._pipeline(), self._grid(inputs, values)
+            if grid:
+                split = PredefinedSplit(group % TUNING_FOLDS)
+                search = GridSearchCV(
+                    model, grid, scoring="neg_mean_squared_error", cv=split, refit=False
+                )
+                model.set_params(**search.fit(inputs, values).best_params_)
             members = []
-            for place in range(min(MOST_FOLDS, parts)):
-                out = group % MOST_FOLDS == place
-                member = _Centred(make()).fit(inputs[~out], values[~out])
+            for part in range(min(MOST_FOLDS, parts)):
+                out = group % MOST_FOLDS == part
+                member = clone(model).fit(inputs[~out], values[~out])
                 members.append((member, values[out] - member.predict(inputs[out])))
         return FittedTabular(tuple(members), inputs.shape[1])
 
-    def _maker(
-        self, inputs: np.ndarray, target: np.ndarray, part: np.ndarray
-    ) -> Callable[[], Regressor]:
-        """Tune on all rows; return what makes an unfitted regressor of standardised columns."""
-        candidates = self._candidates(_Centred(_Mean()).fit(inputs, target).scaled(inputs), target)
-        if len(candidates) == 1:
-            return candidates[0]
-        errors = np.zeros(len(candidates))
-        for place in np.unique(part):
-            out = part == place
-            for number, make in enumerate(candidates):
-                fitted = _Centred(make()).fit(inputs[~out], target[~out])
-                errors[number] += np.sum((fitted.predict(inputs[out]) - target[out]) ** 2)
-        return candidates[int(np.argmin(errors))]
-
-    def _candidates(self, inputs: np.ndarray, target: np.ndarray) -> list[Callable[[], Regressor]]:
-        """Give regressors to choose from, the simplest first."""
+    def _pipeline(self) -> Any:
+        """Make the unfitted pipeline."""
         raise NotImplementedError
+
+    def _grid(self, inputs: np.ndarray, target: np.ndarray) -> Any:
+        """Give tuning constants to choose from, the simplest model first."""
+        return {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,14 +174,29 @@ class TabularLasso(TabularBaseline):
     products: ClassVar[bool] = False
     mixing: ClassVar[tuple[float, ...]] = (1.0,)
 
-    def _candidates(self, inputs: np.ndarray, target: np.ndarray) -> list[Callable[[], Regressor]]:
-        columns = _Products(_Mean()).expanded(inputs) if self.products else inputs
+    def _pipeline(self) -> Any:
+        from sklearn.linear_model import ElasticNet as Penalised
+        from sklearn.pipeline import make_pipeline
+
+        return make_pipeline(*self._columns(), Penalised(max_iter=MOST_STEPS))
+
+    def _columns(self) -> list[Any]:
+        """Give the steps from features to standardised columns."""
+        from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+        if not self.products:
+            return [StandardScaler()]
+        return [StandardScaler(), PolynomialFeatures(include_bias=False), StandardScaler()]
+
+    def _grid(self, inputs: np.ndarray, target: np.ndarray) -> Any:
+        from sklearn.pipeline import make_pipeline
+
+        columns = make_pipeline(*self._columns()).fit_transform(inputs)
         largest = np.abs(columns.T @ (target - target.mean())).max(initial=0.0) / len(target)
-        shares = np.logspace(0.0, -3.0, 30) * (largest or 1.0)
+        penalties = np.logspace(0.0, -3.0, 30) * (largest or 1.0)
         return [
-            _penalised(penalty / mixing, mixing, self.products)
+            {"elasticnet__alpha": penalties / mixing, "elasticnet__l1_ratio": [mixing]}
             for mixing in self.mixing
-            for penalty in shares
         ]
 
 
@@ -208,10 +222,15 @@ class TabularRidge(TabularBaseline):
 
     name: ClassVar[str] = "ridge"
 
-    def _candidates(self, inputs: np.ndarray, target: np.ndarray) -> list[Callable[[], Regressor]]:
+    def _pipeline(self) -> Any:
         from sklearn.linear_model import Ridge
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
 
-        return [partial(Ridge, alpha=penalty) for penalty in PENALTIES[::-1]]
+        return make_pipeline(StandardScaler(), Ridge())
+
+    def _grid(self, inputs: np.ndarray, target: np.ndarray) -> Any:
+        return {"ridge__alpha": PENALTIES[::-1]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,9 +239,15 @@ class TabularPartialLeastSquares(TabularBaseline):
 
     name: ClassVar[str] = "partial least squares"
 
-    def _candidates(self, inputs: np.ndarray, target: np.ndarray) -> list[Callable[[], Regressor]]:
+    def _pipeline(self) -> Any:
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        return make_pipeline(StandardScaler(), LatentComponents())
+
+    def _grid(self, inputs: np.ndarray, target: np.ndarray) -> Any:
         most = min(MOST_COMPONENTS, max(inputs.shape[1], 1))
-        return [partial(Components, number) for number in range(1, most + 1)]
+        return {"latentcomponents__components": np.arange(1, most + 1)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,14 +256,12 @@ class TabularRandomForest(TabularBaseline):
 
     name: ClassVar[str] = "random forest"
 
-    def _candidates(self, inputs: np.ndarray, target: np.ndarray) -> list[Callable[[], Regressor]]:
+    def _pipeline(self) -> Any:
         from sklearn.ensemble import RandomForestRegressor
 
-        return [
-            lambda: RandomForestRegressor(
-                n_estimators=100, min_samples_leaf=2, max_features=0.5, random_state=0
-            )
-        ]
+        return RandomForestRegressor(
+            n_estimators=100, min_samples_leaf=2, max_features=0.5, random_state=0
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,14 +270,12 @@ class GradientBoosting(TabularBaseline):
 
     name: ClassVar[str] = "gradient boosting"
 
-    def _candidates(self, inputs: np.ndarray, target: np.ndarray) -> list[Callable[[], Regressor]]:
+    def _pipeline(self) -> Any:
         from sklearn.ensemble import GradientBoostingRegressor
 
-        return [
-            lambda: GradientBoostingRegressor(
-                n_estimators=200, learning_rate=0.05, max_depth=3, subsample=0.7, random_state=0
-            )
-        ]
+        return GradientBoostingRegressor(
+            n_estimators=200, learning_rate=0.05, max_depth=3, subsample=0.7, random_state=0
+        )
 
 
 TABULAR_BASELINES: Mapping[str, type[TabularBaseline]] = MappingProxyType(
@@ -271,65 +292,6 @@ TABULAR_BASELINES: Mapping[str, type[TabularBaseline]] = MappingProxyType(
         )
     }
 )
-
-
-class _Mean:
-    """The mean, whatever the features."""
-
-    def fit(self, features: np.ndarray, target: np.ndarray) -> _Mean:
-        self.level = target.mean()
-        return self
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        return np.full(len(features), self.level)
-
-
-class _Centred:
-    """A regressor of standardised columns; constant ones tell nothing."""
-
-    def __init__(self, regressor: Regressor) -> None:
-        self.regressor = regressor
-
-    def scaled(self, features: np.ndarray) -> np.ndarray:
-        return (features - self.centre) / self.spread
-
-    def fit(self, features: np.ndarray, target: np.ndarray) -> _Centred:
-        self.centre, self.spread = features.mean(axis=0), features.std(axis=0)
-        self.spread[self.spread <= 1e-12 * np.abs(self.centre)] = np.inf
-        self.regressor.fit(self.scaled(features), target)
-        return self
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        return self.regressor.predict(self.scaled(features))
-
-
-class _Products:
-    """A regressor of the columns, their squares and products."""
-
-    def __init__(self, regressor: Regressor) -> None:
-        self.inner = _Centred(regressor)
-
-    def expanded(self, features: np.ndarray) -> np.ndarray:
-        one, other = np.triu_indices(features.shape[1])
-        return np.hstack([features, features[:, one] * features[:, other]])
-
-    def fit(self, features: np.ndarray, target: np.ndarray) -> _Products:
-        self.inner.fit(self.expanded(features), target)
-        return self
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        return self.inner.predict(self.expanded(features))
-
-
-def _penalised(penalty: float, mixing: float, products: bool) -> Callable[[], Regressor]:
-    """Make what makes a lasso or elastic net."""
-    from sklearn.linear_model import ElasticNet as Penalised
-
-    def make() -> Regressor:
-        inner = Penalised(alpha=penalty, l1_ratio=mixing, max_iter=MOST_STEPS)
-        return _Products(inner) if products else inner
-
-    return make
 
 
 def _matrix(features: Any) -> np.ndarray:
