@@ -17,7 +17,6 @@ from bayesbio.ode.codegen.trace import Trace
 from bayesbio.ode.codegen.writing import Statement, Writer, constants
 from bayesbio.ode.kernels import (
     backward,
-    bookkeeping,
     closed_form,
     dense_output,
     entries,
@@ -29,6 +28,7 @@ from bayesbio.ode.kernels import (
     step_control,
     tableaus,
 )
+from bayesbio.ode.schedule import bookkeeping
 
 SOLVER = (
     *(tableaus, explicit, sparse_lu, implicit, layout, step_control),
@@ -42,7 +42,7 @@ import math
 import numpy as np
 from numba import njit
 
-from bayesbio.ode.kernels.failure_log import CAPACITY, FIRST, RECORDS, RING, add_atomically
+from bayesbio.ode.schedule.failure_log import CAPACITY, FIRST, RECORDS, RING, add_atomically
 from bayesbio.ode.schedule.segments import STOP, SWITCH, Gradients, Layout, Problem, Record
 
 # No fast-math flags: a caller may hold a copy that was optimised once more, and only arithmetic in

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesbio.ode.kernels.bookkeeping import save_count, write_failure
 from bayesbio.ode.kernels.kernel_interface import (
     OBSERVED,
     STATES,
@@ -19,6 +18,7 @@ from bayesbio.ode.kernels.kernel_interface import (
     solution,
     solution_pullback,
 )
+from bayesbio.ode.schedule.bookkeeping import save_count, write_failure
 from bayesbio.ode.schedule.segments import Gradients, Record
 
 SOLVED = 0

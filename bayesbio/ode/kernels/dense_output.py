@@ -12,7 +12,6 @@ from __future__ import annotations
 import numpy as np
 
 from bayesbio.ode.kernels.backward import pull_pieces
-from bayesbio.ode.kernels.bookkeeping import save_count
 from bayesbio.ode.kernels.explicit import set_inputs
 from bayesbio.ode.kernels.forward import EXPLICIT, SOLVED, after_step, state_before
 from bayesbio.ode.kernels.kernel_interface import (
@@ -27,6 +26,7 @@ from bayesbio.ode.kernels.kernel_interface import (
 )
 from bayesbio.ode.kernels.layout import inputs_of, lay_out
 from bayesbio.ode.kernels.tableaus import DENSE, STIFF_A, STIFF_H
+from bayesbio.ode.schedule.bookkeeping import save_count
 from bayesbio.ode.schedule.segments import Gradients
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from bayesbio.ode.kernels.backward import pull_run
-from bayesbio.ode.kernels.bookkeeping import save_count, write_failure
-from bayesbio.ode.kernels.failure_log import CAPACITY
 from bayesbio.ode.kernels.forward import SOLVED, solve_run
 from bayesbio.ode.kernels.kernel_interface import OBSERVED, STATES, entry
 from bayesbio.ode.kernels.layout import TIME, known_event_times
+from bayesbio.ode.schedule.bookkeeping import save_count, write_failure
+from bayesbio.ode.schedule.failure_log import CAPACITY
 from bayesbio.ode.schedule.segments import Gradients, Problem, Record
 
 FIRST_CAPACITY = 512  # rows of tape a run; grows when a run needs more

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesbio.ode.codegen.trace import Trace
-from bayesbio.ode.kernels.failure_log import FIRST, RECORDS, RING
+from bayesbio.ode.schedule.failure_log import FIRST, RECORDS, RING
 
 REASONS = {
     1: "the step became too small",

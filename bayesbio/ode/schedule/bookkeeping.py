@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bayesbio.ode.kernels.failure_log import FIRST, RECORDS, RING, add_atomically
 from bayesbio.ode.kernels.kernel_interface import compiled
+from bayesbio.ode.schedule.failure_log import FIRST, RECORDS, RING, add_atomically
 
 
 @compiled
