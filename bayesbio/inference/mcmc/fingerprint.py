@@ -81,7 +81,8 @@ def _hash_leaf(digest: Any, variable: Any, named: dict[int, str]) -> None:
             return
     else:
         return
-    digest.update(repr(values.tolist()).encode() if values.dtype == object else values.tobytes())
+    if values.dtype.kind in "bifucUS":  # states of random generators are no part of a model
+        digest.update(values.tobytes())
 
 
 def _described(op: Any) -> str:
