@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,7 @@ from bayesbio.inference import Noise
 from bayesbio.mechanistic import ProcessModel, check_model
 from bayesbio.ode.simulation import METHODS
 
-if TYPE_CHECKING:
-    from bayesbio.calibrate.calibration import Calibration
-
-type Priors = Mapping[str, Any] | Calibration
+type Priors = Any  # a mapping of name to prior, or the Calibration of an earlier campaign
 
 type Vary = Mapping[str | tuple[str, ...], str | Iterable[str]]
 

@@ -15,6 +15,8 @@ from bayesbio.data import Campaign, Run
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import assay, between
 
+OD = "optical_density_450"
+
 
 class Quotient:
     """Production that divides by a state which may start at zero."""
@@ -51,10 +53,10 @@ def test_a_division_by_zero_at_the_start_names_the_run():
 
 def test_a_signal_of_an_assay_is_looked_up_under_its_source():
     curve = pd.DataFrame({"concentration": [0.1, 1.0, 3.0, 10.0], "signal": [0.1, 0.6, 1.2, 1.7]})
-    frame = pd.DataFrame({"time_h": [1.0, 2.0], "quantity": "signal", "value": [0.5, 0.7]})
+    frame = pd.DataFrame({"time_h": [1.0, 2.0], "quantity": OD, "value": [0.5, 0.7]})
     run = Run("R1", frame, {"initial_cause": 0.0, "initial_effect": 0.0})
-    campaign = Campaign([run], units={"signal": "1"})
-    noise = {"signal": assay("effect", curve)}
+    campaign = Campaign([run], units={OD: "1"})
+    noise = {OD: assay("effect", curve)}
     asked = FitRequest(campaign, Quotient(), {"strength": between(0.5, 2.0)}, noise=noise)
     error = explain_failed_start(formulate(asked), CalibrationError("No finite start."))
     assert "No finite start. At the prior medians: " in str(error) and "'R1'" in str(error)
