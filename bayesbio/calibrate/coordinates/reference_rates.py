@@ -267,7 +267,7 @@ class _Visited:
         self, expression: sympy.Expr, y: list[sympy.Symbol], u: list[sympy.Symbol]
     ) -> dict[sympy.Symbol, float]:
         """Mean state and inputs, weighted by the rate: it is learned from where it runs."""
-        known = expression.xreplace(self.numbers)
+        known = sympy.sympify(expression.xreplace(self.numbers))
         weights = np.zeros(len(self.states))
         if not known.free_symbols - {*y, *u}:  # else it depends on what differs from run to run
             rate = sympy.lambdify([*y, *u], known, modules="numpy")
