@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -142,3 +144,19 @@ def test_priors_are_not_changed_by_use():
     prior = pm.LogNormal.dist(0.0, 1.0)
     formulate(FitRequest(Campaign([run()]), BatchCulture(), priors={"cell_yield": prior}))
     assert prior.name is None
+
+
+def test_a_refit_without_a_run_keeps_the_noise_and_the_start_prior_of_the_whole():
+    """One target for importance weights and refits, whatever the run that is left out reads."""
+    start = {"initial_substrate": 20.0}
+    frame = run().measurements
+    runs = [run(name, settings=start) for name in ("R1", "R2")]
+    odd = runs[0].replace(name="R3", measurements=frame.assign(value=4.0 * frame["value"]))
+    whole = formulate(FitRequest(Campaign([*runs, odd]), BatchCulture(), noise="normal"))
+    part = FitRequest(
+        Campaign(runs), BatchCulture(), noise=whole.noise, start_priors=whole.start_priors
+    )
+    refit, alone = formulate(part), formulate(dataclasses.replace(part, start_priors=None))
+    assert refit.noise["biomass"].describe() == whole.noise["biomass"].describe()
+    assert refit.medians["initial_biomass"] == whole.medians["initial_biomass"]
+    assert alone.medians["initial_biomass"] != whole.medians["initial_biomass"]
