@@ -11,7 +11,7 @@ from scale_truths import virtual_scales
 
 import bayesbio
 from bayesbio.calibrate import fitting
-from bayesbio.cli.commands.run import question_of
+from bayesbio.cli.commands.scripts import question_of
 
 ANALYSES = Path(__file__).parents[2] / "analyses"
 SCRIPTS = sorted(ANALYSES.glob("*.py"))

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from bayesbio.cli.commands.fit import save_or_rescue
+from bayesbio.cli.commands.fitting import save_or_rescue
 from bayesbio.errors import CalibrationError
 
 
