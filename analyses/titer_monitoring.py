@@ -56,8 +56,8 @@ with_model = pd.read_csv(kept_results / "mechanistic.csv").query("fault == 'all'
 
 # %% Fit: limits at 5 % false alarms a run
 good = campaign.select(truth["good"][kept])
-monitor = Monitor(good)
-protein_monitor = Monitor(protein.without(list(protein_truth["faults"])), quantities=few)
+monitor = Monitor().fit(good)
+protein_monitor = Monitor(quantities=few).fit(protein.without(list(protein_truth["faults"])))
 chart = control_chart(
     assay, "igf1", lot="lot", draws=300 if options.quick else 1000, random_seed=20260703
 )
@@ -140,7 +140,7 @@ page = write_report(
     sections=[
         Section(
             "One run, reading by reading",
-            "The score adds up surprises: what each reading tells beyond all before it. Bands hold "
+            "The score adds up innovations: what each reading tells beyond all before it. Bands hold "
             "nine of ten readings of a good run, given everything read until then; the line marks "
             "the alarm.",
             draw_run_score(example),
@@ -186,14 +186,14 @@ page = write_report(
             "Every faulty run",
             "The most unusual first; 'since' is when the quantity named began to drift.",
             table=table[
-                ["fault", "onset_h", "alarm_time_h", "since_h", "quantity", "score", "p_value"]
+                ["fault", "onset_h", "alarm_time_h", "onset_estimate_h", "quantity", "score", "p_value"]
             ],
         ),
         Section(
             "Ragged and half-missing runs",
             "A recombinant protein in the sheet of a pilot laboratory: 32 runs with times of their "
             "own, half of the cells empty, read as it stands. Four runs have a fault; grey are the "
-            "good ones it learned from, which cannot surprise it.\n\n"
+            "good ones it learned from, which cannot innovation it.\n\n"
             + " ".join(named[name].sentence for name in protein_truth["faults"]),
             draw_scores(
                 protein_scores,

@@ -41,7 +41,8 @@ KINDS = {
     "network": ("bayesbio.network", "NetworkPosterior"),
     "hybrid_network": ("bayesbio.network", "HybridNetwork"),
     "joint_titer": ("bayesbio.titer", "JointPosterior"),
-    "monitor": ("bayesbio.monitoring", "monitor_from_archive"),
+    "control_chart": ("bayesbio.monitoring", "ControlChart"),
+    "monitor": ("bayesbio.monitoring", "FittedMonitor"),
     "titer": ("bayesbio.titer", "TiterPosterior"),
     "scale": ("bayesbio.scaleup", "scale_from_archive"),
     "gaussian_process": (

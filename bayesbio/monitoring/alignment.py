@@ -28,7 +28,7 @@ class Readings(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Readings of a run on a common clock: times [h], days, places of quantities, values."""
+    """Readings of a run on a common grid: times [h], grid index, quantity index, values."""
 
     times: np.ndarray
     day: np.ndarray

@@ -1,9 +1,10 @@
-"""Control charts of a series of results: lots, heavy tails, limits of a stated rate."""
+"""Control chart of a series of results: lots, Student-t tails, limits of a stated rate."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,13 @@ import xarray as xr
 from scipy import stats
 
 from bayesbio.data import Table
-from bayesbio.errors import DataError
+from bayesbio.errors import CalibrationError, DataError, did_you_mean
 from bayesbio.inference import Verdict, sample, verdict_of
+from bayesbio.inference.archive.results import result_hash, save_result
+from bayesbio.inference.diagnostics.draws import stack_draws, summary_table
+from bayesbio.inference.noise.censoring import STUDENT_T, log_interval_probability
 
+KIND = "control_chart"
 FAR = 4.0  # robust standard deviations beyond which a result is called an outlier
 TO_SD = 1.0 / stats.norm.ppf(0.75)  # of half the interquartile range
 
@@ -32,8 +37,8 @@ class ControlChart:
     posterior : DataTree
         Draws of level, lot_sd, lot_effect, scale, degrees_of_freedom (and trend).
     results : DataFrame
-        One row a result: value, lot, lower, upper (limits in its lot), outside, outlier_probability
-        (that it lies more than four robust standard deviations from its lot).
+        One row a result: value, flag, lot, lower, upper (limits in its lot), outside,
+        outlier_probability (that it lies more than four robust standard deviations from its lot).
     false_alarm_rate : float
         Share of the results of an unchanged assay that fall outside.
     limits : tuple of float
@@ -56,39 +61,36 @@ class ControlChart:
         """Whether the draws may be believed."""
         return verdict_of(self.posterior)
 
+    def require(self) -> ControlChart:
+        """Give the chart itself if its checks pass, else raise `CalibrationError`."""
+        if not self.check().passed:
+            raise CalibrationError(str(self.check()))
+        return self
+
     @property
     def hash(self) -> str:
         """Hash of the data and the draws."""
-        found = hashlib.sha256(self.data_hash.encode())
-        for values in self.posterior["posterior"].to_dataset().data_vars.values():
-            found.update(np.ascontiguousarray(values.to_numpy()).tobytes())
-        return found.hexdigest()
+        return result_hash(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Save as one ``.nc`` file that `bayesbio.load` reads."""
+        return save_result(path, self, KIND)
 
     def summary(self) -> pd.DataFrame:
         """
-        Tell every unknown: level, differences between lots, scatter, tails.
+        Posterior of level, lots, scatter and tails.
 
         Returns
         -------
         DataFrame
-            Index parameter; columns unit, mean, eti_5, eti_50, eti_95.
+            Index parameter; columns unit, mean, sd, eti_5, eti_50, eti_95, r_hat and effective
+            draws.
         """
-        draws = self.posterior["posterior"].to_dataset()
-        rows = {}
-        for name, values in draws.data_vars.items():
-            unit = "1" if name == "degrees_of_freedom" else self.unit
-            flat = values.stack(sample=("chain", "draw"))
-            parts = flat if flat.ndim > 1 else flat.expand_dims("one")
-            for part in parts:
-                label = (
-                    str(name) if flat.ndim == 1 else f"{name}[{part.coords[flat.dims[0]].item()}]"
-                )
-                low, middle, high = np.quantile(part, [0.05, 0.5, 0.95])
-                rows[label] = (unit, float(part.mean()), low, middle, high)
-        table = pd.DataFrame.from_dict(
-            rows, orient="index", columns=["unit", "mean", "eti_5", "eti_50", "eti_95"]
+        return summary_table(
+            self.posterior,
+            lambda name, label: "1" if name == "degrees_of_freedom" else self.unit,
+            verdict=self.check(),
         )
-        return table.rename_axis("parameter")
 
     def score(self, values: Any, *, lot: str | None = None) -> pd.DataFrame:
         """
@@ -117,7 +119,7 @@ class ControlChart:
                 f"There is no lot {lot!r}; the lots are {', '.join(known)}. Leave lot out for one "
                 "that is new."
             )
-        draws = _flat(self.posterior)
+        draws = stack_draws(self.posterior["posterior"].to_dataset())
         rng = np.random.default_rng(self.random_seed)
         effect = (
             draws["lot_sd"] * rng.standard_normal(len(draws["level"]))
@@ -157,7 +159,8 @@ def control_chart(
     Parameters
     ----------
     table : Table or DataFrame
-        One row a result.
+        One row a result; excluded ones are left out, those flagged below, above or between limits
+        count with their probability.
     value : str
         Column of the results.
     lot : str, optional
@@ -190,33 +193,39 @@ def control_chart(
     --------
     ``control_chart(read_table("igf_qc_assay.csv"), "igf1", lot="lot").limits``
     """
-    frame = table.to_frame() if isinstance(table, Table) else pd.DataFrame(table)
+    table = Table.of(table, responses=value)
     for name in (value, lot, trend):
-        if name is not None and name not in frame:
+        if name is not None and name not in tuple(table):
             raise DataError(
-                f"There is no column {name!r}; the columns are {', '.join(map(str, frame))}."
+                f"There is no column {name!r}; the columns are {', '.join(table)}."
+                f"{did_you_mean(name, table)}"
             )
     if not 0.0 < false_alarm_rate < 1.0:
         raise DataError(
             f"false_alarm_rate is {false_alarm_rate!r}; expected a share, such as 0.01."
         )
-    read = pd.to_numeric(frame[value], errors="coerce")
-    frame = frame[read.notna()].reset_index(drop=True)
-    y = read.dropna().to_numpy(float)
-    if len(y) < 5:
-        raise DataError(f"{len(y)} results of {value!r} came; a chart needs at least 5.")
-    middle, spread = float(np.median(y)), float(stats.iqr(y)) * TO_SD / 2.0 or float(y.std())
+    read = table.readings(value) if table.column(value).is_number else pd.DataFrame()
+    if len(read) < 5:
+        raise DataError(f"{len(read)} results of {value!r} came; a chart needs at least 5.")
+    y, flag = read["value"].to_numpy(float), read["flag"].to_numpy(str)
+    quantified = y[flag == ""]
+    if len(quantified) < 3:
+        raise DataError(
+            f"{len(quantified)} of {len(y)} results of {value!r} are within their limits; a chart "
+            "needs at least 3."
+        )
+    middle = float(np.median(quantified))
+    spread = float(stats.iqr(quantified)) * TO_SD / 2.0 or float(quantified.std())
     if spread == 0.0:
         raise DataError(
             f"Every result of {value!r} is {y[0]:g}; there is no scatter to learn from."
         )
-    lots = _labels(frame[lot]) if lot is not None else np.full(len(y), "all")
+    lots = _labels(table[lot][read.index]) if lot is not None else np.full(len(y), "all")
     names = list(dict.fromkeys(lots))
-    place = np.array([names.index(each) for each in lots])
+    index = np.array([names.index(each) for each in lots])
     aged = np.zeros(len(y))
     if trend is not None:
-        aged = pd.to_numeric(frame[trend], errors="coerce").to_numpy(float)
-        aged = np.nan_to_num((aged - np.nanmean(aged)) / (np.nanstd(aged) or 1.0))
+        aged = _standardised(table, trend, read.index)
     with pm.Model(coords={"lot": names}) as model:
         level = pm.Normal("level", middle, 10.0 * spread)
         scale = pm.HalfNormal("scale", 3.0 * spread)
@@ -226,10 +235,23 @@ def control_chart(
         if len(names) > 1:
             lot_sd = pm.HalfNormal("lot_sd", spread)
             raw = pm.Normal("lot_raw", dims="lot")
-            centre = centre + pm.Deterministic("lot_effect", lot_sd * raw, dims="lot")[place]
+            centre = centre + pm.Deterministic("lot_effect", lot_sd * raw, dims="lot")[index]
         if trend is not None:
             centre = centre + pm.Normal("trend", 0.0, spread) * aged
-        pm.StudentT("result", nu=freedom, mu=centre, sigma=scale, observed=y)
+        whole = centre + np.zeros(len(y))
+        known = np.flatnonzero(flag == "")
+        pm.StudentT("result", nu=freedom, mu=whole[known], sigma=scale, observed=y[known])
+        beyond = np.flatnonzero(flag != "")
+        if beyond.size:
+            part = log_interval_probability(
+                STUDENT_T,
+                read["lower"].to_numpy()[beyond],
+                read["upper"].to_numpy()[beyond],
+                whole[beyond],
+                scale,
+                freedom,
+            )
+            pm.Potential("limits", part.sum())
     sampled = sample(model, draws=draws, chains=chains, random_seed=random_seed)
     kept = (
         sampled["posterior"]
@@ -241,19 +263,21 @@ def control_chart(
         kept = kept.assign(lot_sd=zero, lot_effect=zero.expand_dims(lot=names, axis=-1))
     groups = {"posterior": kept, "sample_stats": sampled["sample_stats"].to_dataset()}
     tree = xr.DataTree.from_dict(groups)
-    flat = _flat(tree)
-    own = flat["level"][:, None] + flat["lot_effect"]
-    ends = np.array([_limits(own[:, n], flat, false_alarm_rate) for n in range(len(names))])
+    flat = stack_draws(kept)
+    by_lot = flat["level"][:, None] + flat["lot_effect"]
+    ends = np.array([_limits(by_lot[:, n], flat, false_alarm_rate) for n in range(len(names))])
     robust = flat["scale"] * stats.t.ppf(0.75, flat["degrees_of_freedom"]) * TO_SD
     slope = flat["trend"] if trend is not None else np.zeros(len(robust))
-    away = np.abs(y[:, None] - own[:, place].T - np.outer(aged, slope))
+    away = np.abs(y[:, None] - by_lot[:, index].T - np.outer(aged, slope))
     results = pd.DataFrame(
         {
             "value": y,
+            "flag": flag,
             "lot": lots,
-            "lower": ends[place, 0],
-            "upper": ends[place, 1],
-            "outside": (y < ends[place, 0]) | (y > ends[place, 1]),
+            "lower": ends[index, 0],
+            "upper": ends[index, 1],
+            "outside": ((y < ends[index, 0]) & (flag != "above"))
+            | ((y > ends[index, 1]) & (flag != "below")),
             "outlier_probability": (away > FAR * robust).mean(axis=1),
         }
     )
@@ -265,26 +289,25 @@ def control_chart(
         float(false_alarm_rate),
         _limits(new, flat, false_alarm_rate),
         value,
-        table.unit(value) if isinstance(table, Table) else "",
+        table.unit(value),
         int(random_seed),
-        hashlib.sha256(results[["value", "lot"]].to_csv().encode()).hexdigest(),
+        hashlib.sha256(results[["value", "flag", "lot"]].to_csv().encode()).hexdigest(),
     )
 
 
-def _labels(column: pd.Series) -> np.ndarray:
-    """Names of lots as text; numbers without a decimal point."""
-    if pd.api.types.is_numeric_dtype(column):
-        return np.array([f"{each:g}" for each in column])
-    return column.astype(str).to_numpy()
+def _labels(column: np.ndarray) -> np.ndarray:
+    """Names of lots as text; numbers with all their digits."""
+    if column.dtype.kind == "f":
+        return np.array([f"{each:.15g}" for each in column])
+    return column.astype(str)
 
 
-def _flat(tree: xr.DataTree) -> dict[str, np.ndarray]:
-    """Draws in one row, lots beside them."""
-    posterior = tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
-    return {
-        str(name): values.transpose("sample", ...).to_numpy()
-        for name, values in posterior.data_vars.items()
-    }
+def _standardised(table: Table, trend: str, rows: pd.Index) -> np.ndarray:
+    """Trend in standard deviations from its mean; a missing value counts as the mean."""
+    if not table.column(trend).is_number:
+        raise DataError(f"The trend {trend!r} holds names; expected numbers, such as an age.")
+    values = table[trend][rows]
+    return np.nan_to_num((values - np.nanmean(values)) / (np.nanstd(values) or 1.0))
 
 
 def _limits(centre: np.ndarray, draws: dict[str, np.ndarray], rate: float) -> tuple[float, float]:

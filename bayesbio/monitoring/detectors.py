@@ -168,7 +168,7 @@ class _Components(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class UnfoldedComponents(FaultBaseline):
+class MultiwayPCA(FaultBaseline):
     """
     Multiway principal components: each run one row, T2 and SPE when it is over.
 
@@ -178,7 +178,7 @@ class UnfoldedComponents(FaultBaseline):
     name: ClassVar[str] = "PCA unfolded"
     components: _Components | None = None
 
-    def _learned(self) -> UnfoldedComponents:
+    def _learned(self) -> MultiwayPCA:
         rows = self.good.reshape(len(self.good), -1)
         return dataclasses.replace(self, components=_Components.of(rows, self.rate))
 
@@ -188,13 +188,13 @@ class UnfoldedComponents(FaultBaseline):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class LocalComponents(FaultBaseline):
+class LocalPCA(FaultBaseline):
     """Principal components of each day and the day before it: T2 and SPE day by day."""
 
     name: ClassVar[str] = "PCA local"
     components: tuple[_Components, ...] = ()
 
-    def _learned(self) -> LocalComponents:
+    def _learned(self) -> LocalPCA:
         days = self.good.shape[1]
         made = [
             _Components.of(
@@ -227,14 +227,14 @@ class DailyLimits(FaultBaseline):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class IsolatedRuns(FaultBaseline):
+class IsolationForestDetector(FaultBaseline):
     """Isolation forest on whole runs; the limit is a quantile of the good ones."""
 
     name: ClassVar[str] = "isolation forest"
     forest: Any = None
     limit: float = 1.0
 
-    def _learned(self) -> IsolatedRuns:
+    def _learned(self) -> IsolationForestDetector:
         from sklearn.ensemble import IsolationForest
 
         rows = self.good.reshape(len(self.good), -1)
@@ -247,5 +247,5 @@ class IsolatedRuns(FaultBaseline):
 
 
 FAULT_BASELINES: Mapping[str, type[FaultBaseline]] = MappingProxyType(
-    {kind.name: kind for kind in (UnfoldedComponents, LocalComponents, IsolatedRuns, DailyLimits)}
+    {kind.name: kind for kind in (MultiwayPCA, LocalPCA, IsolationForestDetector, DailyLimits)}
 )

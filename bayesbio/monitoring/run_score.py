@@ -1,4 +1,4 @@
-"""How unusual a run is: its score hour by hour, what stands out, and from when."""
+"""Score of a run against good ones: moment by moment, contributions, onset of a drift."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class RunScore:
     run : str
     course : DataFrame
         One row a time: time_h, score, limit, alarm (of that moment), quantity (that contributes
-        most to recent surprises). The score is evidence in powers of ten, that recent surprises are
-        no chance and that something has changed for good; it depends only on readings up to then.
+        most to recent innovations). The score is log10 evidence, of
+        unlikely recent innovations and of a lasting change; it depends only on readings up to then.
     contributions : DataFrame
         Index time_h, one column a quantity: shares of the squared distance, which add up to it.
     readings : DataFrame
         One row a reading: time_h, quantity, value, expected, lower, upper (central 90 % of what
-        good runs would read there given everything before), surprise (standard normal when good).
+        good runs would read there given everything before), innovation (standard normal when good).
     limit : float
         A good run stays below it, but for the false-alarm rate.
     false_alarm_rate : float
         Share of good runs that alarm at any time.
     p_value : float
         Probability that a good run is as unusual at any time, by the end of a whole run.
-    since : float [h], optional
+    onset_estimate_h : float [h], optional
         When the quantity that raised the alarm began to drift.
-    noticed : tuple of str
+    warnings : tuple of str
         What was left out or cannot be judged.
     """
 
@@ -45,8 +45,8 @@ class RunScore:
     limit: float
     false_alarm_rate: float
     p_value: float
-    since: float | None = None
-    noticed: tuple[str, ...] = ()
+    onset_estimate_h: float | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:
@@ -80,7 +80,11 @@ class RunScore:
                 f"Run {self.run}: no alarm until {self.course['time_h'].iloc[-1]:g} h; the highest "
                 f"score is {self.score:.1f}, the limit {self.limit:.1f}."
             )
-        began = "" if self.since is None else f", drifting since about {self.since:g} h"
+        began = (
+            ""
+            if self.onset_estimate_h is None
+            else f", drifting since about {self.onset_estimate_h:g} h"
+        )
         return (
             f"Run {self.run}: alarm at {self.alarm_time:g} h, mostly in "
             f"{str(self.quantity).replace('_', ' ')}{began}. {_how_rare(self.p_value)}"
@@ -88,7 +92,7 @@ class RunScore:
 
     def __str__(self) -> str:
         """Sentence, then what was noticed."""
-        return "\n".join([self.sentence, *self.noticed])
+        return "\n".join([self.sentence, *self.warnings])
 
 
 def _how_rare(p_value: float) -> str:

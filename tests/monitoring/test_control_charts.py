@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesbio.data import read_table
+import bayesbio
+from bayesbio.data import Table, TableColumn, read_table
 from bayesbio.errors import DataError
 from bayesbio.monitoring import control_chart
 
@@ -72,3 +73,32 @@ def test_limits_keep_the_stated_rate_on_new_lots():
 def test_what_cannot_be_charted_is_said(frame, options, sentence):
     with pytest.raises(DataError, match=sentence):
         control_chart(pd.DataFrame(frame), **options)
+
+
+def results(values, flags):
+    columns = [TableColumn("titer", "response", "g/L")]
+    return Table(pd.DataFrame({"titer": values}), columns, pd.DataFrame({"titer": flags}))
+
+
+def test_flags_are_honoured():
+    rng = np.random.default_rng(3)
+    values = rng.normal(2.0, 0.1, 30)
+    flags = np.full(30, "", dtype="U8")
+    values[4], flags[4] = 90.0, "excluded"
+    values[:3], flags[:3] = 1.95, "below"
+    chart = control_chart(results(values, flags), "titer", draws=300, chains=2, random_seed=1)
+    assert len(chart.results) == 29 and chart.unit == "g/L"
+    assert (chart.results["flag"] == "below").sum() == 3
+    assert chart.limits[1] < 4.0 and not chart.results["outside"].any()
+
+
+def test_a_chart_comes_back_from_its_file(assay, tmp_path):
+    again = bayesbio.load(assay.save(tmp_path / "chart.nc"))
+    pd.testing.assert_frame_equal(again.score([5.3, 12.0]), assay.score([5.3, 12.0]))
+    assert again.hash == assay.hash and again.limits == assay.limits
+
+
+def test_lots_with_long_numbers_stay_apart():
+    frame = pd.DataFrame({"y": np.arange(12.0) % 5, "lot": np.repeat([1234567.0, 1234568.0], 6)})
+    chart = control_chart(frame, "y", lot="lot", draws=50, chains=2, random_seed=1)
+    assert set(chart.results["lot"]) == {"1234567", "1234568"}

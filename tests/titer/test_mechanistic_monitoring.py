@@ -89,7 +89,7 @@ def calibration():
 
 @pytest.fixture(scope="module")
 def monitor(calibration):
-    return Monitor(calibration)
+    return Monitor().fit(calibration)
 
 
 def test_new_runs_with_growth_of_their_own_are_usual(monitor):
@@ -101,15 +101,17 @@ def test_new_runs_with_growth_of_their_own_are_usual(monitor):
 
 
 def test_runs_that_the_model_draws_set_the_limit(monitor):
-    run = monitor.usual.calibration.campaign["R1"]
-    own, usual = monitor.usual.beside_usual(run)
+    run = monitor.reference.calibration.campaign["R1"]
+    own, usual = monitor.reference.with_simulated(run)
     assert len(usual) == 200  # the other half of 400 draws tells what is expected
     apart = np.array([each.reading for each in usual]) - own.mean
-    biomass = own.places == 0  # the substrate is used up at an hour of its own in every draw
+    biomass = (
+        own.quantity_index == 0
+    )  # the substrate is used up at an hour of its own in every draw
     spread = np.sqrt(np.diag(own.covariance))
     assert_allclose(apart.std(axis=0)[biomass], spread[biomass], rtol=0.4)
-    assert len(monitor.chance.highest) == 6 * 200
-    assert 0.01 <= (monitor.chance.highest > monitor.limit).mean() <= 0.06
+    assert len(monitor.maximum_score.highest) == 6 * 200
+    assert 0.01 <= (monitor.maximum_score.highest > monitor.limit).mean() <= 0.06
 
 
 def test_a_yield_that_is_another_and_a_biased_assay_are_found(monitor):
@@ -129,7 +131,7 @@ def test_it_comes_back_from_its_file(monitor, tmp_path):
 
 def test_what_was_not_fitted_cannot_be_watched(calibration):
     with pytest.raises(DataError, match="no readings of 'titer'; it was fitted to biomass"):
-        Monitor(calibration, quantities=["titer"])
+        Monitor(quantities=["titer"]).fit(calibration)
 
 
 def test_a_calibration_does_not_drift_from_itself(calibration):

@@ -99,7 +99,7 @@ def study():
             name = f"{fault} {number}"
             bad.append(fed_batch(rng, name, fault, most * rng.uniform(0.6, 1.0), onset))
             faults[name], onsets[name] = fault, onset
-    monitors = {"model and 4 runs": Monitor(calibration), "4 runs alone": Monitor(runs)}
+    monitors = {"model and 4 runs": Monitor().fit(calibration), "4 runs alone": Monitor().fit(runs)}
     table = monitoring_scores(monitors, good, bad, faults=faults, onsets=onsets)
     table.reset_index().round(4).to_csv(STUDY, index=False)
     return table.xs("all", level="fault")

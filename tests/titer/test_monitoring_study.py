@@ -157,7 +157,7 @@ def study():
         for seed in SEEDS:
             good, new, bad, faults, onsets = family(seed)
             for number in TRAINING:
-                monitors = {"Monitor": Monitor(good[:number])}
+                monitors = {"Monitor": Monitor().fit(good[:number])}
                 monitors |= {
                     name: kind.fit(good[:number]) for name, kind in FAULT_BASELINES.items()
                 }
@@ -238,7 +238,7 @@ def test_the_rate_a_limit_keeps_scatters_around_the_stated_one_from_set_to_set()
     rows = []
     for seed in (None, 11, 12, 13, 201, 202, 203):
         sheet, truth = made_by_generator(*([] if seed is None else [seed]), new=1, faulty=1)
-        monitor = Monitor(read_campaign(sheet).select(truth["good"]))
+        monitor = Monitor().fit(read_campaign(sheet).select(truth["good"]))
         alarms = sum(monitor.score(run).alarm for run in further)
         name = "shipped" if seed is None else f"seed {seed}"
         rows.append({"good_runs": name, "further_runs": len(further), "alarms": alarms})

@@ -40,7 +40,7 @@ def test_every_column_is_understood(campaign):
 @pytest.mark.parametrize("watched", [FEW, pytest.param(None, marks=pytest.mark.slow)])
 def test_faults_are_found_in_ragged_half_missing_runs(campaign, truth, watched):
     good = [run for run in campaign if run.name not in truth["faults"]]
-    monitor = Monitor(good, quantities=watched)
+    monitor = Monitor(quantities=watched).fit(good)
     assert monitor.check().passed
     for name, fault in truth["faults"].items():
         score = monitor.score(campaign[name])

@@ -1,10 +1,10 @@
-"""What a set of good runs says of the next one, days by quantities, in closed form."""
+"""Historical reference: matrix-t predictive of a run, grid times by quantities."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,27 +14,27 @@ from scipy import stats
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import DataError
 from bayesbio.monitoring.alignment import Alignment, Rows
-from bayesbio.monitoring.references.matrix_t import Learned, Predictive, divided, learn
-from bayesbio.monitoring.references.reference_course import Course
-from bayesbio.monitoring.statistics.innovations import Expected
+from bayesbio.monitoring.references.matrix_t import MatrixTFit, Predictive, divided, fit_matrix_t
+from bayesbio.monitoring.references.reference_course import ReferenceCourse
+from bayesbio.monitoring.statistics.innovations import RunPredictive
 
 LEAST_RUNS = 3
 DRAWS = 1000  # of good runs, for who looks at them
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class DayPredictive:
+class HistoricalReference:
     """
-    Predictive of a run learned from good ones: a matrix-t of days by quantities.
+    Predictive distribution of a run given good ones: a matrix-t of grid times by quantities.
 
-    Each quantity has a mean course and a spread by day, on the scale (as it is, square root or
-    logarithm) on which good runs scatter most normally; what remains is described by `learn`.
+    Each quantity has a mean course and a spread by grid time, after the Box-Cox transform under
+    which good runs are most nearly normal; for the standardised deviations see `fit_matrix_t`.
 
     Parameters
     ----------
     alignment : Alignment
-    courses : tuple of Course, one a quantity
-    learned : Learned
+    courses : tuple of ReferenceCourse, one a quantity
+    learned : MatrixTFit
 
     Examples
     --------
@@ -45,25 +45,27 @@ class DayPredictive:
     ...                                "value": rng.normal([1.0, 2.0], 0.1)}))
     ...     for n in range(10)
     ... ]
-    >>> usual, held_out = DayPredictive.of(Campaign(runs))
-    >>> usual.quantities, len(usual.expected(runs[0]).reading), len(held_out)
+    >>> reference, held_out = HistoricalReference.of(Campaign(runs))
+    >>> reference.quantities, len(reference.expected(runs[0]).reading), len(held_out)
     (('titer',), 2, 10)
     """
 
     alignment: Alignment
-    courses: tuple[Course, ...]
-    learned: Learned
+    courses: tuple[ReferenceCourse, ...]
+    learned: MatrixTFit
 
     @classmethod
-    def of(cls, campaign: Campaign, quantities: Any = None) -> tuple[DayPredictive, list[Expected]]:
+    def of(
+        cls, campaign: Campaign, quantities: Any = None
+    ) -> tuple[HistoricalReference, dict[str, RunPredictive]]:
         """
         Learn from the good runs of a campaign.
 
         Returns
         -------
-        usual : DayPredictive
-        held_out : list of Expected
-            Each run with readings, beside what the runs without it (and its fold) say of it.
+        reference : HistoricalReference
+        held_out : dict of run to RunPredictive
+            Each run with readings, under the predictive of the runs without its fold.
 
         Raises
         ------
@@ -71,16 +73,17 @@ class DayPredictive:
             If there are fewer than three runs with readings, or a quantity was never read.
         """
         alignment = Alignment.of(campaign, quantities)
-        tables = [alignment.rows(run) for run in campaign]
-        read = sum(len(table.times) > 0 for table in tables)
+        by_run = {run.name: alignment.rows(run) for run in campaign}
+        by_run = {name: table for name, table in by_run.items() if len(table.times)}
+        tables = list(by_run.values())
+        read = len(tables)
         if read < LEAST_RUNS:
             raise DataError(
                 f"{read} good run{'s' * (read != 1)} with readings came; at least {LEAST_RUNS} are "
                 "needed to tell what differs from run to run (15 or more to find small faults). "
                 "Add good runs, or give a Calibration, which knows the process."
             )
-        tables = [table for table in tables if len(table.times)]
-        bare = cls(alignment, _courses(tables, alignment), Learned(_nothing(), (), 0.0))
+        bare = cls(alignment, _courses(tables, alignment), MatrixTFit(_nothing(), (), 0.0))
         parts = divided(len(tables))
         without = [
             dataclasses.replace(
@@ -96,14 +99,19 @@ class DayPredictive:
             for each, part in zip(without, parts, strict=True)
         ]
         stacked = np.array([bare._standardised(table)[0] for table in tables])
-        learned = learn(stacked, alignment.days, folds)
-        usual = dataclasses.replace(bare, learned=learned)
+        learned = fit_matrix_t(stacked, alignment.days, folds)
+        reference = dataclasses.replace(bare, learned=dataclasses.replace(learned, held_out=()))
         by_fold = [
             dataclasses.replace(each, learned=dataclasses.replace(learned, predictive=predictive))
             for each, predictive in zip(without, learned.held_out, strict=True)
         ]
-        held_out = [by_fold[n % len(by_fold)]._expected(table) for n, table in enumerate(tables)]
-        return usual, held_out
+        held_out = {
+            name: by_fold[n % len(by_fold)]._expected(table)
+            for n, (name, table) in enumerate(by_run.items())
+        }
+        return reference, held_out
+
+    from_runs: ClassVar[bool] = True
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -115,15 +123,15 @@ class DayPredictive:
         """From the first day of the clock to the last [h]."""
         return float(np.ptp(self.alignment.days))
 
-    def expected(self, run: Run, *, until: float | None = None) -> Expected:
+    def expected(self, run: Run, *, until: float | None = None) -> RunPredictive:
         """Compare a run with what good runs say of it."""
         return self._expected(self.alignment.rows(run, until=until))
 
-    def _expected(self, rows: Rows) -> Expected:
+    def _expected(self, rows: Rows) -> RunPredictive:
         cells, times = self._standardised(rows)
         given, flat, width = self.learned.predictive, cells.ravel(), len(self.quantities)
         seen = np.flatnonzero(np.isfinite(flat))
-        return Expected(
+        return RunPredictive(
             times[seen // width],
             seen % width,
             flat[seen],
@@ -189,61 +197,14 @@ class DayPredictive:
         np.maximum.at(latest, rows.day, rows.times)
         return np.divide(total, count, out=np.full(shape, np.nan), where=count > 0), latest
 
-    def to_archive(self) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
-        """Give arrays and plain content that `from_archive` rebuilds it from."""
-        arrays = xr.Dataset(
-            {
-                "day": ("day_place", self.alignment.days),
-                "mean": (("quantity_place", "day_place"), [each.mean for each in self.courses]),
-                "spread": (("quantity_place", "day_place"), [each.spread for each in self.courses]),
-                "cell_mean": ("cell", self.learned.predictive.mean),
-                "cell_covariance": (("cell", "other_cell"), self.learned.predictive.covariance),
-            }
-        )
-        content = {
-            "quantities": list(self.quantities),
-            "last": self.alignment.last,
-            "first": self.alignment.first,
-            "power": [each.power for each in self.courses],
-            "least": [each.least for each in self.courses],
-            "freedom": self.learned.predictive.freedom,
-            "weight": self.learned.weight,
-        }
-        return {"reference": arrays}, content
 
-    @classmethod
-    def from_archive(
-        cls, tree: xr.DataTree, content: Mapping[str, Any], model: Any = None
-    ) -> DayPredictive:
-        """Rebuild what `to_archive` gave."""
-        arrays = tree["reference"].to_dataset()
-        days = arrays["day"].to_numpy()
-        alignment = Alignment(
-            tuple(content["quantities"]), days, float(content["last"]), float(content["first"])
-        )
-        courses = tuple(
-            Course(days, power, least, mean, spread)
-            for power, least, mean, spread in zip(
-                content["power"],
-                content["least"],
-                arrays["mean"].to_numpy(),
-                arrays["spread"].to_numpy(),
-                strict=True,
-            )
-        )
-        predictive = Predictive(
-            arrays["cell_mean"].to_numpy(),
-            arrays["cell_covariance"].to_numpy(),
-            float(content["freedom"]),
-        )
-        return cls(alignment, courses, Learned(predictive, (), float(content["weight"])))
-
-
-def _courses(tables: Sequence[Rows], alignment: Alignment) -> tuple[Course, ...]:
+def _courses(tables: Sequence[Rows], alignment: Alignment) -> tuple[ReferenceCourse, ...]:
     """Learn the course of every quantity; one that nobody read there is flat and wide."""
-    times, _, places, values = (np.concatenate(part) for part in zip(*tables, strict=True))
+    times, _, quantity_index, values = (np.concatenate(part) for part in zip(*tables, strict=True))
     return tuple(
-        Course.of(times[places == place], values[places == place], alignment.days)
+        ReferenceCourse.of(
+            times[quantity_index == place], values[quantity_index == place], alignment.days
+        )
         for place in range(len(alignment.quantities))
     )
 

@@ -53,7 +53,7 @@ class Predictive:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Learned:
+class MatrixTFit:
     """
     What standardised runs tell of the next one.
 
@@ -62,7 +62,7 @@ class Learned:
     predictive : Predictive
         Of a new run.
     held_out : tuple of Predictive, one a fold
-        Learned without the runs of the fold.
+        MatrixTFit without the runs of the fold.
     weight : float
         What the separable form counts for, in runs a run.
     """
@@ -72,9 +72,9 @@ class Learned:
     weight: float
 
 
-def learn(
+def fit_matrix_t(
     runs: np.ndarray, days: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]] = ()
-) -> Learned:
+) -> MatrixTFit:
     """
     Learn mean and covariance of standardised runs.
 
@@ -89,7 +89,7 @@ def learn(
 
     Returns
     -------
-    Learned
+    MatrixTFit
 
     Notes
     -----
@@ -103,7 +103,7 @@ def learn(
 
     Examples
     --------
-    >>> learned = learn(np.random.default_rng(1).normal(size=(20, 4, 2)), np.arange(4.0))
+    >>> learned = fit_matrix_t(np.random.default_rng(1).normal(size=(20, 4, 2)), np.arange(4.0))
     >>> learned.predictive.covariance.shape, len(learned.held_out)
     ((8, 8), 20)
     """
@@ -123,7 +123,7 @@ def learn(
             told = _log_density(np.array(apart), freedom * number)
             choices.append((told, weight, freedom, covariances))
     _, weight, freedom, covariances = max(choices, key=lambda choice: choice[0])
-    return Learned(
+    return MatrixTFit(
         whole.predictive(whole.covariance(weight), freedom * number),
         tuple(
             part.predictive(covariance, freedom * number)

@@ -1,11 +1,11 @@
-"""What a calibrated process model says of a run yet to come, and how its readings go together."""
+"""Mechanistic reference: posterior predictive of a new run of a calibrated process model."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from bayesbio.data import Run
 from bayesbio.errors import DataError
 from bayesbio.monitoring.alignment import readings
 from bayesbio.monitoring.references.reference_course import backward, forward
-from bayesbio.monitoring.statistics.innovations import Expected
+from bayesbio.monitoring.statistics.innovations import RunPredictive
 
 RELATIVE = ("lognormal", "proportional")  # noise that is normal on the scale of the logarithm
 MOST_DRAWS = 2000  # half tell what to expect, half how usual runs scatter around it
@@ -24,7 +24,7 @@ SMALLEST_SHARE = 1e-6  # of a variance, for the noise
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class MechanisticPredictive:
+class MechanisticReference:
     """
     Predictive of a run from the posterior of a process model.
 
@@ -41,16 +41,18 @@ class MechanisticPredictive:
 
     Examples
     --------
-    ``MechanisticPredictive.of(calibration)[0].expected(run).reading``
+    ``MechanisticReference.of(calibration)[0].expected(run).reading``
     """
 
     calibration: Calibration
     quantities: tuple[str, ...]
 
+    from_runs: ClassVar[bool] = False
+
     @classmethod
     def of(
         cls, calibration: Calibration, quantities: Iterable[str] | None = None
-    ) -> MechanisticPredictive:
+    ) -> MechanisticReference:
         """
         Take what the calibration was fitted to, or some of it.
 
@@ -74,47 +76,51 @@ class MechanisticPredictive:
         """Of the longest run that was calibrated [h]."""
         return max(max(run.times(), default=0.0) for run in self.calibration.campaign)
 
-    def expected(self, run: Run, *, until: float | None = None) -> Expected:
+    def expected(self, run: Run, *, until: float | None = None) -> RunPredictive:
         """Compare a run with what the model says of a new run that is treated the same."""
-        return self.beside_usual(run, until=until)[0]
+        return self.with_simulated(run, until=until)[0]
 
-    def beside_usual(
+    def with_simulated(
         self, run: Run, *, until: float | None = None
-    ) -> tuple[Expected, list[Expected]]:
+    ) -> tuple[RunPredictive, list[RunPredictive]]:
         """
         Compare a run, and usual ones, with what the model says of a new run treated the same.
 
         Returns
         -------
-        own : Expected
-        usual : list of Expected
+        own : RunPredictive
+        usual : list of RunPredictive
             Readings of new runs, at the same times under the same plan. They come from other draws
             than what is expected, so that they are new to it.
         """
         read = readings(run)
-        places = np.array(
+        quantity_index = np.array(
             [self.quantities.index(name) if name in self.quantities else -1 for name in read.names],
             int,
         )
-        kept = (places >= 0) & (read.times <= (np.inf if until is None else until))
+        kept = (quantity_index >= 0) & (read.times <= (np.inf if until is None else until))
         order = np.flatnonzero(kept)
-        order = order[np.lexsort((places[order], read.times[order]))]
-        order = order[~self._start_was_read(run, read.times[order], places[order])]
-        times, places = read.times[order], places[order]
+        order = order[np.lexsort((quantity_index[order], read.times[order]))]
+        order = order[~self._start_was_read(run, read.times[order], quantity_index[order])]
+        times, quantity_index = read.times[order], quantity_index[order]
         if not len(times):
             none = np.zeros(0)
-            return Expected(times, places, none, none, np.zeros((0, 0)), np.inf), []
-        exact, noisy = self._draws(run, times, places)
+            return RunPredictive(times, quantity_index, none, none, np.zeros((0, 0)), np.inf), []
+        exact, noisy = self._draws(run, times, quantity_index)
         known, others = exact[::2], noisy[1::2]
         noise = np.square(noisy[::2] - known).mean(axis=0)
-        for place in np.unique(places):  # what is used up is read with noise like what is not
-            own = places == place
+        for place in np.unique(
+            quantity_index
+        ):  # what is used up is read with noise like what is not
+            own = quantity_index == place
             plenty = np.argmax(known[:, own].mean(axis=0))
             noise[own] = np.maximum(noise[own], noise[own][plenty])
         noise = np.maximum(noise, SMALLEST_SHARE * noisy.var(axis=0)) + 1e-300
         covariance = np.cov(known.T, ddof=1).reshape(len(times), len(times)) + np.diag(noise)
-        values = self._scaled(read.values[order], places)
-        found = Expected(times, places, values, known.mean(axis=0), covariance, float(len(known)))
+        values = self._scaled(read.values[order], quantity_index)
+        found = RunPredictive(
+            times, quantity_index, values, known.mean(axis=0), covariance, float(len(known))
+        )
         return found, [dataclasses.replace(found, reading=each) for each in others]
 
     def value(self, place: int, times: np.ndarray, scaled: np.ndarray) -> np.ndarray:
@@ -132,11 +138,11 @@ class MechanisticPredictive:
     def _power(self, place: int) -> float:
         return 0.0 if self.calibration.noise[self.quantities[place]].kind in RELATIVE else 1.0
 
-    def _scaled(self, values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def _scaled(self, values: np.ndarray, quantity_index: np.ndarray) -> np.ndarray:
         """Values on the scale where their noise is normal, shape (..., readings)."""
         scaled = np.array(values, float)
-        for place in np.unique(places):
-            own = places == place
+        for place in np.unique(quantity_index):
+            own = quantity_index == place
             if self._power(place) == 0.0:
                 scaled[..., own] = forward(np.maximum(scaled[..., own], self._least[place]), 0.0)
         return scaled
@@ -149,7 +155,7 @@ class MechanisticPredictive:
         return [0.5 * float(rows.get(name, 1.0)) for name in self.quantities]
 
     def _draws(
-        self, run: Run, times: np.ndarray, places: np.ndarray
+        self, run: Run, times: np.ndarray, quantity_index: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draws of every reading without and with noise, shape (draws, readings), scaled."""
         new = run.replace(name=f"{run.name} (as a new run)")
@@ -162,10 +168,12 @@ class MechanisticPredictive:
                 course[name].isel(run=0).stack(sample=("chain", "draw")).to_numpy()
                 for name in self.quantities
             ]
-            values = np.array([stacked[place][at] for place, at in zip(places, where, strict=True)])
+            values = np.array(
+                [stacked[place][at] for place, at in zip(quantity_index, where, strict=True)]
+            )
             found.append(values.T)
         solved = np.isfinite(found[0]).all(axis=1) & np.isfinite(found[1]).all(axis=1)
-        exact, noisy = (self._scaled(values[solved], places) for values in found)
+        exact, noisy = (self._scaled(values[solved], quantity_index) for values in found)
         return exact, noisy
 
     @functools.cached_property
@@ -179,8 +187,10 @@ class MechanisticPredictive:
             self.calibration, posterior=xr.DataTree.from_dict({"posterior": kept})
         )
 
-    def _start_was_read(self, run: Run, times: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Tell which readings the model starts a new run from: they cannot surprise it."""
+    def _start_was_read(
+        self, run: Run, times: np.ndarray, quantity_index: np.ndarray
+    ) -> np.ndarray:
+        """Tell which readings the model starts a new run from: they cannot innovation it."""
         draws = self.calibration.draws
         started = [
             f"initial_{name}" in draws
@@ -188,24 +198,18 @@ class MechanisticPredictive:
             and run.settings.get(f"initial_{name}") is None
             for name in self.quantities
         ]
-        return (times <= 0.0) & np.array(started, bool)[places]
+        return (times <= 0.0) & np.array(started, bool)[quantity_index]
 
-    def to_archive(self) -> tuple[dict[str, xr.Dataset], dict[str, Any]]:
-        """Give arrays and plain content that `from_archive` rebuilds it from."""
-        groups = {
-            f"calibration/{name}": node.to_dataset(inherit=False)
-            for name, node in self.calibration.posterior.children.items()
+    def to_saved(self) -> dict[str, Any]:
+        """Give the calibration as its archive holds it."""
+        return {
+            "quantities": self.quantities,
+            "posterior": self.calibration.posterior,
+            "calibration": self.calibration.archive_content(),
         }
-        content = {"quantities": list(self.quantities)}
-        return groups, content | {"calibration": self.calibration.archive_content()}
 
     @classmethod
-    def from_archive(
-        cls, tree: xr.DataTree, content: Mapping[str, Any], model: Any = None
-    ) -> MechanisticPredictive:
-        """Rebuild what `to_archive` gave."""
-        kept = {name: node.to_dataset() for name, node in tree["calibration"].children.items()}
-        calibration = calibration_from_archive(
-            xr.DataTree.from_dict(kept), content["calibration"], model
-        )
-        return cls(calibration, tuple(content["quantities"]))
+    def from_saved(cls, saved: Mapping[str, Any], model: Any = None) -> MechanisticReference:
+        """Rebuild what `to_saved` gave."""
+        calibration = calibration_from_archive(saved["posterior"], saved["calibration"], model)
+        return cls(calibration, tuple(saved["quantities"]))

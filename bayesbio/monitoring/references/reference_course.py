@@ -8,13 +8,13 @@ import numpy as np
 
 POWERS = (1.0, 0.5, 0.0)  # of Box and Cox: as it is, square root, logarithm
 SMALLEST_SPREAD = 0.1  # of a day, in the typical spread of its quantity
-NEIGHBOURS = 1.0  # reach of the smoothing of spreads, in days of the clock
+NEIGHBOURS = 1.0  # reach of the ewma_weight of spreads, in days of the clock
 BORROWED = 3.0  # readings that the spread of neighbouring days counts for
 BENT = 1e-3  # penalty that carries a mean course over days without readings
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Course:
+class ReferenceCourse:
     """
     Mean course and spread of one quantity in good runs.
 
@@ -31,7 +31,7 @@ class Course:
     --------
     >>> times = np.tile([0.0, 24.0], 20)
     >>> values = np.tile([1.0, 2.0], 20) + 0.1 * np.random.default_rng(1).normal(size=40)
-    >>> course = Course.of(times, values, np.array([0.0, 24.0]))
+    >>> course = ReferenceCourse.of(times, values, np.array([0.0, 24.0]))
     >>> course.deviation(np.array([12.0]), np.array([1.5])).round(0).tolist()
     [0.0]
     """
@@ -43,7 +43,7 @@ class Course:
     spread: np.ndarray
 
     @classmethod
-    def of(cls, times: np.ndarray, values: np.ndarray, days: np.ndarray) -> Course:
+    def of(cls, times: np.ndarray, values: np.ndarray, days: np.ndarray) -> ReferenceCourse:
         """Learn from the readings of several runs, times and values of shape (readings,)."""
         positive = values[values > 0.0]
         candidates = POWERS if len(positive) == len(values) else POWERS[:1]

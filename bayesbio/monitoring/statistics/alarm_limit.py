@@ -1,4 +1,4 @@
-"""How high the score of a good run gets, and which limit a stated share of them passes."""
+"""Alarm limit: distribution of the highest score of a good run, corrected by held-out runs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import dataclasses
 
 import numpy as np
 
-PRIOR_RUNS = 10.0  # what the predictive's own word counts for, in held-out runs
+PRIOR_RUNS = 10.0  # weight of the predictive, in held-out runs
 TAIL = 0.01  # share of the drawn runs beyond which their tail is continued as an exponential
 TEN = np.log(10.0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Chance:
+class MaximumScoreDistribution:
     """
     Distribution of the highest score of a good run.
 
@@ -34,7 +34,7 @@ class Chance:
     Examples
     --------
     >>> drawn = -np.log10(np.random.default_rng(1).uniform(size=4000))
-    >>> chance = Chance.of(drawn, drawn[:40])
+    >>> chance = MaximumScoreDistribution.of(drawn, drawn[:40])
     >>> bool(0.03 < chance.probability(1.301) < 0.08)
     True
     """
@@ -44,7 +44,9 @@ class Chance:
     rate: float
 
     @classmethod
-    def of(cls, drawn: np.ndarray, held_out: np.ndarray, *, own: bool = True) -> Chance:
+    def of(
+        cls, drawn: np.ndarray, held_out: np.ndarray, *, left_out: bool = True
+    ) -> MaximumScoreDistribution:
         """
         Learn from drawn runs and from good runs that were left out.
 
@@ -52,12 +54,14 @@ class Chance:
         ----------
         drawn : array, shape (draws,)
         held_out : array, shape (runs,)
-        own : bool
+        left_out : bool
             Whether they were left out; else they may only widen the limit.
         """
         plain = cls(np.sort(drawn), np.inf, np.inf)
-        surprise = -np.log([plain.uncorrected(score) for score in held_out])
-        total = float(surprise.sum()) if own else float(max(surprise.sum(), len(surprise)))
+        innovation = -np.log([plain.uncorrected(score) for score in held_out])
+        total = (
+            float(innovation.sum()) if left_out else float(max(innovation.sum(), len(innovation)))
+        )
         return cls(plain.highest, PRIOR_RUNS + len(held_out), PRIOR_RUNS + total)
 
     def uncorrected(self, score: float) -> float:
@@ -70,13 +74,13 @@ class Chance:
 
     def probability(self, score: float) -> float:
         """Probability that a good run gets as high."""
-        surprise = -np.log(self.uncorrected(score))
-        return float((self.rate / (self.rate + surprise)) ** self.shape)
+        innovation = -np.log(self.uncorrected(score))
+        return float((self.rate / (self.rate + innovation)) ** self.shape)
 
-    def score(self, probability: float) -> float:
+    def quantile(self, probability: float) -> float:
         """Score that good runs exceed with a probability."""
-        surprise = self.rate * (probability ** (-1.0 / self.shape) - 1.0)
-        wanted = np.exp(-surprise)
+        innovation = self.rate * (probability ** (-1.0 / self.shape) - 1.0)
+        wanted = np.exp(-innovation)
         if wanted >= TAIL:
             return float(np.quantile(self.highest, 1.0 - wanted))
         knee = float(np.quantile(self.highest, 1.0 - TAIL))

@@ -1,4 +1,4 @@
-"""Has something changed for good? Evidence of a change that lasts, from an hour nobody knows."""
+"""Change-point Bayes factor: a sustained step or ramp with unknown onset time."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import dataclasses
 import numpy as np
 from scipy import linalg, special
 
-from bayesbio.monitoring.statistics.innovations import Expected
+from bayesbio.monitoring.statistics.innovations import RunPredictive
 
 STEEP = 0.5  # of the duration of a run: by then a ramp has reached size one
 SIZE = 1.0  # prior standard deviation of a change, in units of the model's scale
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Sustained:
+class ChangePointEvidence:
     """
     Changes that last: a step, or a ramp, of any one quantity from any moment on.
 
@@ -27,15 +27,16 @@ class Sustained:
     -----
     With a normal prior of the size of a change, all changes alike, the Bayes factor against no
     change has a closed form: the mean over changes of (1 + n)^-1/2 exp(s^2 / (2 (1 + n))), with n
-    the squared length of a direction and s the surprises along it. It follows Shiryaev (1963),
+    the squared length of a direction and s the innovations along it. It follows Shiryaev (1963),
     Theory of Probability and its Applications 8, 22-46, where the hour of a change is unknown too.
     A good run brings a factor of ten against chance one time in ten at most.
 
     Examples
     --------
     >>> times = np.array([0.0, 24.0, 48.0, 72.0])
-    >>> run = Expected(times, np.zeros(4, int), np.zeros(4), np.zeros(4), 0.04 * np.eye(4), np.inf)
-    >>> sustained = Sustained.of(run, 1, duration=72.0)
+    >>> zero = np.zeros(4)
+    >>> run = RunPredictive(times, zero.astype(int), zero, zero, 0.04 * np.eye(4), np.inf)
+    >>> sustained = ChangePointEvidence.of(run, 1, duration=72.0)
     >>> late = sustained.evidence(np.array([[0.0, 0.0, 4.0, 4.0], np.zeros(4)]), times)
     >>> late.shape, bool(late[0, 3] > 3.0 > 0.0 > late[1, 3])
     ((2, 4), True)
@@ -44,13 +45,13 @@ class Sustained:
     directions: np.ndarray
 
     @classmethod
-    def of(cls, run: Expected, width: int, *, duration: float) -> Sustained:
+    def of(cls, run: RunPredictive, width: int, *, duration: float) -> ChangePointEvidence:
         """Give the changes that readings could show, in runs that last so long [h]."""
         if not len(run.times):
             return cls(np.zeros((0, 0)))
         since = run.times - np.unique(run.times)[:, None]
         late = np.array([since >= 0.0, since * (since > 0.0) / (STEEP * duration or 1.0)], float)
-        own = run.places == np.arange(width)[:, None]
+        own = run.quantity_index == np.arange(width)[:, None]
         changes = (late[:, :, None] * own).reshape(-1, len(run.times))
         factor = np.linalg.cholesky(run.covariance)
         kept = changes[changes.any(axis=1)].T
@@ -63,7 +64,7 @@ class Sustained:
         Parameters
         ----------
         white : array, shape (runs, readings)
-            Surprises, independent and standard normal in a good run.
+            Innovations, independent and standard normal in a good run.
         times : array, shape (readings,) [h]
             In increasing order.
 

@@ -1,4 +1,4 @@
-"""How far the surprises of good runs really reach, quantity by quantity."""
+"""Tails of the innovations of good runs: mixtures of Student-t, quantity by quantity."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special, stats
 
-from bayesbio.monitoring.statistics.innovations import LEAST_TAIL, Surprise
+from bayesbio.monitoring.statistics.innovations import LEAST_TAIL, Innovation
 
 FREEDOMS = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 30.0, np.inf)  # of Student's t; last is normal
 SCALES = np.geomspace(0.5, 2.0, 57)
@@ -19,15 +19,16 @@ SIZES = np.concatenate([np.linspace(0.0, 12.0, 240, endpoint=False), np.geomspac
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Marginals:
+class InnovationTails:
     """
-    Law of the surprises of each quantity, learned from good runs that were left out.
+    Law of the innovations of each quantity, learned from good runs that were left out.
 
     A predictive is normal around what it expects; a substrate near its end, or a probe that jumps
-    now and then, is not. Without this, rare large surprises of one quantity set the limit for all.
+    now and then, is not. Without this, rare large innovations of one quantity would set
+    the limit of all.
     The law is a mixture of Student-t ones by how likely each is. What happens in a run happens to
     many of its readings, so a run counts as much as a few of its readings: few runs never rule
-    heavy tails out, and a surprise beyond all of theirs is not taken for impossible.
+    heavy tails out, and a innovation beyond all of theirs is not taken for impossible.
 
     Parameters
     ----------
@@ -37,9 +38,9 @@ class Marginals:
     Examples
     --------
     >>> drawn = np.random.default_rng(1).standard_t(4.0, size=2000)
-    >>> found = [Surprise(0.0, np.array([0]), np.array([x]), np.eye(1), *np.ones((3, 1)))
+    >>> found = [Innovation(0.0, np.array([0]), np.array([x]), np.eye(1), *np.ones((3, 1)))
     ...          for x in drawn]
-    >>> marginals = Marginals.of([[each] for each in found], 1)
+    >>> marginals = InnovationTails.of([[each] for each in found], 1)
     >>> float(marginals.freedom[0])
     4.0
     >>> mapped = np.array([each.size[0] for each in marginals.normal(found)])
@@ -51,12 +52,12 @@ class Marginals:
     weight: np.ndarray
 
     @classmethod
-    def of(cls, runs: Sequence[Sequence[Surprise]], width: int) -> Marginals:
-        """Learn from the surprises of good runs, each a sequence of moments."""
+    def of(cls, runs: Sequence[Sequence[Innovation]], width: int) -> InnovationTails:
+        """Learn from the innovations of good runs, each a sequence of moments."""
         laws = []
         for place in range(width):
             each = [
-                np.concatenate([found.size[found.places == place] for found in run])
+                np.concatenate([found.size[found.quantity_index == place] for found in run])
                 for run in runs
                 if len(run)
             ]
@@ -70,25 +71,25 @@ class Marginals:
         """Most likely degrees of freedom, shape (quantities,)."""
         return np.array(FREEDOMS)[self.weight.argmax(axis=1)]
 
-    def normal(self, found: Sequence[Surprise]) -> list[Surprise]:
-        """Map surprises to standard normal ones, tail probability by tail probability."""
+    def normal(self, found: Sequence[Innovation]) -> list[Innovation]:
+        """Map innovations to standard normal ones, tail probability by tail probability."""
         mapped = []
         for each in found:
             size = [
                 np.interp(abs(one), SIZES, self._mapped[place])
-                for one, place in zip(each.size, each.places, strict=True)
+                for one, place in zip(each.size, each.quantity_index, strict=True)
             ]
             mapped.append(dataclasses.replace(each, size=np.copysign(size, each.size)))
         return mapped
 
     def reach(self, probability: float) -> np.ndarray:
-        """Give the surprise that is exceeded with a probability, before mapping; by quantity."""
+        """Give the innovation that is exceeded with a probability, before mapping; by quantity."""
         wanted = stats.norm.isf(probability)
         return np.array([np.interp(wanted, mapped, SIZES) for mapped in self._mapped])
 
     @functools.cached_property
     def _mapped(self) -> np.ndarray:
-        """Normal surprises as likely as those of `SIZES`, shape (quantities, sizes)."""
+        """Normal innovations as likely as those of `SIZES`, shape (quantities, sizes)."""
         tail = sum(
             weight[:, None] * _law(freedom).sf(SIZES / scale[:, None])
             for freedom, scale, weight in zip(FREEDOMS, self.scale.T, self.weight.T, strict=True)

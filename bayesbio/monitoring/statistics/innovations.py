@@ -1,4 +1,4 @@
-"""Surprises of a run, hour by hour, and whether they add up to more than chance."""
+"""One-step-ahead innovations of a run, and their multivariate EWMA."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LEAST_TAIL = 1e-290  # probability below which tails are continued by their lead
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Expected:
+class RunPredictive:
     """
     Joint predictive of the readings of one run, on the scale of the model, in time order.
 
     Parameters
     ----------
     times : array, shape (readings,) [h]
-    places : array of int, shape (readings,)
+    quantity_index : array of int, shape (readings,)
         Which quantity each is.
     reading, mean : array, shape (readings,)
         What was read, and what the predictive expects before any reading.
@@ -29,7 +29,7 @@ class Expected:
     """
 
     times: np.ndarray
-    places: np.ndarray
+    quantity_index: np.ndarray
     reading: np.ndarray
     mean: np.ndarray
     covariance: np.ndarray
@@ -37,14 +37,14 @@ class Expected:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Surprise:
+class Innovation:
     """
     What the readings of one moment add to all before them.
 
     Parameters
     ----------
     time : float [h]
-    places : array of int, shape (n,)
+    quantity_index : array of int, shape (n,)
         Which quantities were read.
     size : array, shape (n,)
         Standard normal each, if the predictive holds, and independent of every earlier moment.
@@ -55,7 +55,7 @@ class Surprise:
     """
 
     time: float
-    places: np.ndarray
+    quantity_index: np.ndarray
     size: np.ndarray
     correlation: np.ndarray
     reading: np.ndarray
@@ -63,17 +63,17 @@ class Surprise:
     spread: np.ndarray
 
 
-def surprises(run: Expected) -> list[Surprise]:
+def innovations_of(run: RunPredictive) -> list[Innovation]:
     """
     Give one-step-ahead innovations of a run, moment by moment.
 
     Parameters
     ----------
-    run : Expected
+    run : RunPredictive
 
     Returns
     -------
-    list of Surprise
+    list of Innovation
         One for each time at which something was read.
 
     Notes
@@ -84,9 +84,9 @@ def surprises(run: Expected) -> list[Surprise]:
 
     Examples
     --------
-    >>> run = Expected(np.array([0.0, 24.0]), np.zeros(2, int), np.ones(2), np.zeros(2),
+    >>> run = RunPredictive(np.array([0.0, 24.0]), np.zeros(2, int), np.ones(2), np.zeros(2),
     ...                np.array([[1.0, 0.8], [0.8, 1.0]]), 1e9)
-    >>> [round(float(each.size[0]), 3) for each in surprises(run)]
+    >>> [round(float(each.size[0]), 3) for each in innovations_of(run)]
     [1.0, 0.333]
     """
     if not len(run.reading):
@@ -105,9 +105,9 @@ def surprises(run: Expected) -> list[Surprise]:
         radius = _radius(square / inflation, end - first, run.freedom + first)
         stretch = np.sqrt(radius / square) if square > 0.0 else 0.0
         found.append(
-            Surprise(
+            Innovation(
                 float(run.times[first]),
-                run.places[part],
+                run.quantity_index[part],
                 stretch * innovation / scale,
                 covariance / np.outer(scale, scale),
                 run.reading[part],
@@ -126,20 +126,20 @@ def _radius(square: float, size: int, freedom: float) -> float:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Accumulated:
+class EwmaStep:
     """
-    Exponentially weighted surprises of one moment.
+    Exponentially weighted innovations of one moment.
 
     Parameters
     ----------
     time : float [h]
     average : array, shape (quantities,)
-        Weighted surprises, in standard deviations of their own; NaN before the first reading.
+        Weighted innovations_of, in standard deviations of their own; NaN before the first reading.
     contribution : array, shape (quantities,)
         Shares of the squared distance: they add up to it.
     score : float
-        -log10 of the probability that chance brings so large a distance, or so large a surprise in
-        the most surprising quantity given the others, whichever is less likely.
+        -log10 of the smaller tail probability: of the distance, or of the largest innovation of a
+        quantity given the others.
     """
 
     time: float
@@ -148,21 +148,21 @@ class Accumulated:
     score: float
 
 
-def accumulate(found: Sequence[Surprise], width: int, smoothing: float) -> list[Accumulated]:
+def ewma(found: Sequence[Innovation], width: int, ewma_weight: float) -> list[EwmaStep]:
     """
-    Add surprises up by a multivariate exponentially weighted moving average.
+    Add innovations up by a multivariate exponentially weighted moving average.
 
     Parameters
     ----------
-    found : sequence of Surprise
+    found : sequence of Innovation
     width : int
         How many quantities there are.
-    smoothing : float
-        Weight of the newest surprise, between 0 and 1.
+    ewma_weight : float
+        Weight of the newest innovation, between 0 and 1.
 
     Returns
     -------
-    list of Accumulated
+    list of EwmaStep
 
     Notes
     -----
@@ -175,46 +175,50 @@ def accumulate(found: Sequence[Surprise], width: int, smoothing: float) -> list[
 
     Examples
     --------
-    >>> one = Surprise(0.0, np.array([0]), np.array([2.0]), np.eye(1), *np.ones((3, 1)))
-    >>> accumulate([one], 1, 0.3)[0].average.tolist()
+    >>> one = Innovation(0.0, np.array([0]), np.array([2.0]), np.eye(1), *np.ones((3, 1)))
+    >>> ewma([one], 1, 0.3)[0].average.tolist()
     [2.0]
     """
     total, kept = np.zeros(width), []
-    for each, (read, covariance) in zip(found, covariances(found, width, smoothing), strict=True):
-        total[each.places] = (1.0 - smoothing) * total[each.places] + smoothing * each.size
+    for each, (read, covariance) in zip(found, covariances(found, width, ewma_weight), strict=True):
+        total[each.quantity_index] = (1.0 - ewma_weight) * total[
+            each.quantity_index
+        ] + ewma_weight * each.size
         inner = covariance[np.ix_(read, read)]
         share = np.zeros(width)
         share[read] = total[read] * np.linalg.solve(inner, total[read])
         average = np.full(width, np.nan)
         average[read] = total[read] / np.sqrt(np.diag(inner))
-        kept.append(Accumulated(each.time, average, share, float(surprisal(total[read], inner))))
+        kept.append(EwmaStep(each.time, average, share, float(tail_evidence(total[read], inner))))
     return kept
 
 
 def covariances(
-    found: Sequence[Surprise], width: int, smoothing: float
+    found: Sequence[Innovation], width: int, ewma_weight: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """
-    Give which quantities have been read by each moment, and the covariance of weighted surprises.
+    Give which quantities have been read by each moment, and the covariance of weighted innovations.
 
     Examples
     --------
-    >>> one = Surprise(0.0, np.array([0]), np.array([2.0]), np.eye(1), *np.ones((3, 1)))
+    >>> one = Innovation(0.0, np.array([0]), np.array([2.0]), np.eye(1), *np.ones((3, 1)))
     >>> [covariance.tolist() for _, covariance in covariances([one], 1, 0.5)]
     [[[0.25]]]
     """
     covariance = np.zeros((width, width))
     for each in found:
         keep = np.ones(width)
-        keep[each.places] = 1.0 - smoothing
+        keep[each.quantity_index] = 1.0 - ewma_weight
         covariance = keep[:, None] * covariance * keep
-        covariance[np.ix_(each.places, each.places)] += smoothing**2 * each.correlation
+        covariance[np.ix_(each.quantity_index, each.quantity_index)] += (
+            ewma_weight**2 * each.correlation
+        )
         yield np.diag(covariance) > 0.0, covariance
 
 
-def surprisal(total: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+def tail_evidence(total: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """
-    -log10 of the smaller probability: of the distance, or of the largest single surprise.
+    -log10 of the smaller probability: of the distance, or of the largest single innovation.
 
     Parameters
     ----------
@@ -223,7 +227,7 @@ def surprisal(total: np.ndarray, covariance: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> round(float(surprisal(np.array([1.96]), np.eye(1))), 2)
+    >>> round(float(tail_evidence(np.array([1.96]), np.eye(1))), 2)
     1.3
     """
     size = len(covariance)

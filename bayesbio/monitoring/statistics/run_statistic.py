@@ -1,24 +1,43 @@
-"""The score of a run, moment by moment, and how high it gets in good runs."""
+"""Score of runs: weighted evidence of recent innovations (EWMA) and of a lasting change."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from scipy import linalg
 
-from bayesbio.monitoring.statistics.change_detection import Sustained
-from bayesbio.monitoring.statistics.innovations import Surprise, covariances, surprisal
+from bayesbio.monitoring.statistics.change_detection import ChangePointEvidence
+from bayesbio.monitoring.statistics.innovations import (
+    Innovation,
+    RunPredictive,
+    covariances,
+    tail_evidence,
+)
+
+
+class Reference(Protocol):
+    """What is watched, and how long a run lasts [h]."""
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What is watched."""
+
+    @property
+    def duration(self) -> float:
+        """Duration of a run [h]."""
+
 
 LASTING = 0.75  # share of the evidence of a lasting change in the score; the rest is recent
 
 
-def scored(
+def run_scores(
     sizes: np.ndarray,
-    found: Sequence[Surprise],
-    sustained: Sustained,
-    width: int,
-    smoothing: float,
+    found: Sequence[Innovation],
+    run: RunPredictive,
+    reference: Reference,
+    ewma_weight: float,
 ) -> np.ndarray:
     """
     Score runs that were read at the same moments.
@@ -26,59 +45,53 @@ def scored(
     Parameters
     ----------
     sizes : array, shape (runs, readings)
-        Surprises of every run.
-    found : sequence of Surprise
-        Of one of them: what was read when, and how surprises of a moment go together.
-    sustained : Sustained
-        Changes that these readings could show.
-    width : int
-        How many quantities there are.
-    smoothing : float
-        Weight of the newest surprise.
+        Innovations of every run.
+    found : sequence of Innovation
+        Of one of them: what was read when, and how innovations of a moment go together.
+    run : RunPredictive
+        Predictive of these readings.
+    reference : HistoricalReference or MechanisticReference
+    ewma_weight : float
+        Weight of the newest innovation.
 
     Returns
     -------
     array, shape (runs, moments)
         Weighted mean of two measures of evidence, both in powers of ten: -log10 of the probability
-        that chance brings such recent surprises, and log10 of the Bayes factor of a change that
-        lasts.
-
-    Examples
-    --------
-    >>> from bayesbio.monitoring.statistics.innovations import Expected, surprises
-    >>> run = Expected(np.arange(3.0), np.zeros(3, int), np.full(3, 9.0), np.zeros(3), np.eye(3), 9)
-    >>> found, sustained = surprises(run), Sustained.of(run, 1, duration=2.0)
-    >>> bool((scored(np.full((1, 3), 4.0), found, sustained, 1, 0.3) > 1.0).all())
-    True
+        of such recent innovations by chance, and log10 of the Bayes factor of a lasting change.
     """
     if not found:
         return np.zeros((len(sizes), 0))
+    width = len(reference.quantities)
     total, recent, white, first = np.zeros((len(sizes), width)), [], np.empty_like(sizes), 0
-    moving = covariances(found, width, smoothing)
+    moving = covariances(found, width, ewma_weight)
     for each, (read, covariance) in zip(found, moving, strict=True):
-        part = slice(first, first := first + len(each.places))
-        total[:, each.places] *= 1.0 - smoothing
-        total[:, each.places] += smoothing * sizes[:, part]
-        recent.append(surprisal(total[:, read], covariance[np.ix_(read, read)]))
+        part = slice(first, first := first + len(each.quantity_index))
+        total[:, each.quantity_index] *= 1.0 - ewma_weight
+        total[:, each.quantity_index] += ewma_weight * sizes[:, part]
+        recent.append(tail_evidence(total[:, read], covariance[np.ix_(read, read)]))
         factor = np.linalg.cholesky(each.correlation)
         white[:, part] = linalg.solve_triangular(factor, sizes[:, part].T, lower=True).T
-    times = np.concatenate([np.full(len(each.places), each.time) for each in found])
-    lasting = sustained.evidence(white, times)
+    times = np.concatenate([np.full(len(each.quantity_index), each.time) for each in found])
+    changes = ChangePointEvidence.of(run, width, duration=reference.duration)
+    lasting = changes.evidence(white, times)
     return (1.0 - LASTING) * np.array(recent).T + LASTING * lasting
 
 
-def by_chance(found: Sequence[Surprise], draws: int, rng: np.random.Generator) -> np.ndarray:
+def simulated_innovations(
+    found: Sequence[Innovation], draws: int, rng: np.random.Generator
+) -> np.ndarray:
     """
-    Draw surprises of good runs that are read at these moments, shape (draws, readings).
+    Draw innovations of good runs that are read at these moments, shape (draws, readings).
 
     Examples
     --------
-    >>> one = Surprise(0.0, np.array([0]), np.array([2.0]), np.eye(1), *np.ones((3, 1)))
-    >>> by_chance([one], 4, np.random.default_rng(1)).shape
+    >>> one = Innovation(0.0, np.array([0]), np.array([2.0]), np.eye(1), *np.ones((3, 1)))
+    >>> simulated_innovations([one], 4, np.random.default_rng(1)).shape
     (4, 1)
     """
     parts = [
-        rng.normal(size=(draws, len(each.places))) @ np.linalg.cholesky(each.correlation).T
+        rng.normal(size=(draws, len(each.quantity_index))) @ np.linalg.cholesky(each.correlation).T
         for each in found
     ]
     return np.concatenate(parts, axis=1) if parts else np.zeros((draws, 0))
