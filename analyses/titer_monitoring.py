@@ -186,7 +186,15 @@ page = write_report(
             "Every faulty run",
             "The most unusual first; 'since' is when the quantity named began to drift.",
             table=table[
-                ["fault", "onset_h", "alarm_time_h", "onset_estimate_h", "quantity", "score", "p_value"]
+                [
+                    "fault",
+                    "onset_h",
+                    "alarm_time_h",
+                    "onset_estimate_h",
+                    "quantity",
+                    "score",
+                    "p_value",
+                ]
             ],
         ),
         Section(

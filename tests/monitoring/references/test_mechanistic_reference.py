@@ -102,9 +102,9 @@ def test_new_runs_with_growth_of_their_own_are_usual(monitor):
 
 def test_runs_that_the_model_draws_set_the_limit(monitor):
     run = monitor.reference.calibration.campaign["R1"]
-    own, usual = monitor.reference.with_simulated(run)
-    assert len(usual) == 200  # the other half of 400 draws tells what is expected
-    apart = np.array([each.reading for each in usual]) - own.mean
+    own, simulated = monitor.reference.with_simulated(run)
+    assert len(simulated) == 200  # the other half of 400 draws tells what is expected
+    apart = np.array([each.reading for each in simulated]) - own.mean
     biomass = (
         own.quantity_index == 0
     )  # the substrate is used up at an hour of its own in every draw
