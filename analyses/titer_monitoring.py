@@ -140,8 +140,8 @@ page = write_report(
     sections=[
         Section(
             "One run, reading by reading",
-            "The score adds up innovations: what each reading tells beyond all before it. Bands hold "
-            "nine of ten readings of a good run, given everything read until then; the line marks "
+            "The score accumulates innovations: the part of each reading that earlier ones do not "
+            "predict. Bands hold nine of ten readings of a good run, given everything read until then; the line marks "
             "the alarm.",
             draw_run_score(example),
         ),
@@ -184,7 +184,7 @@ page = write_report(
         ),
         Section(
             "Every faulty run",
-            "The most unusual first; 'since' is when the quantity named began to drift.",
+            "The most unusual first; onset_estimate_h is when the quantity named began to drift.",
             table=table[
                 [
                     "fault",
@@ -201,7 +201,7 @@ page = write_report(
             "Ragged and half-missing runs",
             "A recombinant protein in the sheet of a pilot laboratory: 32 runs with times of their "
             "own, half of the cells empty, read as it stands. Four runs have a fault; grey are the "
-            "good ones it learned from, which cannot innovation it.\n\n"
+            "good ones it learned from, which cannot differ from themselves.\n\n"
             + " ".join(named[name].sentence for name in protein_truth["faults"]),
             draw_scores(
                 protein_scores,

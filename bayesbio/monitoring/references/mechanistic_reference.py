@@ -190,7 +190,7 @@ class MechanisticReference:
     def _start_was_read(
         self, run: Run, times: np.ndarray, quantity_index: np.ndarray
     ) -> np.ndarray:
-        """Tell which readings the model starts a new run from: they cannot innovation it."""
+        """Tell which readings the model starts a new run from: they cannot be unexpected."""
         draws = self.calibration.draws
         started = [
             f"initial_{name}" in draws
