@@ -141,7 +141,8 @@ page = write_report(
         Section(
             "One run, reading by reading",
             "The score accumulates innovations: the part of each reading that earlier ones do not "
-            "predict. Bands hold nine of ten readings of a good run, given everything read until then; the line marks "
+            "predict. Bands hold nine of ten readings of a good run, given everything read until "
+            "then; the line marks "
             "the alarm.",
             draw_run_score(example),
         ),
