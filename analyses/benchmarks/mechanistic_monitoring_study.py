@@ -1,14 +1,13 @@
 """
 Four runs and a fitted model: what monitoring by a calibration finds that four runs alone cannot.
 
-Results go to reports/titer_monitoring/mechanistic.csv.
+Run as a script it writes reports/titer_monitoring/mechanistic.csv.
 """
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from bayesbio.calibrate import fit
 from bayesbio.data import Campaign, Profile, Run
@@ -69,7 +68,6 @@ def fed_batch(rng, name, fault="", size=0.0, onset=12.0):
     return Run(name, pd.concat(rows), settings=START, profiles=planned)
 
 
-@pytest.fixture(scope="module")
 def study():
     """Both monitors on the same runs; what earlier campaigns say of the spreads is given."""
     rng = np.random.default_rng(6)
@@ -101,18 +99,9 @@ def study():
             faults[name], onsets[name] = fault, onset
     monitors = {"model and 4 runs": Monitor().fit(calibration), "4 runs alone": Monitor().fit(runs)}
     table = monitoring_scores(monitors, good, bad, faults=faults, onsets=onsets)
-    table.reset_index().round(4).to_csv(STUDY, index=False)
-    return table.xs("all", level="fault")
+    return table
 
 
-@pytest.mark.slow
-def test_good_runs_alarm_no_more_often_than_stated(study):
-    assert study.loc["model and 4 runs", "false_alarms"] <= 0.08
-
-
-@pytest.mark.slow
-def test_a_model_finds_faults_that_few_runs_do_not_show(study):
-    model, alone = study.loc["model and 4 runs"], study.loc["4 runs alone"]
-    assert model["auroc"] >= 0.86 and model["auroc"] >= alone["auroc"] + 0.1
-    assert model["detection"] >= 0.60 and model["detection"] >= alone["detection"] + 0.3
-    assert model["delay_h"] <= alone["delay_h"]
+if __name__ == "__main__":
+    STUDY.parent.mkdir(parents=True, exist_ok=True)
+    study().reset_index().round(4).to_csv(STUDY, index=False)
