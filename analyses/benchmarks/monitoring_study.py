@@ -129,7 +129,7 @@ def microbial(seed):
 
 
 def made_by_generator(*seed, **numbers):
-    """Runs of the family whose generator ships in data/, and what is wrong with them."""
+    """Make runs of the family whose generator ships in data/, and what is wrong with them."""
     path = ROOT / "data" / "fed_batch_faults_generator.py"
     spec = importlib.util.spec_from_file_location("fed_batch_faults_generator", path)
     module = importlib.util.module_from_spec(spec)
@@ -138,7 +138,7 @@ def made_by_generator(*seed, **numbers):
 
 
 def mammalian(seed):
-    """The same of the family whose generator ships in data/."""
+    """Make the same of the family whose generator ships in data/."""
     sheet, truth = made_by_generator(seed, good=40, new=50, faulty=6)
     campaign = read_campaign(sheet)
     faults = {name: told["fault"] for name, told in truth["faults"].items()}
