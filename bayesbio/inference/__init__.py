@@ -39,9 +39,9 @@ from bayesbio.inference.mcmc.ridge_whitening import whiten
 from bayesbio.inference.mcmc.sampler import ChainRequest, Sampler
 from bayesbio.inference.mcmc.sampling import sample
 from bayesbio.inference.mcmc.starts import dispersed_starts
-from bayesbio.inference.noise.assay import assay
+from bayesbio.inference.noise.assay_curve import assay
 from bayesbio.inference.noise.base import NOISES, Noise, require_distinct_names
-from bayesbio.inference.noise.counts import counts
+from bayesbio.inference.noise.count_noise import counts
 from bayesbio.inference.noise.defaults import default_noise
 from bayesbio.inference.noise.kinds import (
     combined,
