@@ -129,6 +129,17 @@ class HybridNetwork:
         """Sentences on the data of the network."""
         return tuple(getattr(self.posterior, "warnings", ()))
 
+    @property
+    def data(self) -> Any:
+        """Table that the network was fitted to."""
+        return getattr(self.posterior, "data", None)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What was asked: the computed nodes, the run that fills in, and the network's options."""
+        asked = dict(getattr(self.posterior, "options", {}))
+        return {**asked, "nodes": list(self.nodes), "run": self.run}
+
     def check(self) -> Verdict:
         """
         Check both fits together: of the network, and of the calibrated process model.
