@@ -8,12 +8,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
+
 import bayesbio
 from bayesbio.inference.archive.environment import versions
 
 __all__ = ["lock_hash", "provenance", "versions"]
 
 OPTIONS = {"vary": "Varies over", "given": "Fixed", "noise": "Noise", "rtol": "Solver rtol"}
+LONGEST = 600  # characters of one line
 
 
 def lock_hash() -> str | None:
@@ -31,12 +34,11 @@ def lock_hash() -> str | None:
 
 def provenance(result: Any) -> dict[str, str]:
     """
-    Say where a result came from, ready to be printed.
+    Origin of a result as labelled text: data, seed, draws, model, options, versions.
 
     Parameters
     ----------
-    result : Calibration, or another posterior of the house
-        Its data, seed, draws and, where it has them, model and options are read.
+    result : Calibration, or any other fitted result
 
     Returns
     -------
@@ -47,34 +49,40 @@ def provenance(result: Any) -> dict[str, str]:
     --------
     ``provenance(calibration)["Seed"]``
     """
-    posterior = result.posterior["posterior"] if hasattr(result, "posterior") else None
-    model = getattr(result, "model", None)
     lines = {
+        "Result": type(result).__name__,
+        "Result (SHA-256)": result.hash,
         "Data (SHA-256)": data_hash(result),
-        "Result (SHA-256)" if posterior is None else "Posterior (SHA-256)": result.hash,
-        "Seed": str(result.random_seed),
     }
-    if posterior is not None:
-        lines["Draws"] = f"{posterior.sizes['chain']} chains of {posterior.sizes['draw']}"
-    lines |= {
-        "Model": type(result).__name__
-        if model is None
-        else f"{type(model).__name__}({_options(model)})",
-    }
-    seconds = None if posterior is None else posterior.attrs.get("sampling_time")
-    if seconds is not None:
-        lines["Sampling time"] = f"{float(seconds):.1f} s"
-    lines |= {
-        words: json.dumps(result.options[name], ensure_ascii=False)
-        for name, words in OPTIONS.items()
-        if getattr(result, "options", {}).get(name) not in (None, {}, [])
-    }
+    if (model := getattr(result, "model", None)) is not None:
+        fields = getattr(model, "__dataclass_fields__", {})
+        options = ", ".join(f"{name}={getattr(model, name)!r}" for name in fields)
+        lines["Model"] = _shortened(f"{type(model).__name__}({options})")
+    if (seed := getattr(result, "random_seed", None)) is not None:
+        lines["Seed"] = str(seed)
+    tree = getattr(result, "posterior", None)
+    if isinstance(tree, xr.DataTree) and "posterior" in tree.children:
+        draws = tree["posterior"]
+        if {"chain", "draw"} <= set(draws.sizes):
+            lines["Draws"] = f"{draws.sizes['chain']} chains of {draws.sizes['draw']}"
+        if "sampling_time" in draws.attrs:
+            lines["Sampling time"] = f"{float(draws.attrs['sampling_time']):.1f} s"
+    for name, value in dict(getattr(result, "options", {})).items():
+        if name in OPTIONS and value not in (None, {}, []):
+            lines[OPTIONS[name]] = json.dumps(value, ensure_ascii=False, default=str)
+        elif not hasattr(result, "campaign") and value not in (None, {}, [], ()):
+            label = name.replace("_", " ").capitalize()
+            lines[label] = _shortened(json.dumps(value, ensure_ascii=False, default=str))
     return lines | environment()
 
 
 def data_hash(result: Any) -> str:
     """Hash of the data that a result was learned from."""
-    return str(result.data_hash if hasattr(result, "data_hash") else result.campaign.hash)
+    for data in (result, getattr(result, "campaign", None), getattr(result, "data", None)):
+        name = "data_hash" if data is result else "hash"
+        if isinstance(known := getattr(data, name, None), str):
+            return known
+    return ""
 
 
 def environment() -> dict[str, str]:
@@ -86,6 +94,5 @@ def environment() -> dict[str, str]:
     }
 
 
-def _options(model: Any) -> str:
-    fields = getattr(model, "__dataclass_fields__", {})
-    return ", ".join(f"{name}={getattr(model, name)!r}" for name in fields)
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
