@@ -28,7 +28,14 @@ LAWS: dict[str, type[Law]] = {}
 
 
 def prior_size(default: float, *, of: str, **options: Any) -> Any:
-    """Field of a law that is the size of a prior: of a slope, a bend or a deviation."""
+    """
+    Field of a law that is the size of a prior: of a slope, a bend or a deviation.
+
+    Examples
+    --------
+    >>> prior_size(0.3, of="slope").metadata["prior"]
+    'slope'
+    """
     return dataclasses.field(default=default, metadata={"prior": of}, **options)
 
 
