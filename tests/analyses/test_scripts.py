@@ -1,5 +1,6 @@
 """Each analysis runs from its first line to its report."""
 
+import dataclasses
 import json
 import runpy
 import sys
@@ -21,14 +22,14 @@ SCRIPTS = sorted(ANALYSES.glob("*.py"))
 def tiny(monkeypatch):
     """As many draws as a drawing needs; nothing that a result could rest on."""
 
-    def fit(*given, **options):
-        return fitting.fit(*given, **{**options, "draws": 60, "tune": 150, "chains": 2})
+    def fit_request(request, tolerances, sampler, **options):
+        few = dataclasses.replace(sampler, draws=60, tune=150, chains=2)
+        return original(request, tolerances, few, **options)
 
-    monkeypatch.setattr("bayesbio.calibrate.fit", fit)
-    monkeypatch.setattr("bayesbio.calibrate.checks.held_out.fit", fit)
-    monkeypatch.setattr(
-        "bayesbio.inference.parallel.jobs.usable_cores", lambda: 1
-    )  # in this process
+    original = fitting.fit_request
+    for module in ("fitting", "checks.held_out"):
+        monkeypatch.setattr(f"bayesbio.calibrate.{module}.fit_request", fit_request)
+    monkeypatch.setattr("bayesbio.inference.parallel.jobs.usable_cores", lambda: 1)
 
 
 def run(name, folder, monkeypatch):

@@ -97,7 +97,7 @@ def test_a_run_and_a_clone_with_names_like_units_are_no_unit_row(tmp_path, monke
 
 
 COMMANDS = {
-    "model misspelt": (["fit", "DATA", "--model", "GrowthCurv"], "Did you mean GrowthCurve?"),
+    "model misspelt": (["fit", "DATA", "--model", "GrowthCurv"], "Did you mean 'GrowthCurve'?"),
     "option unknown": ([*FIT, "--option", "law=x"], "GrowthCurve has no option 'law'; it has form"),
     "vary nonsense": (
         [*FIT, "--vary", "nonsense"],

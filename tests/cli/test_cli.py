@@ -50,7 +50,7 @@ def test_a_misspelt_model_gets_the_nearest_name(monkeypatch, capsys, tmp_path):
     table.write_text("run,time (h),glucose (g/L)\nR1,0,5\nR1,24,4\n")
     code, _, error = said(["fit", table, "--model", "MamalianFedBatch"], monkeypatch, capsys)
     assert code == 2
-    assert "Did you mean MammalianFedBatch?" in error
+    assert "Did you mean 'MammalianFedBatch'?" in error
 
 
 def test_what_nobody_foresaw_keeps_its_traceback(monkeypatch):

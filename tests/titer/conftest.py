@@ -64,7 +64,7 @@ def fitted(cultures):
         ],
         varying=[Varying("site")],
     )
-    return model.fit(cultures(), draws=400, tune=400, random_seed=3)
+    return model.fit(cultures(), draws=800, tune=400, random_seed=3)
 
 
 @pytest.fixture(scope="session")

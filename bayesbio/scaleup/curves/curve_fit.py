@@ -86,7 +86,7 @@ def curve_names(curves: Any) -> tuple[str, ...]:
     >>> curve_names([GrowthCurve("gompertz"), BatchCulture()])
     ('gompertz', 'BatchCulture')
     >>> curve_names([BatchCulture("monod"), BatchCulture("haldane")])
-    ('BatchCulture(growth=Monod)', 'BatchCulture(growth=Haldane)')
+    ('BatchCulture(growth=monod)', 'BatchCulture(growth=haldane)')
     """
     names = [
         str(getattr(getattr(curve, "form", None), "name", type(curve).__name__)) for curve in curves
@@ -110,7 +110,8 @@ def _different_options(curve: Any, curves: Any) -> str:
     for field in dataclasses.fields(curve):
         value = getattr(curve, field.name)
         if any(getattr(other, field.name) != value for other in others):
-            shown = type(value).__name__ if dataclasses.is_dataclass(value) else str(value)
+            is_part = dataclasses.is_dataclass(value)
+            shown = getattr(value, "name", type(value).__name__) if is_part else str(value)
             found.append(f"{field.name}={shown}")
     return f"({', '.join(found)})" if found else ""
 

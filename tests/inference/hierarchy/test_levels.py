@@ -11,10 +11,12 @@ from bayesbio.errors import CalibrationError
 from bayesbio.inference import (
     EffectInformation,
     Grouping,
+    LogDensity,
     between,
     correlate,
     correlation_matrix,
     covariate_levels,
+    find_mode,
     order_levels,
     register,
     sample,
@@ -60,7 +62,9 @@ def components(table, *, scale, centred):
         )
         residual = pm.HalfNormal("residual", 5.0 * scale)
         pm.Normal("yield", by_batch[:, None], residual, observed=table)
-    return sample(model, draws=1500, tune=1000, random_seed=7, hold=["mean_sd_batch"])
+    density = LogDensity(model)
+    mode = find_mode(density, hold=["mean_sd_batch"], random_seed=7)
+    return sample(density, draws=1500, tune=1000, random_seed=7, start=mode)
 
 
 def test_dyestuff_components_agree_with_restricted_likelihood():
