@@ -108,4 +108,4 @@ def test_a_rate_in_time_is_fitted():
     frame = pd.DataFrame({"time_h": times, "quantity": "amount", "value": values})
     campaign = Campaign([Run("R1", frame, {"initial_amount": 2.0})], units={"amount": "g/L"})
     look = quick_look(campaign, Own(FORMS["np.exp"]), random_seed=1)
-    assert_allclose(float(look.summary().loc["k"].iloc[0]), 0.4, rtol=0.02)
+    assert_allclose(float(look.summary().loc["k", "estimate"]), 0.4, rtol=0.02)

@@ -72,7 +72,7 @@ def tangent(
 
     def along(expression: sympy.Expr) -> sympy.Expr:
         moving = sorted(expression.free_symbols & known.keys(), key=str)
-        return sympy.Add(*(_slope(expression, symbol) * known[symbol] for symbol in moving))
+        return sympy.Add(*(slope(expression, symbol) * known[symbol] for symbol in moving))
 
     for symbol, expression in shared:
         lines.append((symbol, expression))
@@ -86,15 +86,21 @@ def tangent(
     return lines, [along(expression) for expression in reduced]
 
 
-def _slope(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
-    """Differentiate; the slope of a step is zero, also at the step."""
-    slope = sympy.diff(expression, symbol)
-    slope = slope.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
-    return slope.replace(_is_slope_of_step, lambda _: sympy.Integer(0))
+def slope(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
+    """
+    Differentiate an expression; the slope of a step (a floor, a remainder) is zero everywhere.
 
-
-def _is_slope_of_step(part: sympy.Basic) -> bool:
-    return isinstance(part, sympy.Derivative | sympy.Subs) and part.has(sympy.floor)
+    Examples
+    --------
+    >>> t = sympy.Symbol("t", real=True)
+    >>> slope(t * sympy.floor(t / 2), t)
+    floor(t/2)
+    """
+    whole = expression.replace(sympy.Mod, lambda of, by: of - by * sympy.floor(of / by))
+    steps = {step: sympy.Dummy(real=True) for step in whole.atoms(sympy.floor, sympy.ceiling)}
+    derivative = sympy.diff(whole.xreplace(steps), symbol)
+    derivative = derivative.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
+    return derivative.xreplace({constant: step for step, constant in steps.items()})
 
 
 def needed(lines: Sequence[Line], results: Sequence[sympy.Expr]) -> list[Line]:
@@ -170,8 +176,8 @@ class Reverse:
             general = expression.func(*stand_ins)
             for stand_in, argument in known.items():
                 if argument.free_symbols & self.wanted:
-                    slope = _slope(general, stand_in).xreplace(known)
-                    self._pull(argument, self._name(weight * slope))
+                    inner = slope(general, stand_in).xreplace(known)
+                    self._pull(argument, self._name(weight * inner))
 
     def _pull_product(self, expression: sympy.Expr, weight: sympy.Expr) -> None:
         """Each factor's share: the weight times the factors on its left and on its right."""

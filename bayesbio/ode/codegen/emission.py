@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import sympy
 
-from bayesbio.ode.codegen.adjoint_code import straight_line, tangent
+from bayesbio.ode.codegen.adjoint_code import slope, straight_line, tangent
 from bayesbio.ode.codegen.grid_code import GRID_SUFFIX, NODES_SUFFIX, Transport, both
 from bayesbio.ode.codegen.sparsity import symbolic_factors
 from bayesbio.ode.codegen.trace import Trace
@@ -195,7 +195,7 @@ def _jacobian(traced: Trace, writer: Writer, transport: Transport | None) -> lis
     pattern = [(row * nodes + n, column * nodes + n) for row, column in local for n in range(nodes)]
     if transport is not None:
         pattern += transport.pattern()
-    shared, reduced = straight_line([sympy.diff(traced.derivatives[i], y[j]) for i, j in local])
+    shared, reduced = straight_line([slope(traced.derivatives[i], y[j]) for i, j in local])
     arrays = symbolic_factors(pattern, len(traced.states))
     arguments = "t, y, p, u, values"
     if transport is None:
