@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ class ControlChart:
     quantity, unit : str
     random_seed : int
     data_hash : str
+    options : mapping
+        What was asked: columns, false alarm rate, draws, chains.
+    warnings : tuple of str
+        Sentences on the results that came.
     """
 
     posterior: xr.DataTree
@@ -56,6 +61,18 @@ class ControlChart:
     unit: str
     random_seed: int
     data_hash: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> str:
+        """Statistical model in words."""
+        return "Student t about the level of each lot, lots normal about a common level"
+
+    @property
+    def data(self) -> pd.DataFrame:
+        """Results that the chart was learned from."""
+        return self.results
 
     def check(self) -> Verdict:
         """Whether the draws may be believed."""
@@ -207,6 +224,7 @@ def control_chart(
     read = table.readings(value) if table.column(value).is_number else pd.DataFrame()
     if len(read) < 5:
         raise DataError(f"{len(read)} results of {value!r} came; a chart needs at least 5.")
+    left_out = len(table) - len(read)
     y, flag = read["value"].to_numpy(float), read["flag"].to_numpy(str)
     quantified = y[flag == ""]
     if len(quantified) < 3:
@@ -292,6 +310,15 @@ def control_chart(
         table.unit(value),
         int(random_seed),
         hashlib.sha256(results[["value", "flag", "lot"]].to_csv().encode()).hexdigest(),
+        options={
+            "value": value,
+            "lot": lot,
+            "trend": trend,
+            "false_alarm_rate": float(false_alarm_rate),
+            "draws": draws,
+            "chains": chains,
+        },
+        warnings=() if not left_out else (f"{left_out} results are excluded or missing.",),
     )
 
 

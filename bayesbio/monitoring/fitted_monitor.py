@@ -93,6 +93,11 @@ class FittedMonitor:
         return self.reference.quantities
 
     @property
+    def data(self) -> pd.Series:
+        """Good runs that the monitor was learned from, with the highest score of each."""
+        return self.held_out
+
+    @property
     def random_seed(self) -> int:
         """Seed of the runs drawn for the limit."""
         return int(self.options["random_seed"])

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -163,7 +163,14 @@ class JointPosterior:
         found[["eti_5", "eti_50", "eti_95"]] = bands.T
         return found.assign(probability_higher=(read > given).mean(axis=0))
 
-    def predict(self, rows: Any = None, *, noise: bool = False, random_seed: int = 0) -> xr.Dataset:
+    def predict(
+        self,
+        rows: Any = None,
+        *,
+        noise: bool = True,
+        random_seed: int = 0,
+        outside: Literal["flag", "refuse"] = "flag",
+    ) -> xr.Dataset:
         """
         Estimate the titer of samples from whatever was read of them.
 
@@ -175,13 +182,26 @@ class JointPosterior:
             Whether a reading of the reference is predicted, its error included.
         random_seed : int
             Same input, same bytes.
+        outside : "flag" or "refuse"
+            For rows with a reading beyond those of its assay in the fitted table.
 
         Returns
         -------
         Dataset
-            The titer (what the reference would read), dims (chain, draw, run).
+            The titer (what the reference would read), dims (chain, draw, run), and ``outside``.
+
+        Raises
+        ------
+        DataError
+            If a row lies outside and that is refused.
         """
         table = self.table if rows is None else _completed(rows, self.model)
+        beyond = _beyond(self.model, self.table, table)
+        if outside == "refuse" and beyond.any():
+            raise DataError(
+                f"{int(beyond.sum())} of {len(beyond)} rows have readings beyond those that were "
+                "fitted; leave them out, or predict with outside='flag'."
+            )
         readings = assay_readings(self.model, table).scaled(self.centre, self.spread)
         draws = self._flat
         rng = np.random.default_rng(random_seed)
@@ -235,7 +255,8 @@ class JointPosterior:
                     ("chain", "draw", "run"),
                     values,
                     {"units": self.table.unit(self.model.titer)},
-                )
+                ),
+                "outside": ("run", beyond),
             },
             coords={"run": np.arange(len(table))},
         )
@@ -251,6 +272,18 @@ class JointPosterior:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""
         return save_result(path, self, KIND)
+
+
+def _beyond(model: AssaySpecification, fitted: Table, table: Table) -> np.ndarray:
+    """Rows with a reading beyond the range of its assay in the fitted table."""
+    beyond = np.zeros(len(table), bool)
+    for name in model.names:
+        studied = fitted.quantified(name)
+        read = table.quantified(name)
+        if len(studied) and len(read):
+            far = (read < studied.min()) | (read > studied.max())
+            beyond[np.asarray(read.index)[np.asarray(far)]] = True
+    return beyond
 
 
 def _completed(rows: Any, model: AssaySpecification) -> Table:

@@ -51,7 +51,7 @@ def test_the_bridge_between_two_assays_is_found(joint):
 
 def test_titers_that_were_not_measured_are_estimated_with_honest_intervals(joint):
     frame, true = samples()
-    drawn = joint.predict()["hplc"].to_numpy().reshape(-1, len(frame))
+    drawn = joint.predict(noise=False)["hplc"].to_numpy().reshape(-1, len(frame))
     unread = frame["hplc"].isna().to_numpy()
     assert 0.82 <= coverage(drawn[:, unread], true[unread]) <= 0.97
     with_octet = unread & frame["octet"].notna().to_numpy()
@@ -82,7 +82,7 @@ def test_a_titer_is_estimated_from_readings_known_by_limits(joint):
     table = with_limits(
         frame, {"octet": ["above", "between", "below"]}, {"octet": [np.nan, 2.5, np.nan]}
     )
-    drawn = joint.predict(table)["hplc"].to_numpy().reshape(-1, 3)
+    drawn = joint.predict(table, noise=False)["hplc"].to_numpy().reshape(-1, 3)
     above, between, below = drawn.T
     # Octet reads 15 % more than the reference, with an error of 6 %.
     assert np.median(above) > 2.2 > 2.0 > np.median(below)
@@ -99,7 +99,9 @@ def test_a_reading_between_limits_needs_its_upper_one():
 
 
 def test_a_new_sample_is_estimated_from_what_was_read_of_it(joint):
-    new = joint.predict(pd.DataFrame({"od600": [12.0 * 2.0**0.8], "octet": [2.3]}))["hplc"]
+    new = joint.predict(pd.DataFrame({"od600": [12.0 * 2.0**0.8], "octet": [2.3]}), noise=False)[
+        "hplc"
+    ]
     assert new.dims == ("chain", "draw", "run")
     assert_allclose(float(new.median()), 2.0, rtol=0.06)
 
@@ -152,3 +154,10 @@ def test_too_few_shared_samples_are_said():
         JointTiter("hplcs", ["octet"]).fit(frame, random_seed=0)
     with pytest.raises(ModelError, match="one or more other columns"):
         JointTiter("hplc", [])
+
+
+def test_a_reading_beyond_those_fitted_is_flagged_or_refused(joint):
+    far = pd.DataFrame({"octet": [1e6, float(joint.table.quantified("octet").median())]})
+    assert joint.predict(far)["outside"].to_numpy().tolist() == [True, False]
+    with pytest.raises(DataError, match="1 of 2 rows have readings beyond"):
+        joint.predict(far, outside="refuse")
