@@ -79,11 +79,15 @@ runs = pd.DataFrame(
     low + (high - low) * qmc.LatinHypercube(2, rng=rng).random(12), columns=list(ranges)
 )
 titer = plant(runs) * np.exp(rng.normal(0.0, spread, len(runs)))
-learned = MultiFidelity(scale="log").fit(
-    [mechanism, Fidelity(runs, titer, name="plant")], domain=ranges, random_seed=11, **draws
+learned = MultiFidelity(link="log").fit(
+    [mechanism, Fidelity(runs, titer, name="plant")],
+    domain=ranges,
+    random_seed=11,
+    unit="g/L",
+    **draws,
 )
-alone = GaussianProcessRegression(scale="log").fit(
-    runs, titer, domain=ranges, random_seed=11, **draws
+alone = GaussianProcessRegression(link="log").fit(
+    runs, titer, domain=ranges, random_seed=11, unit="g/L", **draws
 )
 
 # %% Check
@@ -102,7 +106,7 @@ beside = pd.DataFrame(
             "runs and mechanism": learned.predict(points, noise=False)["outcome"]
             .to_numpy()
             .reshape(-1, 64),
-            "runs alone": alone.predict(points)["outcome"].to_numpy().reshape(-1, 64),
+            "runs alone": alone.predict(points, noise=False)["outcome"].to_numpy().reshape(-1, 64),
             "mechanism alone": below[None],
         }.items()
     }
@@ -162,7 +166,12 @@ page = write_report(
         1000.0 * grid["feed_rate"],
         [
             dict(title="Runs and mechanism", prediction=along, readings=readings, **common),
-            dict(title="Runs alone", prediction=alone.predict(grid), readings=readings, **common),
+            dict(
+                title="Runs alone",
+                prediction=alone.predict(grid, noise=False),
+                readings=readings,
+                **common,
+            ),
         ],
         xlabel="Feed rate [mL/h]",
         ylabel="Titer at 336 h [g/L]",

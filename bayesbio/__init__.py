@@ -45,10 +45,8 @@ KINDS = {
     "monitor": ("bayesbio.monitoring", "FittedMonitor"),
     "titer": ("bayesbio.titer", "TiterPosterior"),
     "scale": ("bayesbio.scaleup", "scale_from_archive"),
-    "gaussian_process": (
-        "bayesbio.surrogate.gaussian_process.regression",
-        "gaussian_process_from_archive",
-    ),
+    "gaussian_process": ("bayesbio.surrogate", "GaussianProcessPosterior"),
+    "polynomial_chaos": ("bayesbio.surrogate", "PolynomialChaosPosterior"),
     "multi_fidelity": ("bayesbio.scaleup.fidelity.multi_fidelity", "multi_fidelity_from_archive"),
     "equivalence": ("bayesbio.scaleup.qualification.scale_down", "equivalence_from_archive"),
 }

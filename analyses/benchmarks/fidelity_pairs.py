@@ -12,7 +12,8 @@ from scipy.stats import qmc
 
 from bayesbio.inference.validation.scores import coverage, crps
 from bayesbio.scaleup.fidelity.multi_fidelity import METHODS, MultiFidelity
-from bayesbio.surrogate.gaussian_process.regression import GaussianProcessRegression, check_choice
+from bayesbio.surrogate import GaussianProcessRegression
+from bayesbio.surrogate.points import check_choice
 
 ASKED = 512  # points at which a prediction is judged
 ALONE = "high fidelity alone"
@@ -84,7 +85,7 @@ class FidelityPair:
         -------
         dict
             `crps` (mean, over the standard deviation of the high-fidelity function), `coverage_90`,
-            `rmse` (likewise), `scale`, `r_hat`, `ess`, `divergences`.
+            `rmse` (likewise), `link`, `r_hat`, `ess`, `divergences`.
         """
         check_choice("method", method, (*METHODS, ALONE))
         low, high, asked = self.design(random_seed=random_seed)
@@ -93,11 +94,11 @@ class FidelityPair:
         learned: Any
         if method == ALONE:
             learned = GaussianProcessRegression().fit(high, self.high(high), **common)
-            scale = learned.outcome_scale.kind
+            link = learned.transform.link
         else:
             levels = [(low, self.low(low)), (high, self.high(high))]
             learned = MultiFidelity(method=method).fit(levels, **common)
-            scale = learned.scales[0].kind
+            link = learned.transforms[0].link
         truth = self.high(asked)
         drawn = learned.predict(asked, noise=False)["outcome"].to_numpy().reshape(-1, ASKED)
         verdict = learned.check()
@@ -105,7 +106,7 @@ class FidelityPair:
             "crps": float(np.mean(crps(drawn, truth)) / truth.std()),
             "coverage_90": coverage(drawn, truth, 0.9),
             "rmse": float(np.sqrt(np.mean((drawn.mean(axis=0) - truth) ** 2)) / truth.std()),
-            "scale": scale,
+            "link": link,
             "r_hat": verdict["R-hat"].value,
             "ess": verdict["bulk ESS"].value,
             "divergences": int(verdict["divergences"].value),

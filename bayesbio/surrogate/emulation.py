@@ -1,4 +1,4 @@
-"""A fast stand-in for a slow simulator, which knows how wrong it may be and where it ends."""
+"""Emulation: a fast surrogate of a slow simulator, with its error and its domain."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from bayesbio.errors import ModelError
 from bayesbio.surrogate.gaussian_process.regression import (
     GaussianProcessPosterior,
     GaussianProcessRegression,
-    check_choice,
 )
-from bayesbio.surrogate.polynomial_chaos.expansion import PolynomialChaos
+from bayesbio.surrogate.points import check_choice
+from bayesbio.surrogate.polynomial_chaos.expansion import (
+    PolynomialChaos,
+    PolynomialChaosPosterior,
+)
 from bayesbio.surrogate.simulator_runs import quantiles, run_simulator, sobol_points
 
-METHODS = ("gaussian_process", "polynomial_chaos")
+OPTIONS = {
+    "gaussian_process": ("draws", "tune", "chains", "noise", "unit"),
+    "polynomial_chaos": ("draws", "unit"),
+}
 RUNS_PER_INPUT = 10
 
 
@@ -28,7 +34,7 @@ def emulate(
     method: str = "gaussian_process",
     random_seed: int = 0,
     **options: Any,
-) -> GaussianProcessPosterior | PolynomialChaos:
+) -> GaussianProcessPosterior | PolynomialChaosPosterior:
     """
     Run a simulator over a box of inputs, and learn a surrogate of it.
 
@@ -45,14 +51,14 @@ def emulate(
     random_seed : int
         Same seed, same runs and draws.
     **options
-        Of `GaussianProcessRegression.fit`: draws, tune, chains, noise (0 by default: a simulator
-        that is asked twice answers the same).
+        Of `GaussianProcessRegression.fit`: draws, tune, chains, unit, noise (0 by default: a
+        simulator that is asked twice answers the same); of `PolynomialChaos.fit`: draws, unit.
 
     Returns
     -------
-    GaussianProcessPosterior or PolynomialChaos
-        Both have `predict(points, probability=, outside=)` with mean and interval,
-        `leave_one_out_q2` and `caution`; ask with outside="refuse" to be stopped at the border.
+    GaussianProcessPosterior or PolynomialChaosPosterior
+        Both have `predict(points, noise=, outside=, random_seed=)`, `summary`, `check`, `save`,
+        `leave_one_out_q2` and `warnings`; ask with outside="refuse" to be stopped at the border.
 
     Raises
     ------
@@ -67,7 +73,9 @@ def emulate(
     >>> surrogate.leave_one_out_q2 > 0.99
     True
     """
-    check_choice("method", method, METHODS)
+    check_choice("method", method, tuple(OPTIONS))
+    for option in options:
+        check_choice(f"an option of {method}", option, OPTIONS[method])
     if not isinstance(ranges, Mapping) or not ranges:
         raise ModelError(
             f"ranges is {ranges!r}; give (low, high) for each input, such as "
@@ -79,9 +87,7 @@ def emulate(
     number = max(16, RUNS_PER_INPUT * len(ranges)) if n is None else n
     inputs = {name: uniform(low, high - low) for name, (low, high) in ranges.items()}
     if method == "polynomial_chaos":
-        if options:
-            raise ModelError(f"Polynomial chaos takes no option {next(iter(options))!r}.")
-        return PolynomialChaos.of(simulator, inputs=inputs, n=number, random_seed=random_seed)
+        return PolynomialChaos(inputs).run(simulator, n=number, random_seed=random_seed, **options)
     table = quantiles(sobol_points(number, len(inputs), random_seed=random_seed), inputs)
     return GaussianProcessRegression().fit(
         table,

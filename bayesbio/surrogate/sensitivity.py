@@ -1,4 +1,4 @@
-"""Which uncertain inputs of a simulator drive the variance of its answer."""
+"""Global sensitivity analysis: Sobol indices and Shapley effects of uncertain inputs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from bayesbio.errors import ModelError
+from bayesbio.surrogate.points import check_choice
 from bayesbio.surrogate.polynomial_chaos.expansion import PolynomialChaos
-from bayesbio.surrogate.polynomial_chaos.orthonormal import checked_family
 from bayesbio.surrogate.simulator_runs import (
     checked_inputs,
     quantiles,
@@ -33,7 +33,7 @@ def global_sensitivity(
     random_seed: int = 0,
 ) -> xr.Dataset:
     """
-    Share the variance of a simulator's answer among its independent uncertain inputs.
+    Sobol indices and Shapley effects: the variance of a simulator shared among its inputs.
 
     Parameters
     ----------
@@ -90,12 +90,7 @@ def global_sensitivity(
     (array([0.34 , 0.605]), array([0.368, 0.632]))
     """
     inputs = checked_inputs(inputs)
-    for name, distribution in inputs.items():
-        checked_family(distribution, name)
-    if method not in DEFAULT_RUNS:
-        raise ModelError(
-            f"method is {method!r}; it is one of {', '.join(map(repr, DEFAULT_RUNS))}."
-        )
+    check_choice("method", method, tuple(DEFAULT_RUNS))
     if not 0.0 < probability < 1.0:
         raise ModelError(f"probability is {probability}; it lies between 0 and 1, such as 0.9.")
     if draws < 2:
@@ -124,15 +119,15 @@ def _by_polynomial_chaos(
     random_seed: int,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
     """Posterior means and draws of the indices, and facts about the expansion."""
-    expansion = PolynomialChaos.of(function, inputs=inputs, n=runs, random_seed=random_seed)
-    drawn = expansion.index_draws(draws=draws, random_seed=random_seed)
+    expansion = PolynomialChaos(inputs).run(function, n=runs, draws=draws, random_seed=random_seed)
+    drawn = expansion.index_draws()
     facts = {
-        "runs": len(expansion.table),
+        "runs": len(expansion.data),
         "mean": expansion.mean,
         "variance": float(np.sum(expansion.coefficients**2) + expansion.leave_one_out_error**2),
         "leave_one_out_q2": expansion.leave_one_out_q2,
         "terms": len(expansion.terms),
-        "caution": expansion.caution,
+        "caution": " ".join(expansion.warnings),
     }
     return {name: values.mean(axis=0) for name, values in drawn.items()}, drawn, facts
 
@@ -171,12 +166,12 @@ def _by_sobol_sequence(
         )
     at_base, at_other = at_base - middle, at_other - middle
     first, total, shapley = (np.empty((rows, size)) for _ in range(3))
-    for place in range(size):
+    for i in range(size):
         mixed = base.copy()
-        mixed[:, place] = other[:, place]
+        mixed[:, i] = other[:, i]
         at_mixed = answers(mixed) - middle
-        first[:, place] = at_other * (at_mixed - at_base)
-        total[:, place] = (at_base - at_mixed) ** 2 / 2.0
+        first[:, i] = at_other * (at_mixed - at_base)
+        total[:, i] = (at_base - at_mixed) ** 2 / 2.0
     order = rng.permuted(np.tile(np.arange(size), (rows, 1)), axis=1)
     walk, before, every = other.copy(), at_other, np.arange(rows)
     for step in range(size):  # from the other point to the base point, one input at a time

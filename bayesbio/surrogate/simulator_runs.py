@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import qmc
 
 from bayesbio.errors import ModelError
+from bayesbio.surrogate.polynomial_chaos.orthonormal import checked_family
 
 
 def sobol_points(n: int, dimensions: int, *, random_seed: int) -> np.ndarray:
@@ -48,8 +49,8 @@ def quantiles(probabilities: np.ndarray, inputs: Mapping[str, Any]) -> pd.DataFr
     """Turn uniform points of shape (n, inputs) into a table with one column per input."""
     return pd.DataFrame(
         {
-            name: distribution.ppf(probabilities[:, place])
-            for place, (name, distribution) in enumerate(inputs.items())
+            name: distribution.ppf(probabilities[:, i])
+            for i, (name, distribution) in enumerate(inputs.items())
         }
     )
 
@@ -73,7 +74,7 @@ def run_simulator(function: Callable[..., Any], table: pd.DataFrame) -> np.ndarr
     Raises
     ------
     ModelError
-        If the answer has another shape, or is not finite somewhere (the place is named).
+        If the answer has another shape, or is not finite somewhere (the point is named).
 
     Examples
     --------
@@ -82,10 +83,10 @@ def run_simulator(function: Callable[..., Any], table: pd.DataFrame) -> np.ndarr
     array([2.718..., 7.389...])
     """
     if _takes_names(function, list(table.columns)):
-        found = function(**{name: table[name].to_numpy(float, copy=True) for name in table})
+        answer = function(**{name: table[name].to_numpy(float, copy=True) for name in table})
     else:
-        found = function(table.copy())
-    values = np.asarray(found, dtype=float)
+        answer = function(table.copy())
+    values = np.asarray(answer, dtype=float)
     if values.shape != (len(table),):
         raise ModelError(
             f"The function was given {len(table)} points and returned shape {values.shape}; one "
@@ -94,9 +95,9 @@ def run_simulator(function: Callable[..., Any], table: pd.DataFrame) -> np.ndarr
         )
     wrong = np.flatnonzero(~np.isfinite(values))
     if len(wrong):
-        place = ", ".join(f"{name} = {table[name].iloc[wrong[0]]:.6g}" for name in table)
+        point = ", ".join(f"{name} = {table[name].iloc[wrong[0]]:.6g}" for name in table)
         raise ModelError(
-            f"The function is {values[wrong[0]]} at {place} ({len(wrong)} of {len(table)} points "
+            f"The function is {values[wrong[0]]} at {point} ({len(wrong)} of {len(table)} points "
             "are not finite). Sensitivity indices need a finite answer wherever the inputs may "
             "lie: narrow the distributions, or return a finite value there."
         )
@@ -117,16 +118,18 @@ def _takes_names(function: Callable[..., Any], names: list[str]) -> bool:
 
 def checked_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Check that there is at least one input, by name.
+    Check that there is at least one input, by name, each with a distribution of SciPy.
 
     Raises
     ------
     ModelError
-        If there is none, or they are no mapping.
+        If there is none, they are no mapping, or a distribution is not usable.
     """
     if not isinstance(inputs, Mapping) or not inputs:
         raise ModelError(
             f"inputs is {inputs!r}; a mapping from the name of each uncertain input to its "
             "distribution is needed, such as {'temperature': scipy.stats.norm(310.0, 0.3)}."
         )
+    for name, distribution in inputs.items():
+        checked_family(distribution, name)
     return dict(inputs)

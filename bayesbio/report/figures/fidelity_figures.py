@@ -112,7 +112,7 @@ def draw_fidelities(
     grid : sequence of float
         Where it was predicted.
     panels : sequence of mapping
-        Each with `title`, `prediction` (Dataset of a surrogate: mean and interval), and optionally
+        Each with `title`, `prediction` (Dataset of a surrogate, with `outcome`), and optionally
         `low` (the low-fidelity function on the grid), `truth` and `readings` (inputs, outcomes).
     xlabel, ylabel : str
         With units.
@@ -131,12 +131,14 @@ def draw_fidelities(
         handles: dict[str, Any] = {}
         for axis, panel in zip(axes, panels, strict=True):
             prediction: xr.Dataset = panel["prediction"]
-            low, high = prediction["interval"].to_numpy()
-            percent = f"{100 * prediction.attrs['probability']:g} % interval"
-            handles[percent] = axis.fill_between(
+            outcome = prediction["outcome"]
+            low, high = outcome.quantile([0.05, 0.95], dim=("chain", "draw")).to_numpy()
+            handles["90 % interval"] = axis.fill_between(
                 grid, low, high, color=PALETTE[0], alpha=0.22, linewidth=0
             )
-            (handles["prediction"],) = axis.plot(grid, prediction["mean"], color=PALETTE[0])
+            (handles["prediction"],) = axis.plot(
+                grid, outcome.mean(("chain", "draw")), color=PALETTE[0]
+            )
             if "low" in panel:
                 (handles["mechanism alone"],) = axis.plot(
                     grid, panel["low"], color=PALETTE[1], linestyle=":"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,29 +14,24 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import CalibrationError, ModelError
-from bayesbio.inference.archive.files import write_archive
+from bayesbio.inference.archive.results import result_hash, save_result
+from bayesbio.inference.diagnostics.draws import summary_table
 from bayesbio.inference.diagnostics.verdict import Verdict
-from bayesbio.surrogate.gaussian_process.hyperparameter_draws import ProcessDraws
-from bayesbio.surrogate.gaussian_process.inputs import (
-    Domain,
-    OutcomeScale,
-    as_points,
-    prediction_of,
-)
-from bayesbio.surrogate.gaussian_process.regression import (
-    PREDICTIVE_DRAWS,
-    check_choice,
+from bayesbio.surrogate.gaussian_process.conditioning import (
+    GaussianProcessDraws,
     draw_function,
-    evenly,
+    thinned,
 )
+from bayesbio.surrogate.gaussian_process.inputs import OutcomeTransform
+from bayesbio.surrogate.gaussian_process.regression import PREDICTIVE_DRAWS
 from bayesbio.surrogate.gaussian_process.tables import (
     hash_of,
     hyperparameters,
     judge,
     left_out_draws,
     posterior_tree,
-    summary_of,
 )
+from bayesbio.surrogate.points import Domain, as_points, check_choice, prediction_of
 from bayesbio.surrogate.simulator_runs import run_simulator
 
 ENOUGH_ABOVE = 3  # readings of a higher fidelity below which a remark is made, per input
@@ -52,31 +47,34 @@ class MultiFidelityPosterior:
     model : MultiFidelity
     names : tuple of str
         Of the fidelities with readings, the lowest first.
-    processes : tuple of ProcessDraws
+    processes : tuple of GaussianProcessDraws
         One each, on standardised scales.
     domain : Domain
-    scales : tuple of OutcomeScale
+    transforms : tuple of OutcomeTransform
     simulator : callable, optional
         The fidelity below all readings.
-    simulator_scale : OutcomeScale, optional
+    simulator_transform : OutcomeTransform, optional
     tables : tuple of DataFrame
         Inputs, and the column outcome.
     random_seed : int
+    unit : str
+        Of the outcome.
     """
 
     model: Any  # MultiFidelity
     names: tuple[str, ...]
-    processes: tuple[ProcessDraws, ...]
+    processes: tuple[GaussianProcessDraws, ...]
     domain: Domain
-    scales: tuple[OutcomeScale, ...]
+    transforms: tuple[OutcomeTransform, ...]
     simulator: Callable[..., Any] | None
-    simulator_scale: OutcomeScale | None
+    simulator_transform: OutcomeTransform | None
     tables: tuple[pd.DataFrame, ...]
     random_seed: int
+    unit: str = "1"
 
     def simulate(self, rows: np.ndarray) -> np.ndarray:
         """Standardised answers of the simulator at standardised inputs."""
-        if self.simulator is None or self.simulator_scale is None:
+        if self.simulator is None or self.simulator_transform is None:
             raise ModelError(
                 "The lowest fidelity is a simulator, which no file holds. Give it when loading: "
                 "bayesbio.load(path, model=simulator)."
@@ -85,19 +83,18 @@ class MultiFidelityPosterior:
         answers = run_simulator(
             self.simulator, pd.DataFrame(natural, columns=list(self.domain.names))
         )
-        if self.simulator_scale.kind == "log" and answers.min() <= 0:
+        if self.simulator_transform.link == "log" and answers.min() <= 0:
             raise ModelError(
-                f"The simulator answers {answers.min():g}, but the outcomes are modelled on a log "
-                "scale. Fit with scale='identity'."
+                f"The simulator answers {answers.min():g}, but the log link needs outcomes "
+                "above zero. Fit with link='identity'."
             )
-        return self.simulator_scale.forward(answers)
+        return self.simulator_transform.forward(answers)
 
     def predict(
         self,
         points: Any,
         *,
         fidelity: str | None = None,
-        probability: float = 0.9,
         noise: bool = True,
         joint: bool = False,
         outside: str = "flag",
@@ -111,8 +108,6 @@ class MultiFidelityPosterior:
         points : DataFrame, mapping or array of shape (points, inputs)
         fidelity : str, optional
             One of `names`.
-        probability : float
-            Of the central interval.
         noise : bool
             Predict readings rather than the function; the noise has to be estimated, or known as
             one number.
@@ -126,7 +121,7 @@ class MultiFidelityPosterior:
         Returns
         -------
         Dataset
-            `outcome` (chain, draw, point), `mean`, `sd`, `interval` (bound, point), `outside`.
+            `outcome` (chain, draw, point) and `outside` (point).
 
         Raises
         ------
@@ -139,10 +134,10 @@ class MultiFidelityPosterior:
             check_choice("fidelity", fidelity, self.names)
             level = self.names.index(fidelity)
         table = as_points(points, names=self.domain.names)
-        inside = self.domain.inside(table, outside=outside)
+        beyond = self.domain.outside(table, outside=outside)
         rows = self.domain.standardised(table)
         rng = np.random.default_rng((random_seed, 5))
-        chosen = evenly(self.processes[level], PREDICTIVE_DRAWS)
+        chosen = thinned(self.processes[level], PREDICTIVE_DRAWS)
         scores = np.empty((chosen.size, len(rows)))
         known: dict[bytes, np.ndarray] = {}
         for place, draw in enumerate(chosen.ravel()):
@@ -150,9 +145,8 @@ class MultiFidelityPosterior:
             if noise:
                 deviation = self.processes[level].new_noise(int(draw), rows)
                 scores[place] += deviation * rng.standard_normal(len(rows))
-        outcome = self.scales[level].backward(scores).reshape(*chosen.shape, len(rows))
-        predicted = prediction_of(outcome, inside=inside, probability=probability)
-        return predicted.drop_vars("inside").assign(outside=("point", ~inside))
+        outcome = self.transforms[level].backward(scores).reshape(*chosen.shape, len(rows))
+        return prediction_of(outcome, outside=beyond, unit=self.unit)
 
     def _stacked(
         self,
@@ -172,7 +166,7 @@ class MultiFidelityPosterior:
                 extra = above.rows[above.latent_rows, : rows.shape[1]]
                 values = above.latent[draw]
         everything = np.vstack([extra, rows])
-        if level == 0 and self.simulator_scale is not None:
+        if level == 0 and self.simulator_transform is not None:
             key = everything.tobytes()
             if key not in known:
                 known[key] = self.simulate(everything)
@@ -220,36 +214,44 @@ class MultiFidelityPosterior:
         """
         Draws of rho, the slope along the fidelity below, by name of the higher fidelity.
 
-        On a log scale it is the exponent. Beside the nonlinear term it is not identified, so only
-        the linear method reports it.
+        With the log link it is the exponent. Beside the nonlinear term it is not identified, so
+        only the linear method reports it.
         """
         found: dict[str, np.ndarray] = {}
         if self.model.method != "linear":
             return found
         rng = np.random.default_rng((self.random_seed, 6))
-        below = [self.simulator_scale, *self.scales]
+        below = [self.simulator_transform, *self.transforms]
         for place, (name, process) in enumerate(zip(self.names, self.processes, strict=True)):
             lower = below[place]
             if lower is None:
                 continue
             mean, deviation = process.slope_along(len(self.domain.names))
             slope = mean + deviation * rng.standard_normal(process.draws)
-            found[name] = slope * self.scales[place].spread / lower.spread
+            found[name] = slope * self.transforms[place].spread / lower.spread
         return found
 
     @cached_property
     def posterior(self) -> xr.DataTree:
         """Hyperparameters on readable scales, and sampler statistics, for ArviZ."""
         variables: dict[str, Any] = {}
-        for name, process, scale in zip(self.names, self.processes, self.scales, strict=True):
+        for name, process, transform in zip(
+            self.names, self.processes, self.transforms, strict=True
+        ):
             prefix = name.replace(" ", "_") + "_"
-            variables |= hyperparameters(process, prefix=prefix, domain=self.domain, scale=scale)
+            variables |= hyperparameters(
+                process,
+                prefix=prefix,
+                domain=self.domain,
+                transform=transform,
+                unit=self.unit,
+            )
             if name in self.scale_factors:
                 shape = (process.chains, process.draws // process.chains)
                 variables[f"{prefix}scale_factor"] = (
                     ("chain", "draw"),
                     self.scale_factors[name].reshape(shape),
-                    {"unit": "1"},
+                    {"units": "1"},
                 )
         return posterior_tree(variables, self.processes, inputs=self.domain.names)
 
@@ -262,7 +264,7 @@ class MultiFidelityPosterior:
         DataFrame
             Columns unit, mean, sd, eti_5, eti_50, eti_95, r_hat, ess_bulk, ess_tail.
         """
-        return summary_of(self.posterior)
+        return summary_table(self.posterior, verdict=self.check())
 
     def check(self) -> Verdict:
         """Judge the chains, and how left-out readings were predicted."""
@@ -289,7 +291,7 @@ class MultiFidelityPosterior:
         process = self.processes[0]
         return {
             **dataclasses.asdict(self.model),
-            "simulator": self.simulator_scale is not None,
+            "simulator": self.simulator_transform is not None,
             "draws": process.draws // process.chains,
             "chains": process.chains,
             "random_seed": self.random_seed,
@@ -298,7 +300,7 @@ class MultiFidelityPosterior:
     @property
     def warnings(self) -> list[str]:
         """What the reader should know of the data and the choices made."""
-        found = [f"The outcomes are modelled on the {self.scales[0].kind} scale."]
+        found = [f"The outcomes are modelled with the {self.transforms[0].link} link."]
         for name, process in zip(self.names, self.processes, strict=True):
             if len(process.latent_rows):
                 found.append(
@@ -328,32 +330,20 @@ class MultiFidelityPosterior:
 
     @cached_property
     def hash(self) -> str:
-        """Fingerprint of the draws."""
-        return hash_of(self.data_hash, *(process.parameters for process in self.processes))
+        """Content hash of everything that is saved."""
+        return result_hash(self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads; a simulator is not in it."""
-        groups = {
-            f"process_{level}": process.to_dataset() for level, process in enumerate(self.processes)
-        }
-        groups |= {
-            f"table_{level}": xr.Dataset(
-                {"table": (("reading", "table_column"), table.to_numpy(float))}
-            )
-            for level, table in enumerate(self.tables)
-        }
-        groups["domain"] = xr.Dataset(
-            {"low": ("input", self.domain.low), "high": ("input", self.domain.high)}
-        )
-        below = self.simulator_scale
-        content = {
-            "model": dataclasses.asdict(self.model),
-            "names": list(self.names),
-            "inputs": list(self.domain.names),
-            "scales": [dataclasses.asdict(scale) for scale in self.scales],
-            "simulator_scale": None if below is None else dataclasses.asdict(below),
-            "random_seed": self.random_seed,
-        }
-        tree = xr.DataTree.from_dict(groups)
-        write_archive(path, tree, kind="multi_fidelity", content=content)
-        return Path(path)
+        return save_result(path, self, kind="multi_fidelity")
+
+    def to_saved(self) -> dict[str, Any]:
+        """All fields but the simulator, the model as plain values."""
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        del fields["simulator"]
+        return {**fields, "model": dataclasses.asdict(self.model)}
+
+    @classmethod
+    def from_saved(cls, saved: Mapping[str, Any], model: Any = None) -> MultiFidelityPosterior:
+        """Rebuild; the model given to `bayesbio.load` is the simulator."""
+        return cls(**saved, simulator=model)

@@ -11,29 +11,30 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import DataError
+from bayesbio.inference.archive.results import result_from_archive
+from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.scaleup.fidelity.fidelity_posterior import MultiFidelityPosterior
-from bayesbio.surrogate.gaussian_process.covariance import FAMILIES, Covariance, Linear, Smooth
-from bayesbio.surrogate.gaussian_process.hyperparameter_draws import (
-    Latent,
-    ProcessDraws,
-    sample_process,
-)
+from bayesbio.surrogate.gaussian_process.conditioning import Latent, thinned
+from bayesbio.surrogate.gaussian_process.hyperparameters import sample_hyperparameters
 from bayesbio.surrogate.gaussian_process.inputs import (
     SAME,
-    Domain,
-    NoiseBelief,
-    OutcomeScale,
+    NoiseModel,
+    OutcomeTransform,
     as_outcomes,
-    as_points,
     check_duplicates,
 )
+from bayesbio.surrogate.gaussian_process.kernels import (
+    FAMILIES,
+    Covariance,
+    Linear,
+    StationaryKernel,
+)
 from bayesbio.surrogate.gaussian_process.regression import (
-    SCALES,
-    check_choice,
-    chosen_scale,
-    evenly,
+    LINKS,
+    chosen_transform,
     first_covariance,
 )
+from bayesbio.surrogate.points import Domain, as_points, check_choice
 from bayesbio.surrogate.simulator_runs import run_simulator
 
 METHODS = ("nonlinear", "linear")
@@ -79,7 +80,7 @@ class MultiFidelity:
         bends with both. "linear": g_t depends on x alone, with the classical scale factor rho.
     family : {"smooth", "squared_exponential", "matern52"}
         How smooth the functions are, as in `GaussianProcessRegression`.
-    scale : {"auto", "identity", "log"}
+    link : {"auto", "identity", "log"}
         Scale of all outcomes; "auto" takes the log where everything is positive and the readings of
         the lowest fidelity find it clearly more plausible.
 
@@ -103,13 +104,14 @@ class MultiFidelity:
 
     method: str = "nonlinear"
     family: str = "smooth"
-    scale: str = "auto"
+    link: str = "auto"
 
     def __post_init__(self) -> None:
         check_choice("method", self.method, METHODS)
         check_choice("family", self.family, FAMILIES)
-        check_choice("scale", self.scale, SCALES)
+        check_choice("link", self.link, LINKS)
 
+    @thread_policy()
     def fit(
         self,
         levels: Sequence[Any],
@@ -120,6 +122,7 @@ class MultiFidelity:
         tune: int = 300,
         chains: int = 4,
         random_seed: int,
+        unit: str = "1",
     ) -> MultiFidelityPosterior:
         """
         Fit all fidelities, the lowest first.
@@ -136,6 +139,8 @@ class MultiFidelity:
             Where the function may be asked for; the range of all readings by default.
         draws, tune, chains, random_seed : int
             Of the sampler.
+        unit : str
+            Unit of the outcome.
 
         Returns
         -------
@@ -159,15 +164,15 @@ class MultiFidelity:
         ]
         box = Domain.of(pd.concat(tables, ignore_index=True), domain)
         rows = [box.standardised(table) for table in tables]
-        beliefs = []
+        noise_models = []
         for fidelity, own in zip(fidelities, rows, strict=True):
             what = f"fidelity {fidelity.name!r}"
-            beliefs.append(NoiseBelief.of(fidelity.noise, rows=len(own), what=what))
-            check_duplicates(own, beliefs[-1], what=what)
+            noise_models.append(NoiseModel.of(fidelity.noise, rows=len(own), what=what))
+            check_duplicates(own, noise_models[-1], what=what)
         simulated = None if simulator is None else run_simulator(simulator, tables[0])
-        kind = self._scale_kind(rows, values, beliefs, simulated, seed=random_seed)
-        scales = [OutcomeScale.of(own, kind) for own in values]
-        below_scale = None
+        link = self._chosen_link(rows, values, noise_models, simulated, random_seed=random_seed)
+        transforms = [OutcomeTransform.of(each, link) for each in values]
+        simulator_transform = None
         if simulated is not None:
             if np.all(simulated == simulated[0]):
                 raise DataError(
@@ -175,35 +180,38 @@ class MultiFidelity:
                     f"{fidelities[0].name!r}, so it cannot be related to them. Check that it uses "
                     f"its inputs {', '.join(box.names)}."
                 )
-            below_scale = OutcomeScale.of(simulated, kind)
+            simulator_transform = OutcomeTransform.of(simulated, link)
         fitted = MultiFidelityPosterior(
             model=self,
             names=tuple(fidelity.name for fidelity in fidelities),
             processes=(),
             domain=box,
-            scales=tuple(scales),
+            transforms=tuple(transforms),
             simulator=simulator,
-            simulator_scale=below_scale,
+            simulator_transform=simulator_transform,
             tables=tuple(
                 table.assign(outcome=own) for table, own in zip(tables, values, strict=True)
             ),
             random_seed=random_seed,
+            unit=unit,
         )
-        for level, (own, belief, scale) in enumerate(zip(rows, beliefs, scales, strict=True)):
+        for level, (own, noise_model, transform) in enumerate(
+            zip(rows, noise_models, transforms, strict=True)
+        ):
             latent = None
             stacked = own
             if level:
-                exact = beliefs[level - 1].exact
+                exact = noise_models[level - 1].exact
                 column, latent = _below(fitted, level, own, exact=exact)
                 stacked = np.column_stack([own, column])
-            elif simulated is not None and below_scale is not None:
-                stacked = np.column_stack([own, below_scale.forward(simulated)])
-            process = sample_process(
+            elif simulated is not None and simulator_transform is not None:
+                stacked = np.column_stack([own, simulator_transform.forward(simulated)])
+            process = sample_hyperparameters(
                 _covariance(self, len(box.names), first=level == 0 and simulator is None),
                 stacked,
-                scale.forward(values[level]),
-                known_noise=scale.noise_variance(belief.deviation, values[level]),
-                noise_design=belief.design(own, len(box.names)),
+                transform.forward(values[level]),
+                known_noise=transform.noise_variance(noise_model.deviation, values[level]),
+                noise_design=noise_model.design(own, len(box.names)),
                 inputs=len(box.names),
                 latent=latent,
                 draws=draws,
@@ -214,31 +222,25 @@ class MultiFidelity:
             fitted = dataclasses.replace(fitted, processes=(*fitted.processes, process))
         return fitted
 
-    def _scale_kind(
+    def _chosen_link(
         self,
         rows: Sequence[np.ndarray],
         values: Sequence[np.ndarray],
-        beliefs: Sequence[NoiseBelief],
+        noise_models: Sequence[NoiseModel],
         simulated: np.ndarray | None,
         *,
-        seed: int,
+        random_seed: int,
     ) -> str:
-        """Scale of all outcomes."""
-        if self.scale != "auto":
-            return self.scale
+        """Link of all outcomes."""
+        if self.link != "auto":
+            return self.link
         everything = [*values, *([] if simulated is None else [simulated])]
-        if min(float(own.min()) for own in everything) <= 0:
+        if min(float(each.min()) for each in everything) <= 0:
             return "identity"
-        inputs = rows[0].shape[1]
-        return chosen_scale(
-            "auto",
-            first_covariance(inputs, self.family),
-            rows[0],
-            values[0],
-            beliefs[0],
-            inputs=inputs,
-            seed=seed,
-        ).kind
+        covariance = first_covariance(rows[0].shape[1], self.family)
+        return chosen_transform(
+            "auto", covariance, rows[0], values[0], noise_models[0], random_seed=random_seed
+        ).link
 
 
 def _separated(
@@ -289,7 +291,7 @@ def _covariance(model: MultiFidelity, inputs: int, *, first: bool) -> Covariance
     columns = tuple(range(inputs))
     along = (*columns, inputs) if model.method == "nonlinear" else columns
     return Covariance(
-        (Smooth("difference", along, model.family), Linear("trend", columns)),
+        (StationaryKernel("difference", along, model.family), Linear("trend", columns)),
         np.concatenate([[1.0], np.zeros(inputs), [LINK]]),
     )
 
@@ -310,7 +312,7 @@ def _below(
     if not len(unknown):
         return column, None
     rng = np.random.default_rng((fitted.random_seed, 4, level))
-    chosen = evenly(process, MOMENT_DRAWS).ravel()
+    chosen = thinned(process, MOMENT_DRAWS).ravel()
     means, spreads = [], np.zeros((len(unknown), len(unknown)))
     for draw in chosen:
         mean, spread = fitted.moments(level - 1, int(draw), rows[unknown], rng=rng)
@@ -334,32 +336,6 @@ def multi_fidelity_from_archive(
     content : mapping
     model : callable, optional
         The simulator, where the lowest fidelity is one.
-
-    Returns
-    -------
-    MultiFidelityPosterior
     """
-    settings = MultiFidelity(**content["model"])
-    names, inputs = tuple(content["names"]), tuple(content["inputs"])
-    below = content["simulator_scale"]
-    box = tree["domain"].to_dataset()
-    return MultiFidelityPosterior(
-        model=settings,
-        names=names,
-        processes=tuple(
-            ProcessDraws.from_dataset(
-                tree[f"process_{level}"].to_dataset(),
-                _covariance(settings, len(inputs), first=level == 0 and below is None),
-            )
-            for level in range(len(names))
-        ),
-        domain=Domain(inputs, box["low"].to_numpy(), box["high"].to_numpy()),
-        scales=tuple(OutcomeScale(**scale) for scale in content["scales"]),
-        simulator=model,
-        simulator_scale=None if below is None else OutcomeScale(**below),
-        tables=tuple(
-            pd.DataFrame(tree[f"table_{level}/table"].to_numpy(), columns=[*inputs, "outcome"])
-            for level in range(len(names))
-        ),
-        random_seed=int(content["random_seed"]),
-    )
+    loaded = result_from_archive(MultiFidelityPosterior, tree, content, model)
+    return dataclasses.replace(loaded, model=MultiFidelity(**loaded.model))

@@ -1,4 +1,4 @@
-"""Draws of Gaussian processes as tables for a reader, and as a verdict."""
+"""Hyperparameters of Gaussian processes as an ArviZ tree, and their verdict."""
 
 from __future__ import annotations
 
@@ -7,64 +7,72 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from bayesbio.inference.diagnostics.draws import summary_table
 from bayesbio.inference.diagnostics.judgement import verdict_of
 from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
-from bayesbio.surrogate.gaussian_process.covariance import Linear
-from bayesbio.surrogate.gaussian_process.hyperparameter_draws import ProcessDraws
-from bayesbio.surrogate.gaussian_process.inputs import Domain, OutcomeScale
+from bayesbio.surrogate.gaussian_process.conditioning import GaussianProcessDraws
+from bayesbio.surrogate.gaussian_process.inputs import OutcomeTransform
+from bayesbio.surrogate.gaussian_process.kernels import Linear
+from bayesbio.surrogate.points import Domain
 
 LEFT_OUT_COVERAGE = (0.7, 1.0)
 
 
 def hyperparameters(
-    process: ProcessDraws, *, prefix: str, domain: Domain, scale: OutcomeScale
+    gaussian_process: GaussianProcessDraws,
+    *,
+    domain: Domain,
+    transform: OutcomeTransform,
+    unit: str,
+    prefix: str = "",
 ) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
     """
-    Hyperparameters of one process on readable scales.
+    Hyperparameters of one Gaussian process in the units of its data.
 
     Returns
     -------
     dict of str to (dims, array, attributes)
-        `amplitude`, `slope`, `noise` in the unit of the outcome (relative on a log scale),
+        `amplitude`, `slope`, `noise` in the unit of the outcome (relative after a log link),
         `length_scale` in the units of the inputs, `roughness` a ratio; names with the prefix.
     """
-    shape = (process.chains, process.draws // process.chains)
-    unit = "1 (relative)" if scale.kind == "log" else "unit of the outcome"
-    found: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {}
+    draws = gaussian_process
+    shape = (draws.chains, draws.draws // draws.chains)
+    if transform.link == "log":
+        unit = "1 (relative)"
+    variables: dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]] = {}
 
-    def put(name: str, values: np.ndarray, unit: str, dim: str | None = None) -> None:
-        dims = ("chain", "draw") if dim is None else ("chain", "draw", dim)
-        found[f"{prefix}{name}"] = (dims, values.reshape(*shape, *values.shape[1:]), {"unit": unit})
+    def add(name: str, values: np.ndarray, unit: str, *dims: str) -> None:
+        values = values.reshape(*shape, *values.shape[1:])
+        variables[prefix + name] = (("chain", "draw", *dims), values, {"units": unit})
 
-    for term, place in zip(process.covariance.terms, process.covariance.places, strict=True):
-        own = process.parameters[:, place]
+    for term, columns in zip(draws.covariance.terms, draws.covariance.blocks, strict=True):
+        natural = np.exp(draws.parameters[:, columns])
+        amplitude, extra, scales = np.split(natural, [1, 1 + len(term.extra)], axis=1)
         if isinstance(term, Linear):
-            put("slope", scale.spread * np.exp(own[:, 0]), f"{unit} over the domain")
+            add("slope", transform.spread * amplitude[:, 0], f"{unit} over the domain")
             continue
-        extra = len(term.extra)
-        put("amplitude", scale.spread * np.exp(own[:, 0]), unit)
-        if extra:
-            put("roughness", np.exp(own[:, 1]), "1")
-        scales = np.exp(own[:, 1 + extra :])
+        add("amplitude", transform.spread * amplitude[:, 0], unit)
+        if term.extra:
+            add("roughness", extra[:, 0], "1")
         inputs = len(domain.names)
-        put("length_scale", scales[:, :inputs] * domain.widths, "unit of the input", "input")
+        add("length_scale", scales[:, :inputs] * domain.widths, "unit of the input", "input")
         if scales.shape[1] > inputs:
-            put("length_scale_below", scales[:, -1], "sd of the fidelity below")
-    if process.eta.shape[1]:
-        put("noise", scale.spread * np.exp(process.eta[:, 0]), unit)
-        if process.eta.shape[1] > 1:
-            put("noise_slope", process.eta[:, 1:], "log over half the domain", "input")
-    return found
+            add("length_scale_below", scales[:, -1], "sd of the fidelity below")
+    if draws.eta.shape[1]:
+        add("noise", transform.spread * np.exp(draws.eta[:, 0]), unit)
+        if draws.eta.shape[1] > 1:
+            add("noise_slope", draws.eta[:, 1:], "log over half the domain", "input")
+    return variables
 
 
 def posterior_tree(
-    variables: Mapping[str, Any], processes: Sequence[ProcessDraws], *, inputs: Sequence[str]
+    variables: Mapping[str, Any],
+    processes: Sequence[GaussianProcessDraws],
+    *,
+    inputs: Sequence[str],
 ) -> xr.DataTree:
-    """Put hyperparameters of independent processes, and how they were sampled, into one tree."""
+    """Hyperparameters of independent processes, with their sampler statistics, as one tree."""
     shape = (processes[0].chains, processes[0].draws // processes[0].chains)
     coords = {
         "chain": np.arange(shape[0]),
@@ -81,26 +89,22 @@ def posterior_tree(
     return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
 
 
-def summary_of(tree: xr.DataTree) -> pd.DataFrame:
-    """One row a number: unit, mean, sd, eti_5, eti_50, eti_95, r_hat, ess_bulk, ess_tail."""
-    posterior = tree["posterior"].to_dataset()
-    return summary_table(posterior, lambda name, _: posterior[name].attrs.get("unit", ""))
-
-
-def left_out_draws(process: ProcessDraws, *, random_seed: int, most: int = 400) -> np.ndarray:
-    """Draw every reading, standardised, from the others: shape (draws, readings)."""
+def left_out_draws(
+    process: GaussianProcessDraws, *, random_seed: int, most: int = 400
+) -> np.ndarray:
+    """Leave-one-out predictive draws of the readings, standardised: shape (draws, readings)."""
     rng = np.random.default_rng((random_seed, 2))
     chosen = np.linspace(0, process.draws - 1, min(most, process.draws)).astype(int)
-    found = np.empty((len(chosen), len(process.values)))
-    for place, draw in enumerate(chosen):
+    drawn = np.empty((len(chosen), len(process.values)))
+    for i, draw in enumerate(chosen):
         mean, deviation = process.left_out(int(draw))
-        found[place] = mean + deviation * rng.standard_normal(len(mean))
-    return found
+        drawn[i] = mean + deviation * rng.standard_normal(len(mean))
+    return drawn
 
 
 def judge(tree: xr.DataTree, left_out: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Verdict:
     """
-    Judge chains, and say how readings were predicted from the others.
+    Verdict: convergence of log hyperparameters, and coverage of left-out readings.
 
     Parameters
     ----------

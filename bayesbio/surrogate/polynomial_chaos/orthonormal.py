@@ -11,7 +11,7 @@ from scipy import stats
 from bayesbio.errors import ModelError
 
 HIGHEST_DEGREE = 20
-LIGHT_TAILS = {"gamma", "expon", "chi2"}  # unbounded, yet moments of every order settle the law
+LIGHT_TAILS = {"gamma", "expon", "chi2"}  # unbounded, yet moments of every order determine the law
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +21,8 @@ class OrthonormalBasis:
 
     A uniform input gets Legendre polynomials, a normal one Hermite polynomials. Inputs that are
     bounded (beta, triangular, truncated) or have light tails (gamma, exponential) get polynomials
-    of their own, so that a function linear in them stays linear. Every other input, such as a
-    lognormal one, is mapped to a standard normal by its quantiles first.
+    computed numerically, so that a function linear in them stays linear. Every other input, such as
+    a lognormal one, is mapped to a standard normal by its quantiles first.
 
     Parameters
     ----------
@@ -70,11 +70,13 @@ class OrthonormalBasis:
             nodes = from_normal(scores, distribution)
             weights = stats.norm.pdf(scores) / np.sum(stats.norm.pdf(scores))
             if np.all(np.isfinite(nodes)) and np.ptp(nodes) > 0:
-                return cls._own(distribution, nodes, weights)
+                return cls._numerical(distribution, nodes, weights)
         return cls(distribution, True, 0.0, 1.0, np.zeros_like(order), np.sqrt(order))
 
     @classmethod
-    def _own(cls, distribution: Any, nodes: np.ndarray, weights: np.ndarray) -> OrthonormalBasis:
+    def _numerical(
+        cls, distribution: Any, nodes: np.ndarray, weights: np.ndarray
+    ) -> OrthonormalBasis:
         """Build the recurrence from a fine discretisation of the distribution."""
         location = float(weights @ nodes)
         scale = float(np.sqrt(weights @ (nodes - location) ** 2))
@@ -109,13 +111,13 @@ class OrthonormalBasis:
         if self.through_normal:
             values = to_normal(values, self.distribution)
         values = (values - self.location) / self.scale
-        found = np.ones((len(values), degree + 1))
+        polynomials = np.ones((len(values), degree + 1))
         before = np.zeros_like(values)
         for k in range(degree):
-            following = (values - self.centres[k]) * found[:, k] - self.couplings[k] * before
-            before = found[:, k]
-            found[:, k + 1] = following / self.couplings[k + 1]
-        return found
+            following = (values - self.centres[k]) * polynomials[:, k] - self.couplings[k] * before
+            before = polynomials[:, k]
+            polynomials[:, k + 1] = following / self.couplings[k + 1]
+        return polynomials
 
 
 def checked_family(distribution: Any, name: str) -> str:

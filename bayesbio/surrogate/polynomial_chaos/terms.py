@@ -1,4 +1,4 @@
-"""Which terms a polynomial of several inputs needs: candidates, and a search by evidence."""
+"""Selection of polynomial terms: hyperbolic truncation, orthogonal least squares, evidence."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TOLERATED_LOSS = 2  # degrees in a row without more evidence before the search s
 
 def products_of(powers: list[np.ndarray], terms: np.ndarray) -> np.ndarray:
     """Multiply the inputs' polynomials into terms; shape (points, terms)."""
-    found = np.ones((len(powers[0]), len(terms)))
-    for place, values in enumerate(powers):
-        found *= values[:, terms[:, place]]
-    return found
+    products = np.ones((len(powers[0]), len(terms)))
+    for i, values in enumerate(powers):
+        products *= values[:, terms[:, i]]
+    return products
 
 
 def candidate_terms(inputs: int, *, degree: int, norm: float = 1.0) -> np.ndarray:
@@ -46,7 +46,7 @@ def candidate_terms(inputs: int, *, degree: int, norm: float = 1.0) -> np.ndarra
     >>> candidate_terms(2, degree=2, norm=0.5).tolist()
     [[0, 1], [1, 0], [0, 2], [2, 0]]
     """
-    found = []
+    blocks: list[np.ndarray] = []
     for members in range(1, inputs + 1):
         if members ** (1.0 / norm) > degree + 1e-9:  # even all-linear terms would be too many
             break
@@ -58,10 +58,10 @@ def candidate_terms(inputs: int, *, degree: int, norm: float = 1.0) -> np.ndarra
         for subset in itertools.combinations(range(inputs), members):
             block = np.zeros((len(shapes), inputs), dtype=int)
             block[:, subset] = shapes
-            found.append(block)
-            if sum(map(len, found)) > MOST_CANDIDATES:  # more than the search would take on
-                return np.concatenate(found)
-    terms = np.concatenate(found)
+            blocks.append(block)
+            if sum(map(len, blocks)) > MOST_CANDIDATES:  # more than the search would take on
+                return np.concatenate(blocks)
+    terms = np.concatenate(blocks)
     return terms[np.lexsort((*terms.T[::-1], terms.sum(axis=1)))]
 
 

@@ -1,4 +1,4 @@
-"""Covariances of Gaussian processes: sums of terms, with the exact slope of the evidence."""
+"""Kernels of Gaussian processes, and their marginal likelihood with its exact gradient."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOG_TWO_PI = float(np.log(2.0 * np.pi))
 @dataclasses.dataclass(frozen=True)
 class Linear:
     """
-    A linear trend: amplitude^2 sum_c z_c z'_c.
+    Linear kernel: amplitude^2 sum_c z_c z'_c.
 
     Parameters
     ----------
@@ -32,18 +32,20 @@ class Linear:
 
 
 @dataclasses.dataclass(frozen=True)
-class Smooth:
+class StationaryKernel:
     """
-    A smooth function: amplitude^2 r(sum_c (z_c - z'_c)^2 / scale_c^2).
+    Stationary kernel with automatic relevance determination.
+
+    k(z, z') = amplitude^2 r(sum_c (z_c - z'_c)^2 / scale_c^2)
 
     Parameters
     ----------
     name : str
         What the term stands for.
     columns : tuple of int
-        Columns it varies along, each with its own length scale (automatic relevance).
+        Columns it varies along, each with its theta length scale (automatic relevance).
     family : {"smooth", "squared_exponential", "matern52"}
-        Shape of r: "squared_exponential" is analytic and trusts itself too much on what is not;
+        Shape of r: "squared_exponential" is overconfident for functions that are not analytic;
         "matern52" is twice differentiable; "smooth" is the first plus roughness^2 times the second.
 
     Notes
@@ -107,7 +109,7 @@ class Covariance:
 
     Parameters
     ----------
-    terms : tuple of Linear or Smooth
+    terms : tuple of Linear or StationaryKernel
     trend : array of shape (1 + columns,)
         Prior variances of the constant and of the slope along each column.
 
@@ -117,58 +119,55 @@ class Covariance:
     one length scale per column.
     """
 
-    terms: tuple[Linear | Smooth, ...]
+    terms: tuple[Linear | StationaryKernel, ...]
     trend: np.ndarray
 
     @property
-    def places(self) -> list[slice]:
-        """Where each term finds its parameters."""
-        found, start = [], 0
-        for term in self.terms:
-            end = start + 1 + len(term.extra) + term.scales
-            found.append(slice(start, end))
-            start = end
-        return found
+    def blocks(self) -> list[slice]:
+        """Parameters of each term, among all parameters."""
+        sizes = [1 + len(term.extra) + term.scales for term in self.terms]
+        ends = np.cumsum(sizes).tolist()
+        return [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
 
     @property
     def size(self) -> int:
         """Number of parameters."""
-        return self.places[-1].stop
+        return self.blocks[-1].stop
 
     def between(self, parameters: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Covariance of every left row with every right row, shape (left, right)."""
-        found = self.trend[0] + (left * self.trend[1:]) @ right.T
-        for term, place in zip(self.terms, self.places, strict=True):
-            own, columns = parameters[place], list(term.columns)
+        total = self.trend[0] + (left * self.trend[1:]) @ right.T
+        for term, block in zip(self.terms, self.blocks, strict=True):
+            theta, columns = parameters[block], list(term.columns)
             one, other = left[:, columns], right[:, columns]
-            variance = np.exp(2.0 * own[0])
+            variance = np.exp(2.0 * theta[0])
             if isinstance(term, Linear):
-                found += variance * one @ other.T
+                total += variance * one @ other.T
                 continue
             extra = len(term.extra)
-            scales = np.exp(own[1 + extra :])
+            scales = np.exp(theta[1 + extra :])
             one, other = one / scales, other / scales
             distance = np.sum(one**2, axis=1)[:, None] + np.sum(other**2, axis=1)
             distance = np.maximum(distance - 2.0 * one @ other.T, 0.0)
-            found += variance * term.shapes(distance, own[1 : 1 + extra])[0]
-        return found
+            total += variance * term.shapes(distance, theta[1 : 1 + extra])[0]
+        return total
 
     def variances(self, parameters: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Prior variance of the function at every row, shape (rows,)."""
-        found = self.trend[0] + rows**2 @ self.trend[1:]
-        for term, place in zip(self.terms, self.places, strict=True):
-            own = parameters[place]
-            variance = np.exp(2.0 * own[0])
+        total = self.trend[0] + rows**2 @ self.trend[1:]
+        for term, block in zip(self.terms, self.blocks, strict=True):
+            theta = parameters[block]
+            variance = np.exp(2.0 * theta[0])
             if isinstance(term, Linear):
-                found += variance * np.sum(rows[:, list(term.columns)] ** 2, axis=1)
+                total += variance * np.sum(rows[:, list(term.columns)] ** 2, axis=1)
             else:
-                roughness = 1.0 + float(np.sum(np.exp(2.0 * own[1 : 1 + len(term.extra)])))
-                found += variance * roughness
-        return found
+                roughness = 1.0 + float(np.sum(np.exp(2.0 * theta[1 : 1 + len(term.extra)])))
+                total += variance * roughness
+        return total
 
 
-class _Part(NamedTuple):
-    """A term over all pairs of readings: its covariance, and what the slopes need."""
+class _TermCovariance(NamedTuple):
+    """Covariance of a term over all pairs of readings, and what its gradient needs."""
 
     value: np.ndarray
     steep: np.ndarray | None = None
@@ -176,9 +175,9 @@ class _Part(NamedTuple):
     precision: np.ndarray | None = None
 
 
-class Evidence:
+class MarginalLikelihood:
     """
-    Marginal likelihood of readings under a covariance, with its exact slope.
+    Marginal likelihood of readings under a covariance, with its exact gradient.
 
     Parameters
     ----------
@@ -188,7 +187,7 @@ class Evidence:
     values : array of shape (n,)
         Outcomes.
     moving : int, optional
-        A column whose values are themselves unknown; the slope along it is given too.
+        A column of latent inputs; the gradient by its values is returned too.
 
     Notes
     -----
@@ -236,7 +235,7 @@ class Evidence:
         self, parameters: np.ndarray, noise: np.ndarray
     ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray] | None:
         """
-        Log evidence and its slopes.
+        Log marginal likelihood and its gradient.
 
         Parameters
         ----------
@@ -259,20 +258,20 @@ class Evidence:
         """
         n = len(self.values)
         total = self._gram.copy()
-        parts: list[_Part] = []
-        for term, flat, place in zip(
-            self.covariance.terms, self._flat, self.covariance.places, strict=True
+        parts: list[_TermCovariance] = []
+        for term, flat, block in zip(
+            self.covariance.terms, self._flat, self.covariance.blocks, strict=True
         ):
-            own = parameters[place]
-            variance = np.exp(2.0 * own[0])
+            theta = parameters[block]
+            variance = np.exp(2.0 * theta[0])
             if isinstance(term, Linear):
-                parts.append(_Part(variance * flat[0]))
+                parts.append(_TermCovariance(variance * flat[0]))
             else:
                 extra = len(term.extra)
-                precision = np.exp(-2.0 * own[1 + extra :])
-                shape, steep, rough = term.shapes(precision @ flat, own[1 : 1 + extra])
+                precision = np.exp(-2.0 * theta[1 + extra :])
+                shape, steep, rough = term.shapes(precision @ flat, theta[1 : 1 + extra])
                 rough = None if rough is None else variance * rough
-                parts.append(_Part(variance * shape, variance * steep, rough, precision))
+                parts.append(_TermCovariance(variance * shape, variance * steep, rough, precision))
             total += parts[-1].value.reshape(n, n)
         total[np.diag_indices(n)] += noise + JITTER
         if not np.isfinite(total).all():
@@ -288,27 +287,29 @@ class Evidence:
         pull = np.multiply.outer(weights, weights) - inverse
         along = pull.ravel()
         slope = np.empty(self.covariance.size)
-        moved = np.zeros(0 if self.moving is None else n)
+        moving_slope = np.zeros(0 if self.moving is None else n)
         if self.moving is not None:
-            moved += self.covariance.trend[1 + self.moving] * (pull @ self.rows[:, self.moving])
-        for term, flat, place, part in zip(
-            self.covariance.terms, self._flat, self.covariance.places, parts, strict=True
+            moving_slope += self.covariance.trend[1 + self.moving] * (
+                pull @ self.rows[:, self.moving]
+            )
+        for term, flat, block, part in zip(
+            self.covariance.terms, self._flat, self.covariance.blocks, parts, strict=True
         ):
-            own = slope[place]
-            own[0] = along @ part.value
-            mine = self.moving is not None and self.moving in term.columns
+            theta = slope[block]
+            theta[0] = along @ part.value
+            latent = self.moving is not None and self.moving in term.columns
             if part.steep is None or part.precision is None:
-                if mine:
-                    amplitude = np.exp(2.0 * parameters[place][0])
-                    moved += amplitude * (pull @ self.rows[:, self.moving])
+                if latent:
+                    amplitude = np.exp(2.0 * parameters[block][0])
+                    moving_slope += amplitude * (pull @ self.rows[:, self.moving])
                 continue
             if part.rough is not None:
-                own[1] = along @ part.rough
+                theta[1] = along @ part.rough
             weighted = along * part.steep
-            own[1 + len(term.extra) :] = 0.5 * (flat @ weighted) * part.precision
-            if mine and self.moving is not None:
+            theta[1 + len(term.extra) :] = 0.5 * (flat @ weighted) * part.precision
+            if latent and self.moving is not None:
                 column = self.rows[:, self.moving]
                 each = weighted.reshape(n, n)
                 pulled = each.sum(axis=1) * column - each @ column
-                moved -= pulled * part.precision[term.columns.index(self.moving)]
-        return value, slope, 0.5 * np.diag(pull), moved
+                moving_slope -= pulled * part.precision[term.columns.index(self.moving)]
+        return value, slope, 0.5 * np.diag(pull), moving_slope
