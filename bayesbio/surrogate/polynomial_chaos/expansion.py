@@ -216,15 +216,15 @@ class PolynomialChaos:
     def to_saved(self) -> dict[str, Any]:
         """Family and parameters of the distribution of each input."""
         saved = {}
-        law: Any
         for name, law in self.inputs.items():
-            if type(getattr(stats, law.dist.name, None)) is not type(law.dist):
+            family: str = law.dist.name
+            if type(getattr(stats, family, None)) is not type(law.dist):
                 raise CalibrationError(
                     f"The distribution of {name!r} is a {type(law.dist).__name__}, which is none "
                     "of scipy.stats and cannot be saved. Use the nearest one of scipy.stats."
                 )
             parameters = {key: float(value) for key, value in law.kwds.items()}
-            saved[name] = [law.dist.name, [float(value) for value in law.args], parameters]
+            saved[name] = [family, [float(value) for value in law.args], parameters]
         return {"inputs": saved}
 
     @classmethod

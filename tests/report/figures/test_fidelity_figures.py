@@ -28,8 +28,7 @@ def test_scores_are_drawn_by_pair_and_method_beside_the_best_peer():
 def test_panels_share_axes_and_name_their_lines():
     grid = np.linspace(0.0, 1.0, 5)
     prediction = xr.Dataset(
-        {"mean": ("point", grid), "interval": (("bound", "point"), [grid - 1.0, grid + 1.0])},
-        attrs={"probability": 0.9},
+        {"outcome": (("chain", "draw", "point"), [[grid - 1.0, grid, grid + 1.0]])},
     )
     panels = [
         dict(title="one", prediction=prediction, low=2.0 * grid),
