@@ -69,16 +69,19 @@ def test_the_leave_one_out_error_is_the_one_of_refitting_without_each_run():
 
 
 def test_intervals_hold_new_noisy_answers_as_often_as_they_claim():
-    inputs, table, _, values = noisy(80, seed=11)
-    expansion = PolynomialChaos(inputs).fit(table, values)
-    _, fresh, _, answers = noisy(2000, seed=12)
-    prediction = expansion.predict(fresh)
-    inside = ~prediction["outside"].to_numpy()
-    low, high = prediction["outcome"].quantile([0.05, 0.95], dim=("chain", "draw")).to_numpy()
-    covered = ((low <= answers) & (answers <= high))[inside].mean()
-    # the coverage of a normal whose deviation is five standard errors (1 / sqrt(2 n)) off
-    assert 2.0 * stats.norm.cdf(1.645 * 0.6) - 1.0 < covered < 2.0 * stats.norm.cdf(1.645 * 1.4) - 1
-    assert abs(expansion.residual_sd / 0.5 - 1.0) < 5.0 / np.sqrt(2.0 * 70.0)
+    """The mean of twelve data sets: its standard error, below .01, is a fifth of the margin."""
+    covered, sizes = [], []
+    for seed in range(12):
+        inputs, table, _, values = noisy(80, seed=100 + seed)
+        expansion = PolynomialChaos(inputs).fit(table, values)
+        _, fresh, _, answers = noisy(500, seed=200 + seed)
+        prediction = expansion.predict(fresh)
+        inside = ~prediction["outside"].to_numpy()
+        low, high = prediction["outcome"].quantile([0.05, 0.95], dim=("chain", "draw")).to_numpy()
+        covered.append(((low <= answers) & (answers <= high))[inside].mean())
+        sizes.append(expansion.residual_sd)
+    assert 0.85 < np.mean(covered) < 0.95
+    assert_allclose(np.mean(sizes), 0.5, rtol=5.0 / np.sqrt(2.0 * 70.0 * 12))
 
 
 def test_scaling_the_answer_scales_the_expansion_and_no_index():
@@ -129,8 +132,8 @@ def test_what_cannot_be_expanded_is_said():
             {"a": np.linspace(0.0, 2.0, 20)}, np.arange(20.0)
         )
     with pytest.raises(BayesbioError, match="No polynomial explains"):
-        noise = np.random.default_rng(1).standard_normal(30)
-        PolynomialChaos(inputs).fit({"a": np.linspace(-2.0, 2.0, 30)}, noise)
+        alternating = (-1.0) ** np.arange(30)
+        PolynomialChaos(inputs).fit({"a": np.linspace(-2.0, 2.0, 30)}, alternating)
 
 
 def test_draws_have_the_moments_of_the_conjugate_posterior():
