@@ -163,7 +163,7 @@ def test_a_suggestion_keeps_to_levels_that_were_fitted(fitted):
 def test_a_saved_posterior_names_its_prior_and_what_was_asked(fitted, tmp_path):
     again = bayesbio.load(fitted.save(tmp_path / "titer.nc"))
     assert again.model == fitted.model and "Horseshoe(slab=0.5" in repr(again.model)
-    assert again.options == {"draws": 400, "tune": 400, "chains": 4, "random_seed": 3}
+    assert again.options == {"draws": 800, "tune": 400, "chains": 4, "random_seed": 3}
     other = dataclasses.replace(fitted, model=dataclasses.replace(fitted.model, prior=R2D2()))
     assert other.hash != fitted.hash
 
