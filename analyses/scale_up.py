@@ -166,7 +166,7 @@ sections = [
         "Medians and 90 % bands for a new run at each volume, laws mixed by their weights; points "
         "are the runs that were learned from.",
         figure=draw_scale_trends(
-            fit.trends(), fit.summary(), [volumes[name] for name in fit.campaign.names]
+            fit.trends(), fit.summary(), [volumes[name] for name in fit.data.names]
         ),
     ),
     Section(
