@@ -16,3 +16,8 @@ def test_a_dialect_and_a_decimal_sign_hold_for_tables(tmp_path):
     sheet = pd.DataFrame({"run": ["a", "b"], "Y": ["1,500", "2,500"]})
     table = read_table(sheet, dialect=tmp_path / "lab.toml", decimal=".")
     assert table["titer"].tolist() == [1.5, 2.5] and table.groups == ("run",)
+
+
+def test_a_table_of_one_column_with_a_name_of_its_own_is_read(tmp_path):
+    (tmp_path / "rows.csv").write_text("strength\n0.0\n9.0\n")
+    assert read_table(tmp_path / "rows.csv").frame["strength"].tolist() == [0.0, 9.0]

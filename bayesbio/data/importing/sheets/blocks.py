@@ -212,7 +212,11 @@ def _header_row(
         texts = [cell for cell in row if _may_be_a_name(cell, dialect)]
         if not texts or len(texts) < 0.6 * widths[number]:
             continue
-        if fallback is None and widths[number] >= max(2, usual - 1) and number + 1 < len(rows):
+        if (
+            fallback is None
+            and widths[number] >= max(min(2, usual), usual - 1)
+            and number + 1 < len(rows)
+        ):
             fallback = number
         known = sum(understood(plain_text(text)) for text in texts)
         if known < min(2, usual):
