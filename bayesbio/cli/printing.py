@@ -24,6 +24,7 @@ COLUMNS = {
     "r_hat": "R-hat",
     "ess_bulk": "ESS",
 }
+COLOURS = {"passed": "green", "look": "yellow", "failed": "red"}
 MOST_ROWS = 40
 
 
@@ -72,10 +73,12 @@ def print_summary(summary: pd.DataFrame, heading: str) -> None:
 def print_verdict(result: Any) -> None:
     """Print the verdict; a failed one ends the command with an exit code of its own."""
     verdict = result.check()
+    for badge in verdict.badges:
+        print_line(f"{badge}", label=badge.question.rstrip("?"), style=COLOURS[badge.state])
     for item in verdict.advice:
-        print_line(item.sentence, label="to be aware of", style="yellow")
+        remedy = f" {item.remedy}" if item.remedy else ""
+        print_line(f"{item.sentence}{remedy}", label="to look at", style="yellow")
     if verdict.passed:
-        print_line("All checks passed.", style="green")
         return
     print_line("Not a result yet; these checks failed:", style="red")
     for item in verdict.failures:

@@ -276,6 +276,7 @@ class FittedMonitor:
                 f"{low:.3f} to {high:.3f}; stated {rate:g}).",
                 "Look at the good runs that alarm (monitor.held_out): a bad run among them, or two "
                 "kinds of runs that need a monitor each.",
+                question="model",
             ),
             VerdictItem(
                 "good runs",
@@ -285,6 +286,7 @@ class FittedMonitor:
                 f"It rests on {count} runs.",
                 "Add good runs.",
                 advisory=True,
+                question="model",
             ),
         ]
         if isinstance(self.reference, MechanisticReference):

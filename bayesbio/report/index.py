@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bayesbio.errors import DataError
+from bayesbio.report.metrics import badges_in
 from bayesbio.report.page import render_page
 
 __all__ = ["write_index"]
@@ -65,6 +66,6 @@ def _entry(folder: Path) -> dict[str, Any]:
         "link": f"{folder.name}/index.html",
         "title": metrics.get("title", folder.name.replace("_", " ").capitalize()),
         "answer": metrics.get("answer", ""),
-        "passed": metrics.get("passed"),
+        "badges": badges_in(metrics),
         "picture": f"{folder.name}/figures/answer.png" if picture.is_file() else None,
     }

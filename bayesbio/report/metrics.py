@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from bayesbio.inference.diagnostics.verdict import QUESTIONS, Badge
 from bayesbio.report.provenance import data_hash
 from bayesbio.report.subject import Subject
 
-__all__ = ["metrics_of", "plain"]
+__all__ = ["badges_in", "metrics_of", "plain"]
 
 
 def metrics_of(subject: Subject) -> dict[str, Any]:
     """Verdict, hashes, seed and intervals of every parameter: name to number, text or bool."""
     result, verdict, summary = subject.result, subject.verdict, subject.summary
     metrics: dict[str, Any] = {"passed": bool(verdict.passed)}
+    for badge in verdict.badges:
+        for name, value in dataclasses.asdict(badge).items():
+            metrics[f"{badge.about}_badge_{name}"] = value
     for item in verdict.items:
         slug = re.sub(r"[^a-z0-9]+", "_", item.name.lower()).strip("_")
         metrics[f"verdict_{slug}"] = plain(item.value)
@@ -29,6 +35,16 @@ def metrics_of(subject: Subject) -> dict[str, Any]:
     for column in [name for name in ("eti_50", "eti_5", "eti_95") if name in summary]:
         metrics |= {f"{name}_{column}": plain(value) for name, value in summary[column].items()}
     return metrics
+
+
+def badges_in(metrics: Mapping[str, Any]) -> list[Badge]:
+    """Rebuild the badges of a verdict from the metrics that hold them."""
+    fields = [field.name for field in dataclasses.fields(Badge)]
+    return [
+        Badge(**{name: metrics[f"{about}_badge_{name}"] for name in fields})
+        for about in QUESTIONS
+        if f"{about}_badge_state" in metrics
+    ]
 
 
 def plain(value: Any) -> Any:

@@ -93,7 +93,6 @@ def write_report(
         "title": " ".join((title or folder.name.replace("_", " ").capitalize()).split()),
         "answer": answer,
         "verdict": subject.verdict,
-        "checked": sum(item.passed or not item.advisory for item in subject.verdict.items),
         "head": pictures[0],
         "sections": list(_prepared(shown, pictures)),
     }

@@ -23,12 +23,13 @@ def test_a_failed_verdict_is_printed_and_ends_with_exit_code_one(failed_verdict,
     )
 
 
-def test_advice_is_printed_although_all_checks_passed(capsys):
+def test_advice_is_printed_and_takes_the_green_from_the_answer(capsys):
     words = ("The prior pulls against the data.", "Widen it.")
     item = VerdictItem("prior-data conflict", 0.1, "<= 0.05", False, *words, advisory=True)
     print_verdict(SimpleNamespace(check=lambda: Verdict((item,))))
     printed = " ".join(capsys.readouterr().out.split())
-    assert "to be aware of: The prior pulls against the data. All checks passed." in printed
+    assert "0 of 1 checks passed, 1 to look at." in printed
+    assert "to look at: The prior pulls against the data. Widen it." in printed
 
 
 @pytest.mark.parametrize("name", ["[A]", "R[/x]", "[bold]", "a [red]b[/]"])

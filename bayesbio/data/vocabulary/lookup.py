@@ -174,7 +174,7 @@ def _quantity(row: dict[str, str]) -> Quantity:
     """Make a quantity of a row of terms.csv: aliases by semicolons, a blank for what is unknown."""
     values: dict[str, Any] = dict(row)
     values["aliases"] = tuple(part.strip() for part in row["aliases"].split(";") if part.strip())
-    for name in ("molar_mass", "lower", "upper"):
+    for name in ("molar_mass", "lower", "upper", "usual_noise"):
         values[name] = float(row[name]) if row[name] else None
     return Quantity(**values)
 

@@ -45,6 +45,8 @@ class Quantity:
         Whether a table of cultures measures it rather than sets it.
     unit_if_above_one : str
         Unit of numbers above one where none is given: a viability of 98 is in %.
+    usual_noise : float, optional
+        Relative standard deviation of a reading that its assays seldom exceed.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class Quantity:
     interpolation: str = "linear"
     in_tables: str = ""
     unit_if_above_one: str = ""
+    usual_noise: float | None = None
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:

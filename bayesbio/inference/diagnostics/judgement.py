@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from bayesbio.errors import CalibrationError
+from bayesbio.inference.diagnostics.assay_noise import noise_size
 from bayesbio.inference.diagnostics.convergence import (
     divergences,
     effective_draws,
@@ -17,13 +18,13 @@ from bayesbio.inference.diagnostics.convergence import (
     rhat,
 )
 from bayesbio.inference.diagnostics.draws import convergence_statistics, flat_draws
+from bayesbio.inference.diagnostics.lack_of_fit import lack_of_fit
 from bayesbio.inference.diagnostics.predictive_checks import (
     interval_coverage,
     leave_one_out,
     predicted_quantities,
-    predictive_p_values,
 )
-from bayesbio.inference.diagnostics.prior_checks import prior_data_conflict
+from bayesbio.inference.diagnostics.prior_checks import outside_prior, prior_data_conflict
 from bayesbio.inference.diagnostics.verdict import Gate, Verdict, VerdictItem
 
 
@@ -34,9 +35,11 @@ def verdict_of(
     Check a posterior: did the chains converge, and does the model predict the data.
 
     Checks for which the tree has no group are left out. Draws of an `Approximation` never pass.
-    R-hat, effective draws, divergences, failed evaluations and predictive coverage decide; energy,
-    Pareto k, LOO-PIT, predictive p-values, prior-data conflict, repeated attempts and fallbacks are
-    advisory.
+    Two questions (`VerdictItem.question`): is the computation sound (R-hat, effective draws,
+    divergences, failed evaluations decide; energy, repeated attempts and fallbacks are advisory),
+    and does the model describe these data (coverage, predictive p-values and structure in residuals
+    of time courses decide; Pareto k, LOO-PIT, prior-data conflict and effects of little size are
+    advisory).
 
     Parameters
     ----------
@@ -104,8 +107,10 @@ def verdict_of(
         for item in (
             interval_coverage(cases, gate),
             *leave_one_out(cases, gate, efficiency=float(np.clip(efficiency, 0.01, 1.0))),
-            predictive_p_values(cases, gate),
+            *lack_of_fit(cases, gate),
+            noise_size(cases, gate),
             prior_data_conflict(tree, gate),
+            outside_prior(tree),
             repeated_attempts(attributes),
             fallbacks(attributes),
         )

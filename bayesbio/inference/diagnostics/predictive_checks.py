@@ -1,8 +1,7 @@
 """Whether the model predicts what was measured: checks of predictions against data."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,11 +12,6 @@ from bayesbio.inference.diagnostics.verdict import Gate, VerdictItem
 
 _INTERVAL = (0.05, 0.95)
 _REPLICATES = 1000  # replicated data sets that say how dependent measurements are
-_STATISTICS: dict[str, Callable[..., Any]] = {
-    "mean": np.mean,
-    "standard deviation": np.std,
-    "largest value": np.max,
-}
 
 
 @dataclass(frozen=True)
@@ -35,6 +29,8 @@ class Predicted:
         What each row is: "run R07, time_h 48.0".
     exact : array of bool, (rows,)
         Rows with a value; the others are censored and have no place in an interval.
+    run, time : array, (rows,), or None
+        Run and time in hours of each row, where rows are readings along time courses.
     """
 
     quantity: str
@@ -43,6 +39,8 @@ class Predicted:
     log_likelihood: np.ndarray | None
     labels: list[str]
     exact: np.ndarray
+    run: np.ndarray | None = None
+    time: np.ndarray | None = None
 
 
 def predicted_quantities(tree: xr.DataTree) -> list[Predicted]:
@@ -70,7 +68,8 @@ def predicted_quantities(tree: xr.DataTree) -> list[Predicted]:
         if name not in measured:
             continue
         observed = measured[name]
-        flag = observed.coords.get(f"{name}_flag", predictive[name].coords.get(f"{name}_flag"))
+        coords = {**predictive[name].coords, **observed.coords}
+        flag, run, time = (coords.get(f"{name}_{part}") for part in ("flag", "run", "time"))
         values = observed.to_numpy().astype(float).ravel()
         exact = np.isfinite(values)
         if flag is not None:
@@ -83,6 +82,8 @@ def predicted_quantities(tree: xr.DataTree) -> list[Predicted]:
                 log_likelihood=_samples(likelihood[name]) if name in likelihood else None,
                 labels=_row_labels(observed if observed.coords else predictive[name], values.size),
                 exact=exact,
+                run=None if run is None else run.to_numpy().ravel(),
+                time=None if time is None else time.to_numpy().astype(float).ravel(),
             )
         )
     return [case for case in found if case.observed.size]
@@ -170,40 +171,6 @@ def _has_tail(log_likelihood: np.ndarray, efficiency: float) -> np.ndarray:
         return np.ptp(lowest, axis=0) > 1e-12
 
 
-def predictive_p_values(cases: Sequence[Predicted], gate: Gate) -> VerdictItem | None:
-    """Mean, spread and largest value of replicated data beside those of the measured."""
-    results = []
-    for case in cases:
-        if case.exact.sum() < 2:
-            continue
-        for statistic, compute in _STATISTICS.items():
-            replicated = compute(case.draws[:, case.exact], axis=1)
-            measured = compute(case.observed[case.exact])
-            p = float(np.mean(replicated > measured) + 0.5 * np.mean(replicated == measured))
-            results.append((min(p, 1.0 - p), p, statistic, case.quantity))
-    if not results:
-        return None
-    extreme, p, statistic, quantity = min(results)
-    passed = extreme >= gate.predictive_p
-    direction = "larger" if p < 0.5 else "smaller"
-    return VerdictItem(
-        "predictive p-values",
-        p,
-        f"within [{gate.predictive_p:g}, {1 - gate.predictive_p:g}]",
-        passed,
-        f"Replicated data look like the measured: the most extreme predictive p-value is {p:.3f} "
-        f"({statistic} of {quantity})."
-        if passed
-        else f"The {statistic} of {quantity} is {direction} than replicated data allow: predictive "
-        f"p-value {p:.3f}.",
-        ""
-        if passed
-        else f"Another noise model for {quantity} (Student-t, proportional), or a rate or state "
-        "the model lacks.",
-        advisory=True,
-    )
-
-
 def _independent_share(cases: Sequence[Predicted]) -> float:
     """
     Effective number of independent measurements, as a share of their number (1 / design effect).
@@ -262,6 +229,7 @@ def _share(
         f"{text}.",
         remedy,
         advisory=advisory,
+        question="model",
     )
 
 
@@ -282,6 +250,7 @@ def _pareto(shapes: np.ndarray, labels: Sequence[str], gate: Gate) -> VerdictIte
         if passed
         else f"Look at {labels[worst]}; if it is sound, score by leaving whole runs out instead.",
         advisory=True,
+        question="model",
     )
 
 

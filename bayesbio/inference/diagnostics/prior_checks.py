@@ -1,11 +1,23 @@
 """Whether priors and data contradict each other."""
 
+import re
+
 import arviz as az
 import numpy as np
 import xarray as xr
 
 from bayesbio.inference.diagnostics.draws import flat_draws, scalar_label
 from bayesbio.inference.diagnostics.verdict import Gate, VerdictItem
+
+# Factors by which values are wrong when units are mistaken for each other.
+_SLIPS = {
+    24.0: "hours and days exchanged",
+    60.0: "minutes and hours exchanged",
+    3600.0: "seconds and hours exchanged",
+    1000.0: "a thousandfold unit (mL and L, mg and g) exchanged",
+    1e6: "a millionfold unit (cells/mL and 1e6 cells/mL) exchanged",
+}
+_OF_TIME = (24.0, 60.0, 3600.0)
 
 
 def prior_data_conflict(tree: xr.DataTree, gate: Gate) -> VerdictItem | None:
@@ -32,6 +44,76 @@ def prior_data_conflict(tree: xr.DataTree, gate: Gate) -> VerdictItem | None:
     if "prior" in tree.children:
         return _by_place_in_prior(tree, gate)
     return None
+
+
+def outside_prior(tree: xr.DataTree) -> VerdictItem | None:
+    """
+    Name every unknown whose posterior median lies outside its prior's central 90 %; advisory.
+
+    Parameters
+    ----------
+    tree : DataTree
+        With groups `posterior` and `prior`.
+
+    Returns
+    -------
+    VerdictItem, or None without draws of the prior
+    """
+    medians = _medians_and_priors(tree)
+    if not medians:
+        return None
+    units = {
+        str(name): str(variable.attrs.get("units", ""))
+        for name, variable in tree["posterior"].data_vars.items()
+    }
+    outside = []
+    for label, (median, prior) in medians.items():
+        low, middle, high = np.quantile(prior, (0.05, 0.5, 0.95))
+        if not low <= median <= high:
+            slip = _slip(median, middle, units.get(label.partition("[")[0], ""))
+            outside.append(f"{label} ({median:.3g}; prior {low:.3g} to {high:.3g}{slip})")
+    return VerdictItem(
+        "priors left",
+        float(len(outside)),
+        "0",
+        not outside,
+        f"{len(outside)} of {len(medians)} unknowns leave the central 90 % of their priors"
+        + (f": {'; '.join(outside)}." if outside else "."),
+        "Check the units of the data and of these priors; widen a prior if the data are right."
+        if outside
+        else "",
+        advisory=True,
+        question="model",
+    )
+
+
+def _slip(median: float, expected: float, unit: str) -> str:
+    """Name the slip of unit that would bring the median to what was expected, if one would."""
+    if not (median > 0.0 and expected > 0.0):
+        return ""
+    has_time = "h" in re.findall(r"[A-Za-z]+", unit)
+    for factor, slip in _SLIPS.items():
+        if abs(abs(np.log(median / expected)) - np.log(factor)) < 0.2 and (
+            has_time or factor not in _OF_TIME
+        ):
+            amount = f"{factor:g} times" if median > expected else f"1/{factor:g} of"
+            return f", {amount} what was expected: {slip}?"
+    return ""
+
+
+def _medians_and_priors(tree: xr.DataTree) -> dict[str, tuple[float, np.ndarray]]:
+    """Posterior median and prior draws of every scalar that has both."""
+    if "prior" not in tree.children:
+        return {}
+    posterior, prior = tree["posterior"].to_dataset(), tree["prior"].to_dataset()
+    names = [str(name) for name in posterior.data_vars if name in prior.data_vars]
+    after, before = flat_draws(posterior, names).varying, flat_draws(prior, names).varying
+    known = {label: before.values[..., i].ravel() for i, label in enumerate(before.labels)}
+    return {
+        label: (float(np.median(after.values[..., i])), known[label])
+        for i, label in enumerate(after.labels)
+        if label in known
+    }
 
 
 def _by_power_scaling(tree: xr.DataTree, gate: Gate) -> VerdictItem:
@@ -65,15 +147,10 @@ def _by_power_scaling(tree: xr.DataTree, gate: Gate) -> VerdictItem:
 
 def _by_place_in_prior(tree: xr.DataTree, gate: Gate) -> VerdictItem | None:
     """Probability, under the prior, of lying beyond the posterior median."""
-    posterior, prior = tree["posterior"].to_dataset(), tree["prior"].to_dataset()
-    names = [str(name) for name in posterior.data_vars if name in prior.data_vars]
-    after, before = flat_draws(posterior, names).varying, flat_draws(prior, names).varying
-    known = {label: before.values[..., i].ravel() for i, label in enumerate(before.labels)}
     tails = {}
-    for i, label in enumerate(after.labels):
-        if label in known:
-            below = float(np.mean(known[label] < np.median(after.values[..., i])))
-            tails[label] = min(below, 1.0 - below)
+    for label, (median, prior) in _medians_and_priors(tree).items():
+        below = float(np.mean(prior < median))
+        tails[label] = min(below, 1.0 - below)
     if not tails:
         return None
     worst = min(tails, key=lambda label: tails[label])
@@ -100,6 +177,7 @@ def _item(worst: str, value: float, threshold: str, passed: bool, found: str) ->
         else f"Check the unit and source of the prior of {worst.partition('[')[0]}; widen it if "
         "the data are right.",
         advisory=True,
+        question="model",
     )
 
 

@@ -27,6 +27,8 @@ class VerdictItem:
         What to do about a failure; empty when passed.
     advisory : bool
         An advisory item is said, but does not fail the verdict.
+    question : "computation" or "model"
+        Which of the two questions of a verdict it belongs to.
     """
 
     name: str
@@ -36,12 +38,52 @@ class VerdictItem:
     sentence: str
     remedy: str = ""
     advisory: bool = False
+    question: str = "computation"
+
+
+QUESTIONS = {
+    "computation": ("Is the computation sound?", "computation sound", "computation not sound"),
+    "model": (
+        "Does the model describe these data?",
+        "model describes these data",
+        "model does not describe these data",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Badge:
+    """
+    Answer to one of the two questions of a verdict.
+
+    Attributes
+    ----------
+    about : "computation" or "model"
+    question : str
+        "Is the computation sound?" or "Does the model describe these data?"
+    state : "passed", "look" or "failed"
+        A badge with advice is never green.
+    answer : str
+        "model does not describe these data"
+    counts : str
+        "8 of 11 checks passed, 1 failed, 2 to look at"
+    """
+
+    about: str
+    question: str
+    state: str
+    answer: str
+    counts: str
+
+    def __str__(self) -> str:
+        """Answer and counts in one line."""
+        return f"{self.answer[0].upper()}{self.answer[1:]}: {self.counts}."
 
 
 @dataclass(frozen=True)
 class Verdict:
     """
-    What the checks of a posterior came to.
+    What the checks of a posterior came to: is the computation sound, and is the model adequate.
 
     Attributes
     ----------
@@ -56,6 +98,7 @@ class Verdict:
     ... ))
     >>> print(verdict)
     FAILED: 1 of 2 checks (divergences). Do not use these draws as a result.
+    Computation not sound: 1 of 2 checks passed, 1 failed.
       ok    The chains agree: R-hat 1.002.
       FAIL  7 of 4000 draws diverged. Expected: 0.
     Remedies:
@@ -70,6 +113,23 @@ class Verdict:
     def passed(self) -> bool:
         """Whether every check that is not advisory passed."""
         return all(item.passed or item.advisory for item in self.items)
+
+    @property
+    def badges(self) -> tuple[Badge, ...]:
+        """Answers to the questions that were asked: computation first, then model."""
+        badges = []
+        for question, (words, good, bad) in QUESTIONS.items():
+            items = [item for item in self.items if item.question == question]
+            failed = sum(not (item.passed or item.advisory) for item in items)
+            look = sum(item.advisory and not item.passed for item in items)
+            parts = [f"{len(items) - failed - look} of {len(items)} checks passed"]
+            parts += [f"{failed} failed"] if failed else []
+            parts += [f"{look} to look at"] if look else []
+            state = "failed" if failed else "look" if look else "passed"
+            if items:
+                answer = bad if failed else good
+                badges.append(Badge(question, words, state, answer, ", ".join(parts)))
+        return tuple(badges)
 
     @property
     def failures(self) -> tuple[VerdictItem, ...]:
@@ -128,12 +188,15 @@ class Verdict:
                 "Do not use these draws as a result."
             ]
         else:
-            said = f", {len(self.advice)} with advice" if self.advice else ""
-            lines = [f"Passed: {len(self.items)} checks{said}."]
-        for item in self.items:
-            mark = "ok  " if item.passed else "note" if item.advisory else "FAIL"
-            expected = "" if item.passed else f" Expected: {item.threshold}."
-            lines.append(f"  {mark}  {item.sentence}{expected}")
+            advice = f", {len(self.advice)} with advice" if self.advice else ""
+            lines = [f"Passed: {len(self.items)} checks{advice}."]
+        for badge in self.badges:
+            lines.append(str(badge))
+            for item in self.items:
+                if item.question == badge.about:
+                    mark = "ok  " if item.passed else "note" if item.advisory else "FAIL"
+                    expected = "" if item.passed else f" Expected: {item.threshold}."
+                    lines.append(f"  {mark}  {item.sentence}{expected}")
         remedies = self.remedies()
         if remedies:
             lines.append("Remedies:" if failed else "Worth a look:")
@@ -162,8 +225,11 @@ class Gate:
         Smallest fraction of missing information (Betancourt 2016, arXiv:1604.00695); advisory.
     pareto_k : float
         Largest Pareto k of leave-one-out weights (Vehtari et al. 2024, JMLR 25:72); advisory.
-    predictive_p : float
-        Predictive p-values further out than this, on either side, are said; advisory.
+    lack_of_fit : float
+        Error rate of each posterior predictive check of residuals and of data statistics: what
+        chance explains less often than this is a finding.
+    noise_excess : float
+        Residuals this many times an assay's usual scatter fail; half of that asks for a look.
     prior_tail : float
         A posterior median further out in its prior than this is said; advisory.
     sensitivity : float
@@ -178,6 +244,7 @@ class Gate:
     coverage: tuple[float, float] = (0.80, 0.98)
     energy: float = 0.3
     pareto_k: float = 0.7
-    predictive_p: float = 0.005
+    lack_of_fit: float = 0.01
+    noise_excess: float = 4.0
     prior_tail: float = 0.005
     sensitivity: float = 0.05

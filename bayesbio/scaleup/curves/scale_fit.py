@@ -327,4 +327,5 @@ def _effective_draws(curve: CurveFit, names: tuple[str, ...]) -> VerdictItem:
         if passed
         else f"The data speak against the law {names[worst]!r}: leave it out, or weigh laws by "
         "evidence (weights='evidence').",
+        question="model",
     )

@@ -142,6 +142,7 @@ def judge(tree: xr.DataTree, left_out: Mapping[str, tuple[np.ndarray, np.ndarray
                 else "Look at the readings outside; let noise be estimated, or take "
                 "family='matern52'.",
                 advisory=True,
+                question="model",
             )
         )
     return Verdict(tuple(items))

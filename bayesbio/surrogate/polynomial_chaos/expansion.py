@@ -436,6 +436,7 @@ class PolynomialChaosPosterior:
                     f"Left-out runs are predicted with Q2 = {self.leave_one_out_q2:.3f}.",
                     "" if enough else "Give more runs, or compare with method='sobol'.",
                     advisory=True,
+                    question="model",
                 ),
             )
         )

@@ -60,9 +60,10 @@ def test_sound_draws_pass_every_check():
     assert verdict.names == (
         *("R-hat", "bulk ESS", "tail ESS", "divergences", "failed evaluations", "energy"),
         *("coverage", "Pareto k", "LOO-PIT", "predictive p-values", "prior-data conflict"),
+        "priors left",
     )
     assert verdict.remedies() == ()
-    assert str(verdict).startswith("Passed: 11 checks.\n  ok    The chains agree")
+    assert str(verdict).startswith("Passed: 12 checks.\nComputation sound: 6 of 6 checks")
     assert_allclose(verdict["R-hat"].value, 1.0, atol=0.01)
     assert verdict["bulk ESS"].value > 3000
     assert_allclose([verdict["coverage"].value, verdict["LOO-PIT"].value], 0.9, atol=0.06)
@@ -167,7 +168,7 @@ def test_an_outlier_is_found_by_its_run_and_time():
     observed = np.random.default_rng(3).standard_normal(120)
     observed[95] = 100.0
     verdict = verdict_of(build(observed=observed))
-    assert verdict.passed
+    assert [badge.state for badge in verdict.badges] == ["passed", "failed"]
     assert verdict["Pareto k"].value > 0.7
     assert "glucose (run R4, time_h 5.0)" in verdict["Pareto k"].sentence
     assert "largest value of glucose is larger" in verdict["predictive p-values"].sentence
