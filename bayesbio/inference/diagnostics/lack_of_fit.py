@@ -341,7 +341,7 @@ CHECKS = (
         "average (p {p:.3f} under the model).",
         "No run lies to one side of the model (largest: {about}, {effect:.1f} standard deviations, "
         "p {p:.2f}).",
-        "Compare settings, feeds and names with the other runs (a dilution, a swapped label, a late "
+        "Compare settings, feeds and names with the other runs (a dilution, a swapped label, late "
         "start) and the readings of {about}, or let a parameter vary between runs.",
     ),
     Check(
