@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,10 +12,18 @@ from bayesbio.calibrate.chains import ChainJob, chains_on
 from bayesbio.calibrate.completion import Completion
 from bayesbio.calibrate.coordinates.starts import CompiledProblem
 from bayesbio.calibrate.problem.formulation import Formulation, formulate
-from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
+from bayesbio.calibrate.requests import (
+    FitRequest,
+    Noises,
+    Priors,
+    SamplerOptions,
+    Tolerances,
+    Vary,
+    fit_arguments,
+)
 from bayesbio.data import Campaign
-from bayesbio.errors import CalibrationError
 from bayesbio.inference import Checkpoint, NoUTurn, Progress, sample
+from bayesbio.inference.parallel.threads import all_cores
 from bayesbio.mechanistic import ProcessModel
 
 
@@ -72,7 +79,7 @@ def fit(
         deviation of a term over the runs changes the logarithm by Normal(0, 0.5).
     draws, tune, chains : int
         Draws kept and tuning draws a chain, and chains. Chains run beside each other, one a core; a
-        single chain solves its runs on all cores.
+        single chain over many runs solves them on all cores that are idle, to the same bits.
     random_seed : int
         Same input and seed, same draws.
     target_accept : float, optional
@@ -106,6 +113,10 @@ def fit(
     CalibrationError
         No finite start exists, or the checkpoint is that of another model, data or settings.
 
+    Notes
+    -----
+    Each argument is one decision of the analyst, so that a call reads as a record of the analysis.
+
     Examples
     --------
     >>> from bayesbio.data import read_campaign
@@ -126,39 +137,6 @@ def fit(
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class SamplerOptions:
-    """
-    How long and how carefully chains run.
-
-    Attributes
-    ----------
-    draws, tune, chains, target_accept, checkpoint, resume
-        See `fit`.
-    """
-
-    draws: int = 1000
-    tune: int = 500
-    chains: int = 4
-    target_accept: float | None = None
-    checkpoint: str | os.PathLike[str] | None = None
-    resume: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("draws", "tune", "chains"):
-            value = getattr(self, name)
-            if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-                raise CalibrationError(
-                    f"{name}={value!r} came; expected a whole number of one or more, such as "
-                    f"{name}={type(self)().__dict__[name]}."
-                )
-        accepted = self.target_accept
-        if accepted is not None and not (isinstance(accepted, numbers.Real) and 0 < accepted < 1):
-            raise CalibrationError(
-                f"target_accept={accepted!r} came; expected a number between 0 and 1, such as 0.95."
-            )
-
-
 def fit_request(
     request: FitRequest,
     tolerances: Tolerances,
@@ -169,34 +147,38 @@ def fit_request(
     progress: Callable[[Progress], None] | bool | None = None,
 ) -> Calibration:
     """Sample the posterior of a request; see `fit`."""
-    formulation = formulate(request)
-    problem = CompiledProblem.of(formulation, tolerances)
-    start = problem.start(random_seed=random_seed)
-    completion = Completion(problem, tolerances, random_seed=random_seed, point=start.mode.values)
-    settings: dict[str, Any] = {
-        "draws": sampler.draws,
-        "tune": sampler.tune,
-        "sampler": NoUTurn(sampler.target_accept or usual_acceptance(formulation)),
-        "checkpoint": None
-        if sampler.checkpoint is None
-        else Checkpoint(
-            sampler.checkpoint,
-            sampler.resume,
-            {"campaign": formulation.campaign.hash, **dataclasses.asdict(tolerances)},
-        ),
-    }
-    if executor is not None:
-        job = ChainJob(request, tolerances, start, settings, random_seed, 0, sampler.chains)
-        tree = chains_on(executor, job, progress=progress)
-    else:
-        tree = sample(
-            problem.density,
-            start=start.mode,
-            chains=sampler.chains,
-            random_seed=random_seed,
-            progress=progress,
-            **settings,
+    chains_here = sampler.chains if executor is None else 0
+    with all_cores(chains=chains_here, runs=len(request.campaign)) as on_all_cores:
+        formulation = formulate(request)
+        problem = CompiledProblem.of(formulation, tolerances, on_all_cores=on_all_cores)
+        start = problem.start(random_seed=random_seed)
+        completion = Completion(
+            problem, tolerances, random_seed=random_seed, point=start.mode.values
         )
+        settings: dict[str, Any] = {
+            "draws": sampler.draws,
+            "tune": sampler.tune,
+            "sampler": NoUTurn(sampler.target_accept or usual_acceptance(formulation)),
+            "checkpoint": None
+            if sampler.checkpoint is None
+            else Checkpoint(
+                sampler.checkpoint,
+                sampler.resume,
+                {"campaign": formulation.campaign.hash, **dataclasses.asdict(tolerances)},
+            ),
+        }
+        if executor is not None:
+            job = ChainJob(request, tolerances, start, settings, random_seed, 0, sampler.chains)
+            tree = chains_on(executor, job, progress=progress)
+        else:
+            tree = sample(
+                problem.density,
+                start=start.mode,
+                chains=sampler.chains,
+                random_seed=random_seed,
+                progress=progress,
+                **settings,
+            )
     options = completion.complete(tree, warnings=start.warnings)
     return Calibration(
         model=formulation.model,
@@ -204,15 +186,7 @@ def fit_request(
         posterior=tree,
         noise=formulation.noise,
         options=options,
-        fit_arguments={
-            **request.arguments(),
-            "draws": sampler.draws,
-            "tune": sampler.tune,
-            "chains": sampler.chains,
-            "target_accept": sampler.target_accept,
-            "rtol": tolerances.rtol,
-            "atol": tolerances.atol,
-        },
+        fit_arguments=fit_arguments(request, tolerances, sampler),
         start_priors=formulation.start_priors,
     )
 

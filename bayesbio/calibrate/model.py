@@ -93,11 +93,13 @@ def statistical_model(
     tolerances: Tolerances,
     *,
     coordinates: TextbookCoordinates | None = None,
+    on_all_cores: bool = False,
 ) -> pm.Model:
     """
     Priors, group effects, trajectories and likelihood of a formulation.
 
-    With ``coordinates`` the same posterior is sampled in others than the textbook's.
+    With ``coordinates`` the same posterior is sampled in others than the textbook's;
+    ``on_all_cores`` solves the runs side by side.
     """
     coordinates = coordinates or TextbookCoordinates()
     with pm.Model(coords=_dimensions(formulation)) as model:
@@ -108,6 +110,7 @@ def statistical_model(
             formulation.campaign,
             {name: values[name] for name in (*formulation.given, *formulation.medians)},
             aliases=formulation.aliases,
+            on_all_cores=on_all_cores,
             **tolerances.arguments,
         )
         _likelihood(formulation, course)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bayesbio.data import Campaign, Event, Profile, Run
-from bayesbio.errors import DataError, ModelError
+from bayesbio.errors import CalibrationError, DataError, ModelError, did_you_mean
 from bayesbio.inference import Noise
 from bayesbio.mechanistic import ProcessModel, check_model
 from bayesbio.ode.simulation import METHODS
@@ -20,6 +22,7 @@ type Vary = Mapping[str | tuple[str, ...], str | Iterable[str]]
 
 type Noises = Mapping[str, Noise | str] | Noise | str | None
 
+REPEATED = ("priors", "vary", "noise", "covariates")  # of `fit`, for another campaign too
 NEW_RUN = "new"  # name of a run that is only given by its settings
 OUTSIDE = ("flag", "refuse")
 
@@ -103,11 +106,6 @@ class FitRequest:
         if not hasattr(self.model, "for_campaign"):
             check_model(self.model)
 
-    def arguments(self) -> dict[str, Any]:
-        """Keyword arguments of `fit` that repeat the request on another campaign."""
-        names = ("priors", "vary", "noise", "covariates")
-        return {name: getattr(self, name) for name in names}
-
 
 def _check_vary(vary: Any) -> None:
     """Refuse what does not name parameters and levels."""
@@ -129,6 +127,79 @@ def _check_vary(vary: Any) -> None:
             "such as vary={'maximum_growth_rate': 'run'}; parameters whose effects are correlated "
             "as vary={('maximum_growth_rate', 'cell_yield'): 'run'}."
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplerOptions:
+    """
+    How long and how carefully chains run.
+
+    Attributes
+    ----------
+    draws, tune, chains, target_accept, checkpoint, resume
+        See `fit`.
+    """
+
+    draws: int = 1000
+    tune: int = 500
+    chains: int = 4
+    target_accept: float | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("draws", "tune", "chains"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+                raise CalibrationError(
+                    f"{name}={value!r} came; expected a whole number of one or more, such as "
+                    f"{name}={type(self)().__dict__[name]}."
+                )
+        accepted = self.target_accept
+        if accepted is not None and not (isinstance(accepted, numbers.Real) and 0 < accepted < 1):
+            raise CalibrationError(
+                f"target_accept={accepted!r} came; expected a number between 0 and 1, such as 0.95."
+            )
+
+
+def fit_arguments(
+    request: FitRequest, tolerances: Tolerances, sampler: SamplerOptions
+) -> dict[str, Any]:
+    """Keyword arguments of `fit` that repeat a request on another campaign."""
+    asked = {name: getattr(request, name) for name in REPEATED}
+    asked |= {name: getattr(sampler, name) for name in ("draws", "tune", "chains", "target_accept")}
+    return asked | {"rtol": tolerances.rtol, "atol": tolerances.atol}
+
+
+def split_options(
+    campaign: Campaign,
+    model: ProcessModel,
+    options: Mapping[str, Any],
+    *,
+    start_priors: Mapping[str, Any] | None = None,
+) -> tuple[FitRequest, Tolerances, SamplerOptions]:
+    """
+    Sort keyword arguments of `fit` into requests.
+
+    Raises
+    ------
+    CalibrationError
+        One is no option of `fit`.
+    """
+    sampling = tuple(field.name for field in dataclasses.fields(SamplerOptions))
+    known = (*REPEATED, "rtol", "atol", *sampling)
+    for name in options:
+        if name not in known:
+            raise CalibrationError(
+                f"{name!r} is no option of fit.{did_you_mean(name, known)} Options are "
+                f"{', '.join(known)}."
+            )
+
+    def chosen(*names: str) -> dict[str, Any]:
+        return {name: options[name] for name in names if name in options}
+
+    request = FitRequest(campaign, model, **chosen(*REPEATED), start_priors=start_priors)
+    return request, Tolerances(**chosen("rtol", "atol")), SamplerOptions(**chosen(*sampling))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 from bayesbio.calibrate.calibration import Calibration
 from bayesbio.calibrate.fitting import fit
+from bayesbio.calibrate.problem.structure import ParameterStructure
 from bayesbio.data import Campaign
 
 
@@ -51,12 +52,6 @@ def update(
     >>> first = fit(campaign_1, model, random_seed=1)  # doctest: +SKIP
     >>> second = update(first, campaign_2, random_seed=2)  # doctest: +SKIP
     """
-    vary: dict[Any, Any] = dict(calibration.groups)
-    for level, blocks in calibration.options.get("together", {}).items():
-        for block in blocks:
-            for name in block:
-                vary[name] = tuple(each for each in vary[name] if each != level)
-            key = tuple(block)
-            vary[key] = (*vary.get(key, ()), level)
-    asked = {"vary": {name: levels for name, levels in vary.items() if levels}, **options}
+    vary = ParameterStructure.from_options(calibration.options).arguments()["vary"]
+    asked = {"vary": vary, **options}
     return fit(campaign, calibration.model, priors=calibration, random_seed=random_seed, **asked)

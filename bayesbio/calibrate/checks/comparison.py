@@ -75,9 +75,9 @@ def compare(
             each,
             by=by,
             baselines=None,
-            random_seed=random_seed,
             executor=executor,
             progress=progress,
+            random_seed=each.random_seed if random_seed is None else random_seed,
         )
         for name, each in calibrations.items()
     }

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from bayesbio.calibrate.calibration import Calibration
-from bayesbio.calibrate.fitting import SamplerOptions, fit_request
+from bayesbio.calibrate.fitting import fit_request
 from bayesbio.calibrate.predicting.noise_draws import noise_parameters
-from bayesbio.calibrate.requests import FitRequest, Tolerances
+from bayesbio.calibrate.requests import split_options
 from bayesbio.data import Campaign
-from bayesbio.errors import CalibrationError, DataError, did_you_mean
+from bayesbio.errors import DataError
 from bayesbio.inference import (
     Fold,
     JobResults,
@@ -184,25 +184,8 @@ def refit_of(fold: Fold, job: RefitJob) -> Calibration:
     if isinstance(options.get("noise"), Mapping):  # of what is still measured without them
         left = fold.train.quantities
         options["noise"] = {n: each for n, each in options["noise"].items() if n in left}
-    request = FitRequest(
-        fold.train,
-        job.model,
-        options.pop("priors", None),
-        options.pop("vary", None),
-        options.pop("noise", None),
-        options.pop("covariates", None),
-        job.start_priors,
-    )
-    tolerances = Tolerances(**{n: options.pop(n) for n in ("rtol", "atol") if n in options})
-    names = [field.name for field in dataclasses.fields(SamplerOptions)]
-    sampler = SamplerOptions(**{name: options.pop(name) for name in names if name in options})
-    if options:
-        unknown = next(iter(options))
-        raise CalibrationError(
-            f"{unknown!r} is no option of fit.{did_you_mean(unknown, names)} Options are priors, "
-            f"vary, noise, covariates, rtol, atol, {', '.join(names)}."
-        )
-    return fit_request(request, tolerances, sampler, random_seed=job.random_seed)
+    asked = split_options(fold.train, job.model, options, start_priors=job.start_priors)
+    return fit_request(*asked, random_seed=job.random_seed)
 
 
 def refit(job: RefitJob) -> Predicted:

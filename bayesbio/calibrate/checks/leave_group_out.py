@@ -19,7 +19,11 @@ from bayesbio.calibrate.checks.held_out import (
     rows_to_score,
     score_predictions,
 )
-from bayesbio.errors import CalibrationError
+from bayesbio.calibrate.completion import options_of
+from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.problem.structure import ParameterStructure
+from bayesbio.calibrate.requests import split_options
+from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import Fold, Progress, pool_scores, psis_weights
 from bayesbio.inference import folds as folds_of
 from bayesbio.inference.validation.psis import REFIT, WEIGHTS
@@ -120,7 +124,6 @@ def leave_out(
         "partial least squares",
     ),
     largest_pareto_k: float = 0.7,
-    random_seed: int | None = None,
     executor: Any = None,
     progress: Callable[[Progress], None] | bool | None = None,
     **options: Any,
@@ -150,15 +153,14 @@ def leave_out(
         Names from `bayesbio.baselines.BASELINES`; none where None.
     largest_pareto_k : float
         Up to where weights replace a refit; ``-numpy.inf`` refits every group.
-    random_seed : int, optional
-        By default that of the calibration. Same seed, same result, whatever the executor.
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
         Where the refits run; by default on one process for each core.
     progress : callable or bool, optional
         True shows a bar with the remaining time.
     **options
         For the refits, instead of what the calibration was made with: ``draws=500, chains=2``, or
-        the priors of a calibration that was loaded from a file.
+        the priors that a loaded calibration holds as text only; ``random_seed`` (same seed, same
+        result, whatever the executor) and whatever else `fit` takes.
 
     Returns
     -------
@@ -170,7 +172,8 @@ def leave_out(
     DataError
         There are not two groups, a run lacks the setting, or a baseline is unknown.
     CalibrationError
-        A refit is needed, and the calibration was loaded from a file, without its priors.
+        A refit is needed, and the calibration was loaded from a file, in which priors that are not
+        the model's own are text.
 
     Notes
     -----
@@ -195,7 +198,7 @@ def leave_out(
     ]
     wanted = None if quantities is None else tuple(quantities)
     parts = horizons if horizons is None or isinstance(horizons, int) else tuple(horizons)
-    seed = calibration.random_seed if random_seed is None else int(random_seed)
+    seed = int(options.pop("random_seed", calibration.random_seed))
     named = {_label(fold, calibration, by): fold for fold in divided}
     found: dict[str, Predicted] = {}
     shapes: dict[str, float] = {}
@@ -212,12 +215,7 @@ def leave_out(
     left: tuple[str, ...] = ()
     if again:
         job = RefitJob(
-            calibration.model,
-            wanted,
-            parts,
-            seed,
-            _refit_options(calibration, options),
-            calibration.start_priors,
+            calibration.model, wanted, parts, seed, *_refit_options(calibration, options)
         )
         made = refit_each(again.values(), job, executor=executor, progress=progress)
         of_job = {"without " + ", ".join(fold.held_out): name for name, fold in again.items()}
@@ -328,17 +326,34 @@ def _repeats(run: Any, time: Any) -> np.ndarray:
     return moments.groupby(["run", "time"]).cumcount().to_numpy()
 
 
-def _refit_options(calibration: Calibration, changed: Mapping[str, Any]) -> dict[str, Any]:
+def _refit_options(
+    calibration: Calibration, changed: Mapping[str, Any]
+) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """
-    Repeat what `fit` was asked for, with what is to be changed.
+    Repeat what `fit` was asked for, with what is to be changed, and the priors of starts.
 
-    Noise keeps the kinds and sizes that all readings suggested: one target for weights and refits.
+    Noise and starts keep the priors that all readings suggested: one target for weights and refits.
     """
-    if calibration.fit_arguments is None and "priors" not in changed:
+    noise = {"noise": dict(calibration.noise)}
+    if calibration.fit_arguments is not None:
+        repeated = {**calibration.fit_arguments, **noise, **changed}
+        return repeated, calibration.start_priors or {}
+    structure = ParameterStructure.from_options(calibration.options)
+    repeated = {"priors": dict(structure.given), **structure.arguments(), **noise, **changed}
+    request, tolerances, _ = split_options(calibration.campaign, calibration.model, repeated)
+    described: Mapping[str, str] = {}
+    try:
+        formulation = formulate(request)
+        described = options_of(formulation, tolerances, random_seed=0)["priors"]
+    except ModelError:  # one has no default
+        if "priors" in changed:
+            raise
+    known = calibration.options["priors"]
+    other = [name for name, prior in known.items() if described.get(name) != prior]
+    if other and "priors" not in changed:
         raise CalibrationError(
-            "Runs have to be fitted again, and a calibration that was loaded from a file holds its "
-            "priors as text. Give them again, with all that fit was given: "
-            "leave_out(calibration, priors=..., vary=..., noise=..., ...)."
+            "Runs have to be fitted again, and a calibration that was loaded from a file holds "
+            f"its priors as text: {other[0]} has {known[other[0]]}. Give all of them again: "
+            f"leave_out(calibration, priors={{{other[0]!r}: ...}})."
         )
-    repeated = dict(calibration.fit_arguments or {}) | {"noise": dict(calibration.noise)}
-    return {**repeated, **changed}
+    return repeated, formulation.start_priors

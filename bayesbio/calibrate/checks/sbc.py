@@ -24,7 +24,7 @@ from bayesbio.calibrate.coordinates.starts import CompiledProblem, auxiliary_var
 from bayesbio.calibrate.model import statistical_model
 from bayesbio.calibrate.predicting.predictor import Predictor
 from bayesbio.calibrate.problem.formulation import Formulation, formulate
-from bayesbio.calibrate.requests import FitRequest, Noises, Priors, Tolerances, Vary
+from bayesbio.calibrate.requests import REPEATED, FitRequest, Tolerances, split_options
 from bayesbio.data import Campaign
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import (
@@ -42,6 +42,8 @@ from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode import simulate
 from bayesbio.ode.codegen.cache import kernels
 
+SAMPLING = {"tune": 300, "chains": 2, "target_accept": 0.9}
+THIN = 4  # every how many draws one is ranked
 ATTEMPTS = 200  # draws from the prior until one has a solution
 LONGER = 4  # a chain that mixes badly is run this many times as long, once
 LIKELIHOOD = "log_likelihood"
@@ -52,22 +54,13 @@ def simulation_based_calibration(
     model: ProcessModel,
     *,
     times: Mapping[str, Any] | Any = None,
-    priors: Priors | None = None,
-    vary: Vary | None = None,
-    noise: Noises = None,
-    covariates: Mapping[str, str] | None = None,
     replications: int = 200,
     draws: int = 99,
-    thin: int = 4,
-    tune: int = 300,
-    chains: int = 2,
     random_seed: int,
-    target_accept: float = 0.9,
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
     checkpoint: str | os.PathLike[str] | None = None,
     executor: Any = None,
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> Ranks:
     """
     Check by simulation that the posterior of a process model is honest on a design.
@@ -85,15 +78,9 @@ def simulation_based_calibration(
     model : ProcessModel
     times : mapping of quantity to array [h], or array, optional
         When which quantity is read in every run, instead of the readings of the design.
-    priors, vary, noise, covariates, target_accept, rtol, atol
-        As for `fit`. What `fit` takes from the data (default noise, unknown starts) is taken from
-        the design, once.
-    replications : int
-    draws, thin, chains : int
-        Draws that are ranked, every how many one is kept, and the chains that they come from.
-        Where the chain has fewer effective draws than that, it is run four times as long.
-    tune : int
-        Tuning draws a chain.
+    replications, draws : int
+        How many times, and draws that are ranked in each: one of four that the chains hold. Where
+        they have fewer effective draws than that, they are run four times as long.
     random_seed : int
     checkpoint : path, optional
         CSV in which ranks are written as they come, and from which a stopped study goes on; the
@@ -104,6 +91,10 @@ def simulation_based_calibration(
         compiles anew. By default all are done in this process, with one density.
     progress : callable, optional
         Called with the replications done and their total, where they are done in this process.
+    **options
+        As for `fit`: priors, vary, noise, covariates, tune (300 by default), chains (2),
+        target_accept (0.9), rtol, atol. What `fit` takes from the data (default noise, unknown
+        starts) is taken from the design, once.
 
     Returns
     -------
@@ -117,7 +108,8 @@ def simulation_based_calibration(
     DataError, UnitError, ModelError
         As `fit`.
     CalibrationError
-        A noise whose readings cannot be exchanged (counts, rows that bring their own sd).
+        A noise whose readings cannot be exchanged (counts, rows that bring their own sd), or
+        something that is no option of `fit`.
 
     Notes
     -----
@@ -136,17 +128,16 @@ def simulation_based_calibration(
     """
     if hasattr(model, "for_campaign"):
         model = model.for_campaign(design)
-    planned = _readings(design, model, times, priors)
-    request = FitRequest(planned, model, priors, vary, noise, covariates)
+    planned = _readings(design, model, times, options.get("priors"))
+    request, tolerances, sampler = split_options(planned, model, {**SAMPLING, **options})
     settings = {
-        "draws": -(-draws // chains),
-        "thin": thin,
-        "tune": tune,
-        "chains": chains,
-        "target_accept": target_accept,
+        "draws": -(-draws // sampler.chains),
+        "thin": THIN,
+        "tune": sampler.tune,
+        "chains": sampler.chains,
+        "target_accept": sampler.target_accept,
         "kept": draws,
     }
-    tolerances = Tolerances(rtol, atol)
     return run_replications(
         _Study(request, tolerances, settings),
         replications=replications,
@@ -186,7 +177,7 @@ def _identity(
             return [describe(value), [f"{each:.12g}" for each in prior_quantiles(value)]]
         return getattr(value, "hash", None) or str(value)
 
-    asked = {name: getattr(request, name) for name in ("priors", "vary", "noise", "covariates")}
+    asked = {name: getattr(request, name) for name in REPEATED}
     return {
         "model": kernels(request.model).trace.fingerprint,
         "design": request.campaign.hash,

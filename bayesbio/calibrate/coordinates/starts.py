@@ -54,10 +54,14 @@ class CompiledProblem:
     density: LogDensity
 
     @classmethod
-    def of(cls, formulation: Formulation, tolerances: Tolerances) -> CompiledProblem:
+    def of(
+        cls, formulation: Formulation, tolerances: Tolerances, *, on_all_cores: bool = False
+    ) -> CompiledProblem:
         """Build the model in the coordinates of the sampler, and compile it."""
         coordinates = SamplingCoordinates(formulation)
-        model = statistical_model(formulation, tolerances, coordinates=coordinates)
+        model = statistical_model(
+            formulation, tolerances, coordinates=coordinates, on_all_cores=on_all_cores
+        )
         return cls(formulation, coordinates, LogDensity(model))
 
     def start(self, *, random_seed: int) -> Start:

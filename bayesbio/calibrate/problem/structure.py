@@ -56,6 +56,17 @@ class ParameterStructure:
             },
         }
 
+    def arguments(self) -> dict[str, Any]:
+        """Arguments vary and covariates of `fit` that ask for this structure."""
+        vary: dict[Any, tuple[str, ...]] = dict(self.vary)
+        for level, blocks in self.correlated_blocks.items():
+            for block in map(tuple, blocks):
+                for name in block:
+                    vary[name] = tuple(each for each in vary[name] if each != level)
+                vary[block] = (*vary.get(block, ()), level)
+        vary = {name: levels for name, levels in vary.items() if levels}
+        return {"vary": vary, "covariates": dict(self.covariates)}
+
     def block_of(self, name: str, level: str) -> tuple[str, ...]:
         """Find the parameters with which the effects of one are correlated on a level."""
         blocks = self.correlated_blocks.get(level, ())

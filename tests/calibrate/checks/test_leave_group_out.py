@@ -8,14 +8,20 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
 from scipy.stats import norm
 
-from bayesbio.calibrate import compare, fit, leave_out
+from bayesbio.calibrate import Calibration, compare, fit, leave_out
 from bayesbio.calibrate.checks import leave_group_out as leaving_out
 from bayesbio.calibrate.checks.comparison import stacking_weights
+from bayesbio.calibrate.completion import options_of
+from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.requests import FitRequest, Tolerances
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import CalibrationError, DataError
+from bayesbio.inference import describe
+from bayesbio.mechanistic import BatchCulture
 
 READINGS, RUNS, SD, WIDE = 3, 8, 0.5, 10.0
 
@@ -159,10 +165,35 @@ def test_what_no_weights_forget_is_fitted_again_whatever_is_allowed(constant, mo
     assert len(asked) == RUNS
 
 
-def test_a_calibration_from_a_file_says_that_it_needs_its_priors_again(constant):
+def test_a_calibration_from_a_file_says_which_priors_it_needs_again(constant):
     loaded = dataclasses.replace(constant, fit_arguments=None)
-    with pytest.raises(CalibrationError, match=r"Give them again.*leave_out\(calibration, pri"):
+    with pytest.raises(
+        CalibrationError, match=r"level has Normal\(0, .*leave_out\(calibration, pri"
+    ):
         leave_out(loaded, largest_pareto_k=-np.inf)
+
+
+def test_a_calibration_from_a_file_repeats_its_own_fit_with_the_start_priors_of_all_runs():
+    """Its model's defaults, fixed values, levels and noise; starts as all readings suggested."""
+    rows = pd.DataFrame({"time_h": [0.0, 4.0, 8.0], "quantity": "biomass"})
+    runs = [
+        Run(f"R{i}", rows.assign(value=[0.2 * i, 0.5 * i, 1.2 * i]), {"initial_substrate": 20.0})
+        for i in (1, 2, 30)
+    ]
+    vary = {"maximum_growth_rate": ("run",)}
+    request = FitRequest(Campaign(runs), BatchCulture(), {"cell_yield": 0.5}, vary)
+    whole = formulate(request)
+    loaded = Calibration(
+        whole.model, whole.campaign, xr.DataTree(), whole.noise,
+        options_of(whole, Tolerances(), random_seed=1),
+    )  # fmt: skip
+    asked, starts = leaving_out._refit_options(loaded, {"draws": 50})
+    assert asked["vary"] == vary and asked["priors"] == {"cell_yield": 0.5}
+    assert asked["noise"] == dict(whole.noise) and asked["draws"] == 50
+    expected = {name: describe(prior) for name, prior in whole.start_priors.items()}
+    assert {name: describe(prior) for name, prior in starts.items()} == expected
+    fewer = formulate(FitRequest(Campaign(runs[:2]), BatchCulture(), {"cell_yield": 0.5}, vary))
+    assert describe(fewer.start_priors["initial_biomass"]) != expected["initial_biomass"]
 
 
 def test_a_setting_that_runs_lack_cannot_be_left_out(constant):
