@@ -22,8 +22,15 @@ from bayesbio.monitoring.references.historical_reference import HistoricalRefere
 from bayesbio.monitoring.references.mechanistic_reference import MechanisticReference
 from bayesbio.monitoring.run_score import RunScore
 from bayesbio.monitoring.statistics.alarm_limit import MaximumScoreDistribution
+from bayesbio.monitoring.statistics.change_detection import ChangePointEvidence
 from bayesbio.monitoring.statistics.innovation_tails import InnovationTails
-from bayesbio.monitoring.statistics.innovations import EwmaStep, Innovation, ewma, innovations_of
+from bayesbio.monitoring.statistics.innovations import (
+    Innovation,
+    ewma,
+    innovations_of,
+    joined_sizes,
+    whitened,
+)
 from bayesbio.monitoring.statistics.run_statistic import run_scores
 
 KIND = "monitor"
@@ -137,10 +144,13 @@ class FittedMonitor:
         (one,) = given
         expected = self.reference.expected(one, until=until)
         self._require_readings(one, len(expected.reading), until)
-        found = self.tails.normal(innovations_of(expected))
-        steps = ewma(found, len(self.quantities), self.model.ewma_weight)
-        sizes = np.concatenate([each.size for each in found])[None]
-        scores = run_scores(sizes, found, expected, self.reference, self.model.ewma_weight)[0]
+        innovations = self.tails.normal(innovations_of(expected))
+        width, weight = len(self.quantities), self.model.ewma_weight
+        steps = ewma(innovations, width, weight)
+        sizes = joined_sizes(innovations)[None]
+        changes = ChangePointEvidence.of(expected, width, duration=self.reference.duration)
+        scores = run_scores(sizes, innovations, changes, width, weight)[0]
+        largest = np.array([np.argmax(step.contribution) for step in steps])
         names = np.array(self.quantities)
         course = pd.DataFrame(
             {
@@ -148,7 +158,7 @@ class FittedMonitor:
                 "score": scores,
                 "limit": self.limit,
                 "alarm": scores > self.limit,
-                "quantity": [str(names[np.argmax(step.contribution)]) for step in steps],
+                "quantity": names[largest].astype(object),
             }
         )
         contributions = pd.DataFrame(
@@ -159,13 +169,14 @@ class FittedMonitor:
         onset = None
         if course["alarm"].any():
             first = int(course["alarm"].to_numpy().argmax())
-            quantity = self.quantities.index(course["quantity"].iloc[first])
-            onset = _onset(steps[: first + 1], quantity)
+            read = sum(len(each.size) for each in innovations[: first + 1])
+            white = whitened(sizes, innovations)[0, :read]
+            onset = changes.onset_of(white, int(largest[first]))
         return RunScore(
             one.name,
             course,
             contributions,
-            self._readings(found),
+            self._readings(innovations),
             self.limit,
             self.model.false_alarm_rate,
             self.maximum_score.probability(float(course["score"].max())),
@@ -187,19 +198,13 @@ class FittedMonitor:
             Index run; columns score (of the batch), limit, p_value, alarm, alarm_time_h,
             onset_estimate_h, quantity; the most unusual first.
         """
-        found = [self.score(run) for run in Campaign.of(runs)]
+        scores = [self.score(run) for run in Campaign.of(runs)]
+        columns = ("score", "limit", "p_value", "alarm", "alarm_time", "onset_estimate_h")
         table = pd.DataFrame(
-            {
-                "score": [each.score for each in found],
-                "limit": [each.limit for each in found],
-                "p_value": [each.p_value for each in found],
-                "alarm": [each.alarm for each in found],
-                "alarm_time_h": [each.alarm_time for each in found],
-                "onset_estimate_h": [each.onset_estimate_h for each in found],
-                "quantity": [each.quantity for each in found],
-            },
-            index=pd.Index([each.run for each in found], name="run"),
-        ).astype({"alarm_time_h": float, "onset_estimate_h": float})
+            {name: [getattr(each, name) for each in scores] for name in (*columns, "quantity")},
+            index=pd.Index([each.run for each in scores], name="run"),
+        ).rename(columns={"alarm_time": "alarm_time_h"})
+        table = table.astype({"alarm_time_h": float, "onset_estimate_h": float})
         return table.sort_values("score", ascending=False, kind="stable")
 
     def _require_readings(self, run: Run, number: int, until: float | None) -> None:
@@ -236,11 +241,13 @@ class FittedMonitor:
                 found.append(f"Before {clock.first:g} h {nothing}")
         return tuple(found)
 
-    def _readings(self, found: Sequence[Innovation]) -> pd.DataFrame:
+    def _readings(self, innovations: Sequence[Innovation]) -> pd.DataFrame:
         """Put readings beside their one-step-ahead expectation, in house units."""
-        time = np.concatenate([np.full(len(each.quantity_index), each.time) for each in found])
+        time = np.repeat(
+            [each.time for each in innovations], [len(each.size) for each in innovations]
+        )
         index, read, expected, spread, size = (
-            np.concatenate([getattr(each, name) for each in found])
+            np.concatenate([getattr(each, name) for each in innovations])
             for name in ("quantity_index", "reading", "expected", "spread", "size")
         )
         reach = self.tails.reach(0.05)[index] * spread
@@ -329,11 +336,3 @@ class FittedMonitor:
     def save(self, path: str | Path) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""
         return save_result(path, self, KIND)
-
-
-def _onset(steps: Sequence[EwmaStep], quantity: int) -> float | None:
-    """First reading after the EWMA of a quantity last changed its sign."""
-    averages = np.array([step.average[quantity] for step in steps])
-    opposed = np.flatnonzero(~(averages * averages[-1] > 0.0))
-    first = int(opposed[-1]) + 1 if len(opposed) else 0
-    return steps[first].time if first < len(steps) else None

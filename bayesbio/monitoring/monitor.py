@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ import pandas as pd
 
 from bayesbio.calibrate import Calibration
 from bayesbio.data import Campaign
+from bayesbio.inference.parallel.progress import Progress, progress_reporter
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.monitoring.fitted_monitor import FEW_RUNS, FittedMonitor, MonitorSpecification
 from bayesbio.monitoring.references.historical_reference import HistoricalReference
 from bayesbio.monitoring.references.mechanistic_reference import MechanisticReference
 from bayesbio.monitoring.statistics.alarm_limit import MaximumScoreDistribution
+from bayesbio.monitoring.statistics.change_detection import ChangePointEvidence
 from bayesbio.monitoring.statistics.innovation_tails import InnovationTails
-from bayesbio.monitoring.statistics.innovations import RunPredictive, innovations_of
+from bayesbio.monitoring.statistics.innovations import Innovation, innovations_of, joined_sizes
 from bayesbio.monitoring.statistics.run_statistic import run_scores, simulated_innovations
 
 SIMULATED_RUNS = 8000  # runs drawn from the predictive, in all
@@ -69,8 +72,14 @@ class Monitor(MonitorSpecification):
     Run slow: alarm at 24
     """
 
-    @thread_policy()
-    def fit(self, good: Any, *, random_seed: int = 0) -> FittedMonitor:
+    def fit(
+        self,
+        good: Any,
+        *,
+        random_seed: int = 0,
+        cores: int | None = None,
+        progress: Callable[[Progress], None] | bool | None = None,
+    ) -> FittedMonitor:
         """
         Learn the reference and the alarm limit.
 
@@ -81,6 +90,10 @@ class Monitor(MonitorSpecification):
             calibrated process model, whose predictive of a new run takes their place.
         random_seed : int
             Of the runs drawn for the limit.
+        cores : int, optional
+            For the predictions of a calibration.
+        progress : callable or bool, optional
+            True shows a bar.
 
         Returns
         -------
@@ -91,43 +104,61 @@ class Monitor(MonitorSpecification):
         DataError
             Too few runs, or a quantity that was never read.
         """
+        with thread_policy(cores=cores), progress_reporter(progress, counted="runs") as report:
+            return self._fit(good, random_seed, report)
+
+    def _fit(
+        self, good: Any, random_seed: int, report: Callable[[Progress], None]
+    ) -> FittedMonitor:
+        began = time.monotonic()
+
+        def advance(stage: str, finished: int, total: int) -> None:
+            elapsed = time.monotonic() - began
+            report(Progress(stage, finished=finished, total=total, elapsed=elapsed))
+
         reference: HistoricalReference | MechanisticReference
-        simulated: dict[str, list[RunPredictive]] = {}
+        simulated: dict[str, list[list[Innovation]]] = {}
         if isinstance(good, Calibration):
             campaign = good.campaign
-            reference = MechanisticReference.of(good, self.quantities)
-            pairs = {run.name: reference.with_simulated(run) for run in campaign}
-            held_out = {name: own for name, (own, _) in pairs.items() if len(own.reading)}
-            simulated = {name: pairs[name][1] for name in held_out}
+            reference, held_out = MechanisticReference.of(good, self.quantities), {}
+            for n, run in enumerate(campaign):
+                advance("predicting good runs", n, len(campaign))
+                own, drawn = reference.with_simulated(run)
+                if len(own.reading):
+                    held_out[run.name] = own
+                    simulated[run.name] = [innovations_of(one) for one in drawn]
         else:
             campaign = Campaign.of(good)
+            advance("learning from good runs", 0, len(campaign))
             reference, held_out = HistoricalReference.of(campaign, self.quantities)
         rng = np.random.default_rng(random_seed)
         raw = {name: innovations_of(each) for name, each in held_out.items()}
-        new = {name: [innovations_of(one) for one in runs] for name, runs in simulated.items()}
         width = len(reference.quantities)
-        sources = [one for runs in new.values() for one in runs] or list(raw.values())
+        sources = [one for runs in simulated.values() for one in runs] or list(raw.values())
         tails = InnovationTails.of(sources, width)
         draws = -(-SIMULATED_RUNS // max(len(held_out), 1))
-        highest, drawn = {}, []
-        for name, expected in held_out.items():
-            found = tails.normal(raw[name])
+        highest, maxima = {}, []
+        for n, (name, expected) in enumerate(held_out.items()):
+            advance("scoring good runs", n, len(held_out))
+            innovations = tails.normal(raw[name])
             if reference.from_runs:
-                scores = simulated_innovations(found, draws, rng)
+                sizes = simulated_innovations(innovations, draws, rng)
             else:  # the model draws runs: their scores give the limit, whatever their distribution
-                scores = np.array([_joined(tails.normal(one)) for one in new[name]])
-            scores = np.concatenate([_joined(found)[None], scores])
-            top = run_scores(scores, found, expected, reference, self.ewma_weight)
-            top = top.max(axis=1, initial=0.0)
+                sizes = np.array([joined_sizes(tails.normal(one)) for one in simulated[name]])
+            sizes = np.concatenate([joined_sizes(innovations)[None], sizes])
+            changes = ChangePointEvidence.of(expected, width, duration=reference.duration)
+            scores = run_scores(sizes, innovations, changes, width, self.ewma_weight)
+            top = scores.max(axis=1, initial=0.0)
             highest[name] = float(top[0])
-            drawn.append(top[1:])
+            maxima.append(top[1:])
+        advance("scoring good runs", len(held_out), len(held_out))
         scores_of_good = pd.Series(highest, dtype=float).rename_axis("run")
         fitted = FittedMonitor(
             model=dataclasses.replace(self, quantities=reference.quantities),
             reference=reference,
             tails=tails,
             maximum_score=MaximumScoreDistribution.of(
-                np.concatenate(drawn), scores_of_good.to_numpy(float), left_out=reference.from_runs
+                np.concatenate(maxima), scores_of_good.to_numpy(float), left_out=reference.from_runs
             ),
             held_out=scores_of_good,
             units={name: campaign.units.get(name, "1") for name in reference.quantities},
@@ -137,32 +168,27 @@ class Monitor(MonitorSpecification):
         return dataclasses.replace(fitted, warnings=_warnings(fitted, campaign))
 
 
-def _joined(found: Iterable[Any]) -> np.ndarray:
-    """All innovations of a run, shape (readings,)."""
-    return np.concatenate([each.size for each in found] or [np.zeros(0)])
-
-
 def _warnings(fitted: FittedMonitor, campaign: Campaign) -> tuple[str, ...]:
     """Sentences about the good runs."""
-    found = []
+    warnings = []
     count = len(fitted.held_out)
     if fitted.reference.from_runs and count < FEW_RUNS:
-        found.append(
+        warnings.append(
             f"Only {count} good runs: limits allow for that, and small faults are not detected. "
             "Fifteen or more detect them."
         )
     read = {name for run in campaign for name in (*run.quantities, *run.profiles)}
     unwatched = sorted(read - set(fitted.quantities))
     if unwatched:
-        found.append(
+        warnings.append(
             f"Not watched, as it never differs or was not asked for: {', '.join(unwatched)}."
         )
     unused = [name for name in campaign.names if name not in fitted.held_out.index]
     if unused:
-        found.append(f"Without readings of what is watched: {', '.join(unused)}.")
+        warnings.append(f"Without readings of what is watched: {', '.join(unused)}.")
     odd = fitted.held_out[fitted.held_out > fitted.limit]
-    found += [
+    warnings += [
         f"Good run {name} would have alarmed, had it been left out: check whether it was good."
         for name in odd.index
     ]
-    return tuple(found)
+    return tuple(warnings)

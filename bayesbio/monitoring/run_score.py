@@ -33,7 +33,8 @@ class RunScore:
     p_value : float
         Probability that a good run is as unusual at any time, by the end of a whole run.
     onset_estimate_h : float [h], optional
-        When the quantity that raised the alarm began to drift.
+        Posterior median of when the quantity that raised the alarm began to change, from the
+        readings up to the alarm.
     warnings : tuple of str
         What was left out or cannot be judged.
     """

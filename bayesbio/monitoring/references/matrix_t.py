@@ -255,11 +255,16 @@ def _separable(scatter: np.ndarray, number: int, prior: np.ndarray, form: _Form)
 def _split(
     scatter: np.ndarray, lasting: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Expect the second moments of what lasts, and of noise by cell, behind a scatter."""
+    """Conditional second moments of the lasting part, and of noise by cell, given a scatter."""
     share = linalg.solve(lasting + np.diag(noise), lasting, assume_a="pos").T
-    moment = share @ scatter @ share.T + lasting - share @ lasting
     rest = np.eye(len(scatter)) - share
-    return moment, ((rest @ scatter) * rest).sum(axis=1) + noise * np.diag(share)
+    # Joseph's form: symmetric and positive definite whatever the rounding
+    moment = share @ (scatter + np.diag(noise)) @ share.T + rest @ lasting @ rest.T
+    return _symmetric(moment), ((rest @ scatter) * rest).sum(axis=1) + noise * np.diag(share)
+
+
+def _symmetric(matrix: np.ndarray) -> np.ndarray:
+    return 0.5 * (matrix + matrix.T)
 
 
 def _alternating(
@@ -272,9 +277,9 @@ def _alternating(
     quantities = np.eye(width)
     for _ in range(FLIPS):
         inner = np.tensordot(blocks, np.linalg.inv(days), axes=([0, 2], [0, 1]))
-        quantities = (own_quantities * np.eye(width) + number * inner) / (
+        quantities = _symmetric(own_quantities * np.eye(width) + number * inner) / (
             own_quantities + number * length
         )
         inner = np.tensordot(blocks, np.linalg.inv(quantities), axes=([1, 3], [0, 1]))
-        days = (own_days * prior + number * inner) / (own_days + number * width)
+        days = _symmetric(own_days * prior + number * inner) / (own_days + number * width)
     return days, quantities

@@ -21,48 +21,30 @@ SIZES = np.concatenate([np.linspace(0.0, 12.0, 240, endpoint=False), np.geomspac
 @dataclasses.dataclass(frozen=True, eq=False)
 class InnovationTails:
     """
-    Law of the innovations of each quantity, learned from good runs that were left out.
+    Distribution of the innovations of each quantity, learned from good runs that were left out.
 
     A predictive is normal around what it expects; a substrate near its end, or a probe that jumps
-    now and then, is not. Without this, rare large innovations of one quantity would set
-    the limit of all.
-    The law is a mixture of Student-t ones by how likely each is. What happens in a run happens to
-    many of its readings, so a run counts as much as a few of its readings: few runs never rule
-    heavy tails out, and a innovation beyond all of theirs is not taken for impossible.
-
-    Parameters
-    ----------
-    scale, weight : array, shape (quantities, laws)
-        Of Student's t with the degrees of freedom `FREEDOMS`; weights sum to one.
-
-    Examples
-    --------
-    >>> drawn = np.random.default_rng(1).standard_t(4.0, size=2000)
-    >>> found = [Innovation(0.0, np.array([0]), np.array([x]), np.eye(1), *np.ones((3, 1)))
-    ...          for x in drawn]
-    >>> marginals = InnovationTails.of([[each] for each in found], 1)
-    >>> float(marginals.freedom[0])
-    4.0
-    >>> mapped = np.array([each.size[0] for each in marginals.normal(found)])
-    >>> bool(np.abs(drawn).max() > 8.0 > 4.5 > np.abs(mapped).max())
-    True
+    now and then, is not, and rare large innovations of one quantity would set the limit of all. The
+    distribution is a mixture of Student-t ones by how likely each is. A run counts as much as a few
+    of its readings: few runs never rule heavy tails out, and an innovation beyond all of theirs is
+    not taken for impossible.
     """
 
-    scale: np.ndarray
-    weight: np.ndarray
+    scale: np.ndarray  # of Student's t with `FREEDOMS`, shape (quantities, len(FREEDOMS))
+    weight: np.ndarray  # of the same shape, rows sum to one
 
     @classmethod
     def of(cls, runs: Sequence[Sequence[Innovation]], width: int) -> InnovationTails:
         """Learn from the innovations of good runs, each a sequence of moments."""
         laws = []
-        for place in range(width):
+        for quantity in range(width):
             each = [
-                np.concatenate([found.size[found.quantity_index == place] for found in run])
+                np.concatenate([one.size[one.quantity_index == quantity] for one in run])
                 for run in runs
                 if len(run)
             ]
             read = sum(len(sizes) > 0 for sizes in each)
-            laws.append(_likely(np.concatenate(each or [np.zeros(0)]), read))
+            laws.append(_mixture(np.concatenate(each or [np.zeros(0)]), read))
         scale, weight = (np.array(part) for part in zip(*laws, strict=True))
         return cls(scale, weight)
 
@@ -71,16 +53,20 @@ class InnovationTails:
         """Most likely degrees of freedom, shape (quantities,)."""
         return np.array(FREEDOMS)[self.weight.argmax(axis=1)]
 
-    def normal(self, found: Sequence[Innovation]) -> list[Innovation]:
+    def normal(self, innovations: Sequence[Innovation]) -> list[Innovation]:
         """Map innovations to standard normal ones, tail probability by tail probability."""
-        mapped = []
-        for each in found:
-            size = [
-                np.interp(abs(one), SIZES, self._mapped[place])
-                for one, place in zip(each.size, each.quantity_index, strict=True)
-            ]
-            mapped.append(dataclasses.replace(each, size=np.copysign(size, each.size)))
-        return mapped
+        return [
+            dataclasses.replace(
+                each,
+                size=np.array(
+                    [
+                        np.copysign(np.interp(abs(one), SIZES, self._mapped[quantity]), one)
+                        for one, quantity in zip(each.size, each.quantity_index, strict=True)
+                    ]
+                ),
+            )
+            for each in innovations
+        ]
 
     def reach(self, probability: float) -> np.ndarray:
         """Give the innovation that is exceeded with a probability, before mapping; by quantity."""
@@ -91,14 +77,10 @@ class InnovationTails:
     def _mapped(self) -> np.ndarray:
         """Normal innovations as likely as those of `SIZES`, shape (quantities, sizes)."""
         tail = sum(
-            weight[:, None] * _law(freedom).sf(SIZES / scale[:, None])
+            weight[:, None] * stats.t(freedom).sf(SIZES / scale[:, None])
             for freedom, scale, weight in zip(FREEDOMS, self.scale.T, self.weight.T, strict=True)
         )
         return stats.norm.isf(np.maximum(tail, LEAST_TAIL))
-
-
-def _law(freedom: float) -> stats.rv_frozen:
-    return stats.norm() if np.isinf(freedom) else stats.t(freedom)
 
 
 def _log_density(square: np.ndarray, freedom: float) -> np.ndarray:
@@ -110,8 +92,8 @@ def _log_density(square: np.ndarray, freedom: float) -> np.ndarray:
     return level - half * np.log1p(square / freedom)
 
 
-def _likely(sizes: np.ndarray, runs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the most likely scale of each law, and how likely the law is, each shape (laws,)."""
+def _mixture(sizes: np.ndarray, runs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Most likely scale for each of `FREEDOMS`, and the weight of each."""
     prior = -0.5 * np.square(np.log(SCALES) / UNSURE)
     square = np.square(sizes / SCALES[:, None])
     fits = np.array([_log_density(square, freedom).sum(axis=1) for freedom in FREEDOMS])
