@@ -84,7 +84,7 @@ class RunScore:
         began = (
             ""
             if self.onset_estimate_h is None
-            else f", drifting since about {self.onset_estimate_h:g} h"
+            else f", changed since about {self.onset_estimate_h:g} h"
         )
         return (
             f"Run {self.run}: alarm at {self.alarm_time:g} h, mostly in "

@@ -115,7 +115,7 @@ def test_the_monitor_names_faulty_runs_and_is_compared_with_the_usual_methods(
     assert numbers["passed"] is True
     assert numbers["protein_faults_found"] == 4
     assert numbers["monitor_auroc"] > numbers["isolation_forest_auroc"]
-    assert "drifting since" in page
+    assert "changed since" in page
 
 
 @pytest.mark.slow

@@ -1,170 +1,13 @@
-"""What a monitor promises: a stated rate of false alarms, no look ahead, and the right name."""
-
-import dataclasses
+"""What a monitor learns from: runs, tables, controls; and what it refuses."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
-from scipy import stats
 
-import bayesbio
 from bayesbio.data import Campaign, Profile, Run, Table, TableColumn
-from bayesbio.errors import CalibrationError, DataError
+from bayesbio.errors import DataError
 from bayesbio.monitoring import Monitor
-from bayesbio.monitoring.statistics.change_detection import ChangePointEvidence
-from bayesbio.monitoring.statistics.innovations import (
-    Innovation,
-    RunPredictive,
-    ewma,
-    innovations_of,
-)
-
-DAYS = np.arange(0.0, 192.0, 24.0)
-QUANTITIES = ("glucose", "lactate", "ph", "viable_cell_density")
-REMEMBERED = np.exp(-np.abs(DAYS[:, None] - DAYS) / 72.0)
-TOGETHER = np.array(
-    [[1.0, -0.6, 0.0, 0.5], [-0.6, 1.0, -0.4, 0.0], [0.0, -0.4, 1.0, 0.0], [0.5, 0.0, 0.0, 1.0]]
-)
-
-
-def normal_run(rng, name, *, shift=0.0, quantity="glucose", since=72.0, missing=0.0, jitter=0.0):
-    """One run of a separable normal process, with a shift [sd] of one quantity since some hour."""
-    lasting = np.linalg.cholesky(REMEMBERED) @ rng.normal(size=(8, 4))
-    away = 0.8 * lasting @ np.linalg.cholesky(TOGETHER).T + 0.6 * rng.normal(size=(8, 4))
-    away[since <= DAYS, QUANTITIES.index(quantity)] += shift
-    times = DAYS + jitter * rng.uniform(-1.0, 1.0, 8) * (DAYS > 0)
-    course = np.column_stack([6.0 - 0.01 * times, 0.01 * times, 7.0 + 0 * times, 0.05 * times])
-    values = course + away * np.array([0.3, 0.1, 0.05, 0.4])
-    rows = pd.DataFrame(values, columns=list(QUANTITIES)).assign(time_h=times)
-    rows = rows.melt("time_h", var_name="quantity")
-    return Run(name, rows[rng.uniform(size=len(rows)) >= missing])
-
-
-@pytest.fixture(scope="module")
-def good_runs():
-    rng = np.random.default_rng(20261101)
-    return [normal_run(rng, f"good {n}") for n in range(40)]
-
-
-@pytest.fixture(scope="module")
-def monitor(good_runs):
-    return Monitor().fit(good_runs)
-
-
-def test_good_runs_alarm_as_seldom_as_stated(monitor):
-    rng = np.random.default_rng(1)
-    table = monitor.screen([normal_run(rng, f"new {n}") for n in range(200)])
-    assert 0.02 <= table["alarm"].mean() <= 0.08
-    assert abs(np.mean(table["p_value"] < 0.5) - 0.5) < 0.12
-
-
-def test_a_shift_of_one_quantity_is_found_named_and_dated(monitor):
-    rng = np.random.default_rng(2)
-    runs = [normal_run(rng, f"bad {n}", shift=4.0, quantity="lactate") for n in range(20)]
-    table = monitor.screen(runs)
-    assert table["alarm"].mean() >= 0.95
-    assert (table["quantity"] == "lactate").mean() >= 0.9
-    assert (table["alarm_time_h"] >= 72.0).mean() >= 0.9
-    assert 48.0 <= table["onset_estimate_h"].median() <= 96.0
-
-
-def test_a_score_does_not_look_ahead(monitor):
-    run = normal_run(np.random.default_rng(3), "bad", shift=3.0)
-    whole = monitor.score(run)
-    for until in (0.0, 72.0, 120.0):
-        part = monitor.score(run, until=until)
-        kept = whole.course["time_h"] <= until
-        assert_allclose(part.course["score"], whole.course["score"][kept], rtol=1e-9)
-        assert part.limit == whole.limit
-
-
-def test_recent_surprises_count_as_the_less_likely_of_the_whole_and_the_most_surprising(monitor):
-    run = normal_run(np.random.default_rng(4), "bad", shift=3.0)
-    found = monitor.tails.normal(innovations_of(monitor.reference.expected(run)))
-    steps = ewma(found, 4, monitor.model.ewma_weight)
-    # Contributions add up to the squared distance: chi-squared of four, all four being read.
-    half = np.array([step.contribution.sum() for step in steps]) / 2.0
-    whole = -np.log10(np.exp(-half) * (1.0 + half))
-    given = np.array([step.score for step in steps])
-    assert (given >= whole - 1e-8).all()
-    assert np.isclose(given, whole).any() and (given > whole + 0.05).any()
-
-
-def test_the_score_weighs_recent_surprises_and_a_lasting_change(monitor):
-    run = normal_run(np.random.default_rng(4), "bad", shift=3.0)
-    expected = monitor.reference.expected(run)
-    found = monitor.tails.normal(innovations_of(expected))
-    recent = np.array([step.score for step in ewma(found, 4, monitor.model.ewma_weight)])
-    white = np.concatenate(
-        [np.linalg.solve(np.linalg.cholesky(each.correlation), each.size) for each in found]
-    )
-    sustained = ChangePointEvidence.of(expected, 4, duration=monitor.reference.duration)
-    lasting = sustained.evidence(white[None], expected.times)[0]
-    assert_allclose(monitor.score(run).course["score"], 0.25 * recent + 0.75 * lasting)
-
-
-def test_the_evidence_of_a_lasting_change_is_a_bayes_factor():
-    # One quantity read twice without memory: a step from the first moment or from the second, or a
-    # ramp from the first, with sizes of their own, against none.
-    times, read = np.array([0.0, 24.0]), np.array([0.7, 1.9])
-    run = RunPredictive(times, np.zeros(2, int), read, np.zeros(2), 0.25 * np.eye(2), np.inf)
-    white = np.linalg.solve(np.linalg.cholesky(run.covariance), read)
-    told = ChangePointEvidence.of(run, 1, duration=48.0).evidence(white[None], times)[0, 1]
-    changes = [[1.0, 1.0], [0.0, 1.0], [0.0, 1.0]]
-    densities = [
-        stats.multivariate_normal(np.zeros(2), run.covariance + np.outer(each, each)).pdf(read)
-        for each in changes
-    ]
-    none = stats.multivariate_normal(np.zeros(2), run.covariance).pdf(read)
-    assert_allclose(told, np.log10(np.mean(densities) / none), rtol=1e-9)
-
-
-def test_chance_alone_rarely_looks_like_a_lasting_change():
-    rng = np.random.default_rng(12)
-    times = np.repeat(np.arange(0.0, 240.0, 24.0), 2)
-    quantity_index = np.tile([0, 1], 10)
-    covariance = np.exp(-np.abs(times[:, None] - times) / 60.0) * (
-        quantity_index[:, None] == quantity_index
-    )
-    run = RunPredictive(times, quantity_index, np.zeros(20), np.zeros(20), covariance, np.inf)
-    sustained = ChangePointEvidence.of(run, 2, duration=216.0)
-    factor = 10.0 ** sustained.evidence(rng.normal(size=(20000, 20)), times)[:, -1]
-    assert (factor > 10.0).mean() <= 0.1
-    assert abs(factor.mean() - 1.0) < 0.2  # a Bayes factor is one on average, where nothing changed
-
-
-def test_one_odd_quantity_of_many_counts_as_the_largest_of_so_many():
-    odd = Innovation(0.0, np.arange(8), np.r_[5.0, np.zeros(7)], np.eye(8), *np.ones((3, 8)))
-    (found,) = ewma([odd], 8, 0.3)
-    tail = 2.0 * stats.norm.sf(5.0)
-    assert_allclose(found.score, -np.log10(1.0 - (1.0 - tail) ** 8), rtol=1e-9)
-    assert found.score > -np.log10(stats.chi2.sf(25.0, 8)) + 1.0
-
-
-def test_heavy_tails_of_one_quantity_do_not_set_the_limit_for_all():
-    rng = np.random.default_rng(11)
-
-    def run(name, shift=0.0):
-        rows = normal_run(rng, name, shift=shift, quantity="ph").measurements.copy()
-        wild = rows["quantity"] == "glucose"
-        rows.loc[wild, "value"] += 0.3 * rng.standard_t(2.5, size=wild.sum())
-        return Run(name, rows)
-
-    monitor = Monitor().fit([run(f"good {n}") for n in range(30)])
-    heavy = dict(zip(monitor.quantities, monitor.tails.freedom, strict=True))
-    assert heavy["glucose"] <= 7.0
-    assert monitor.screen([run(f"new {n}") for n in range(60)])["alarm"].mean() <= 0.1
-    assert monitor.screen([run(f"bad {n}", shift=5.0) for n in range(20)])["alarm"].mean() >= 0.8
-
-
-def test_expected_bands_hold_nine_readings_of_ten(monitor):
-    rng = np.random.default_rng(5)
-    parts = [monitor.score(normal_run(rng, f"new {n}")).readings for n in range(60)]
-    table = pd.concat(parts)
-    inside = table["value"].between(table["lower"], table["upper"])
-    assert abs(inside.mean() - 0.9) < 0.02
-    assert abs(table["innovation"].std() - 1.0) < 0.06
+from tests.monitoring.normal_runs import DAYS, QUANTITIES, normal_run
 
 
 def test_few_ragged_runs_with_a_third_missing_keep_the_stated_rate():
@@ -179,25 +22,6 @@ def test_few_ragged_runs_with_a_third_missing_keep_the_stated_rate():
 
 def test_a_looser_limit_alarms_more_often(good_runs, monitor):
     assert Monitor(false_alarm_rate=0.2).fit(good_runs).limit < monitor.limit
-
-
-def test_a_monitor_comes_back_from_its_file_with_the_same_scores(monitor, tmp_path):
-    run = normal_run(np.random.default_rng(7), "bad", shift=3.0)
-    path = monitor.save(tmp_path / "monitor.nc")
-    again = bayesbio.load(path)
-    pd.testing.assert_frame_equal(again.score(run).course, monitor.score(run).course)
-    assert again.hash == monitor.hash
-    assert again.check().passed == monitor.check().passed
-    pd.testing.assert_frame_equal(again.summary(), monitor.summary())
-    path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(CalibrationError):
-        bayesbio.load(path)
-
-
-def test_the_verdict_counts_the_good_runs_that_would_have_alarmed(monitor):
-    verdict = monitor.check()
-    assert verdict.passed
-    assert verdict["false alarms"].value == (monitor.held_out > monitor.limit).mean()
 
 
 def test_a_bad_run_among_the_good_ones_is_pointed_out(good_runs):
@@ -265,20 +89,6 @@ def test_what_cannot_be_learned_is_said(good_runs, change, sentence):
         Monitor(**options).fit(runs)
 
 
-def test_a_run_that_cannot_be_compared_is_said(monitor, good_runs):
-    early = pd.DataFrame({"time_h": [30.0], "quantity": "glucose", "value": [5.0]})
-    with pytest.raises(DataError, match="first read at 30 h, and nothing .* until 12 h"):
-        monitor.score(Run("early", early), until=12.0)
-    with pytest.raises(DataError, match="watched are glucose, lactate"):
-        monitor.score(Run("other", early.assign(quantity="ammonium")))
-    with pytest.raises(DataError, match="'empty' has readings of nothing"):
-        monitor.score(Run("empty"))
-    with pytest.raises(DataError, match="3 runs came"):
-        monitor.score(good_runs[:3])
-    with pytest.raises(DataError, match="R1"):
-        monitor.score("R1")
-
-
 def test_a_run_that_stopped_before_the_first_sampling_time_is_not_judged_by_it(good_runs):
     late = [
         Run(run.name, run.measurements.assign(time_h=run.measurements["time_h"] + 48.0))
@@ -292,16 +102,6 @@ def test_a_run_that_stopped_before_the_first_sampling_time_is_not_judged_by_it(g
     score = monitor.score(Run("both", rows))
     assert score.course["time_h"].iloc[0] == 48.0
     assert "Before 36 h there is nothing to compare" in " ".join(score.warnings)
-
-
-def test_what_was_not_judged_is_noticed(monitor):
-    rows = pd.DataFrame({"time_h": [0.0, 24.0, 999.0], "quantity": "glucose", "value": [6.0] * 3})
-    more = pd.DataFrame({"time_h": [0.0], "quantity": "ammonium", "value": [1.0]})
-    score = monitor.score(Run("long", pd.concat([rows, more])))
-    told = " ".join(score.warnings)
-    assert "Never read in run long: lactate, ph, viable_cell_density" in told
-    assert "Not watched: ammonium" in told
-    assert "After 180 h there is nothing to compare" in told
 
 
 def test_runs_that_never_differ_are_refused():
@@ -345,8 +145,8 @@ def test_two_copies_of_one_quantity_are_no_error(good_runs):
     assert np.isfinite(monitor.score(doubled(good_runs[0])).score)
 
 
-def test_a_fitted_monitor_is_frozen_and_knows_what_was_asked(monitor):
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        monitor.model = None
-    assert monitor.model == Monitor(quantities=QUANTITIES)
-    assert monitor.options == {"random_seed": 0} and monitor.require() is monitor
+def test_progress_is_told_to_its_end_and_cores_change_nothing(good_runs):
+    states = []
+    limited = Monitor().fit(good_runs[:4], cores=1, progress=states.append)
+    assert limited.hash == Monitor().fit(good_runs[:4]).hash
+    assert (states[-1].finished, states[-1].total) == (4, 4)
