@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from bayesbio.data.table import Table
 from bayesbio.network.graph.structure import ProcessGraph
-from bayesbio.network.learning.conjugate import NormalInverseGamma, mixture_weights
+from bayesbio.network.learning.conjugate import NormalInverseGamma, PriorMixture
 from bayesbio.network.learning.standardising import node_priors, standardise
 
 
@@ -52,20 +52,20 @@ def edge_support(network: ProcessGraph, table: Any) -> pd.DataFrame:
     results = []
     for parent, child in network.edges:
         rows, values = data.design(network, child)
-        _, full = mixture_weights(priors[child], rows, values)
-        kept = np.delete(np.arange(rows.shape[1]), 1 + network.parents(child).index(parent))
+        retained = np.delete(np.arange(rows.shape[1]), 1 + network.parents(child).index(parent))
         # Without the edge, the prior is conditioned on that effect being zero.
-        nested = [_with_effects(prior, kept) for prior in priors[child]]
-        factor = full - mixture_weights(nested, rows[:, kept], values)[1]
+        nested = PriorMixture.of([_with_effects(prior, retained) for prior in priors[child]])
+        factor = PriorMixture.of(priors[child]).log_evidence(rows, values)
+        factor -= nested.log_evidence(rows[:, retained], values)
         results.append((factor, float(expit(factor)), len(values)))
     index = pd.MultiIndex.from_tuples(network.edges, names=["parent", "child"])
     return pd.DataFrame(results, index=index, columns=["log_bayes_factor", "probability", "rows"])
 
 
-def _with_effects(prior: NormalInverseGamma, kept: np.ndarray) -> NormalInverseGamma:
+def _with_effects(prior: NormalInverseGamma, retained: np.ndarray) -> NormalInverseGamma:
     """Condition a prior on the other effects being zero, the prior of the variance unchanged."""
-    block = prior.precision[np.ix_(kept, kept)]
-    others = np.setdiff1d(np.arange(len(prior.mean)), kept)
-    cross = prior.precision[np.ix_(kept, others)]
-    mean = prior.mean[kept] + np.linalg.solve(block, cross @ prior.mean[others])
+    block = prior.precision[np.ix_(retained, retained)]
+    others = np.setdiff1d(np.arange(len(prior.mean)), retained)
+    cross = prior.precision[np.ix_(retained, others)]
+    mean = prior.mean[retained] + np.linalg.solve(block, cross @ prior.mean[others])
     return NormalInverseGamma(mean, block, prior.shape, prior.rate)

@@ -9,10 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-# Default prior of a standardised node: effects have the residual standard deviation, with the
-# weight of one observation; so has the residual variance; the intercept is left to the data.
-_EFFECT_BATCHES, _INTERCEPT_BATCHES = 1.0, 0.01
-_SHAPE, _RATE = 0.5, 0.005
+# Default prior of a standardised node. One precision for the effects, in units of one over the
+# residual variance, would charge a strong effect to the scatter: (effect^2 * precision) adds to the
+# residual sum of squares. So several are weighed by their marginal likelihood, a mixture of
+# g-priors: Liang et al. (2008), doi:10.1198/016214507000001337.
+EFFECT_PRECISIONS = tuple(float(value) for value in 10.0 ** np.arange(1, -7, -1))
+# Intercept and variance are left to the data, density ~ 1 / variance: with its normal prior in
+# units of the variance, a flat intercept takes half off the shape.
+_INTERCEPT_PRECISION = 0.01
+_SHAPE, _RATE = -0.49, 1e-9
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,34 +39,12 @@ class NormalInverseGamma:
     -----
     Murphy (2007), Conjugate Bayesian analysis of the Gaussian distribution; Bishop (2006), Pattern
     Recognition and Machine Learning, section 3.5.
-
-    Examples
-    --------
-    >>> prior = NormalInverseGamma(np.zeros(1), np.eye(1), 1.0, 1.0)
-    >>> prior.updated(np.ones((3, 1)), np.array([1.0, 2.0, 3.0])).mean
-    array([1.5])
     """
 
     mean: np.ndarray
     precision: np.ndarray
     shape: float
     rate: float
-
-    @classmethod
-    def default_prior(cls, parents: int) -> NormalInverseGamma:
-        """Default prior of a standardised node with so many parents."""
-        precision = np.diag([_INTERCEPT_BATCHES] + [_EFFECT_BATCHES] * parents)
-        return cls(np.zeros(parents + 1), precision, _SHAPE, _RATE)
-
-    def updated(self, rows: np.ndarray, values: np.ndarray) -> NormalInverseGamma:
-        """Posterior given a design matrix, shape (n, p), and a response, shape (n,)."""
-        precision = self.precision + rows.T @ rows
-        mean = np.linalg.solve(precision, self.precision @ self.mean + rows.T @ values)
-        residual, shift = values - rows @ mean, mean - self.mean
-        squares = residual @ residual + shift @ self.precision @ shift
-        return NormalInverseGamma(
-            mean, precision, self.shape + 0.5 * len(values), self.rate + 0.5 * float(squares)
-        )
 
     def with_batches(
         self, mean: np.ndarray, gram: np.ndarray, variance: float, weight: float
@@ -84,45 +67,18 @@ class NormalInverseGamma:
             - 0.5 * np.linalg.slogdet(self.precision)[1]
         )
 
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw effects, shape (count, p), and variances, shape (count,)."""
-        variance = self.rate / rng.standard_gamma(self.shape, count)
-        white = rng.standard_normal((count, len(self.mean)))
-        factor = np.linalg.cholesky(self.precision)
-        spread = white @ np.linalg.inv(factor)
-        return self.mean + np.sqrt(variance)[:, None] * spread, variance
 
-
-def log_marginal_likelihood(
-    prior: NormalInverseGamma, rows: np.ndarray, values: np.ndarray
-) -> float:
-    """
-    Log marginal likelihood of a response: effects and variance integrated out.
-
-    Parameters
-    ----------
-    prior : NormalInverseGamma
-    rows : array, shape (n, p)
-    values : array, shape (n,)
-
-    Returns
-    -------
-    float
-
-    Notes
-    -----
-    Bishop (2006), Pattern Recognition and Machine Learning, exercise 3.23: the ratio of the
-    normalisers of posterior and prior, times (2 pi)^(-n/2).
-
-    Examples
-    --------
-    >>> prior = NormalInverseGamma(np.zeros(1), np.eye(1), 0.5, 0.5)
-    >>> log_marginal_likelihood(prior, np.ones((1, 1)), np.zeros(1))  # Cauchy
-    -1.491303
-    """
-    posterior = prior.updated(rows, values)
-    constant = -0.5 * len(values) * math.log(2.0 * math.pi)
-    return posterior.log_normaliser - prior.log_normaliser + constant
+def default_priors(parents: int) -> list[NormalInverseGamma]:
+    """Equally likely default priors of a standardised node with so many parents."""
+    return [
+        NormalInverseGamma(
+            np.zeros(parents + 1),
+            np.diag([_INTERCEPT_PRECISION] + [precision] * parents),
+            _SHAPE,
+            _RATE,
+        )
+        for precision in (EFFECT_PRECISIONS if parents else EFFECT_PRECISIONS[:1])
+    ]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -172,7 +128,7 @@ class NodePrior:
         self, parents: Sequence[str], centre: np.ndarray, spread: np.ndarray
     ) -> list[NormalInverseGamma]:
         """
-        One prior of the standardised node for each discount.
+        Priors of the standardised node: one for each discount and default prior.
 
         Parameters
         ----------
@@ -192,43 +148,101 @@ class NodePrior:
         start = (mean[0] + mean[1:] @ centre[1:] - centre[0]) / spread[0]
         standard = np.concatenate([[start], slopes])
         products = shift.T @ gram @ shift
-        default = NormalInverseGamma.default_prior(len(position) - 1)
         return [
             default.with_batches(
                 standard, products, self.variance / spread[0] ** 2, discount * self.strength
             )
             for discount in self.discounts
+            for default in default_priors(len(position) - 1)
         ]
 
 
-def mixture_weights(
-    priors: Sequence[NormalInverseGamma], rows: np.ndarray, values: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Posterior weights of equally likely priors, and the log marginal likelihood of them all."""
-    each = np.array([log_marginal_likelihood(prior, rows, values) for prior in priors])
-    total = float(logsumexp(each))
-    return np.exp(each - total), total - math.log(len(priors))
+@dataclasses.dataclass(frozen=True, eq=False)
+class PriorMixture:
+    """
+    Equally likely normal-inverse-gamma priors of one node, their posteriors computed together.
 
+    Attributes
+    ----------
+    mean : array, shape (priors, p)
+    precision : array, shape (priors, p, p)
+    shape, rate, log_normaliser : array, shape (priors,)
 
-def draw_mixture(
-    priors: Sequence[NormalInverseGamma],
-    weights: np.ndarray,
-    rows: np.ndarray,
-    values: np.ndarray,
-    count: int,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw effects and variances from the posterior under a weighted mixture of priors."""
-    if len(priors) == 1:
-        return priors[0].updated(rows, values).draw(count, rng)
-    shares = rng.multinomial(count, weights)
-    parts = [
-        prior.updated(rows, values).draw(share, rng)
-        for prior, share in zip(priors, shares.tolist(), strict=True)
-        if share
-    ]
-    mixed = rng.permutation(count)
-    return (
-        np.concatenate([effects for effects, _ in parts])[mixed],
-        np.concatenate([variance for _, variance in parts])[mixed],
-    )
+    Notes
+    -----
+    The evidence is the ratio of the normalisers of posterior and prior, times (2 pi)^(-n/2):
+    Bishop (2006), Pattern Recognition and Machine Learning, exercise 3.23.
+
+    Examples
+    --------
+    >>> prior = NormalInverseGamma(np.zeros(1), np.eye(1), 0.5, 0.5)
+    >>> PriorMixture.of([prior]).log_evidence(np.ones((1, 1)), np.zeros(1))  # Cauchy
+    -1.491303
+    """
+
+    mean: np.ndarray
+    precision: np.ndarray
+    shape: np.ndarray
+    rate: np.ndarray
+    log_normaliser: np.ndarray
+
+    @classmethod
+    def of(cls, priors: Sequence[NormalInverseGamma]) -> PriorMixture:
+        """Stack priors."""
+        fields = [field.name for field in dataclasses.fields(cls)]
+        return cls(*(np.array([getattr(prior, name) for prior in priors]) for name in fields))
+
+    def updated(
+        self, rows: np.ndarray, values: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """
+        Posterior under each prior, for many tables at once.
+
+        Parameters
+        ----------
+        rows : array, shape (tables, n, p)
+        values : array, shape (tables, n)
+
+        Returns
+        -------
+        log_evidence : array, shape (priors, tables)
+            Of each prior, less log(priors): their log-sum-exp is that of the mixture.
+        mean, precision : array, shape (priors, tables, p[, p])
+        shape : array, shape (priors,)
+        rate : array, shape (priors, tables)
+        """
+        turned = np.swapaxes(rows, 1, 2)
+        precision = self.precision[:, None] + turned @ rows
+        pull = (self.precision @ self.mean[:, :, None])[:, None] + turned @ values[:, :, None]
+        mean = np.linalg.solve(precision, pull)[..., 0]
+        residual = values - (rows @ mean[..., None])[..., 0]
+        shift = mean - self.mean[:, None]
+        charged = (shift[..., None, :] @ self.precision[:, None] @ shift[..., None])[..., 0, 0]
+        rate = self.rate[:, None] + 0.5 * ((residual**2).sum(axis=-1) + charged)
+        shape = self.shape + 0.5 * values.shape[1]
+        normaliser = (
+            gammaln(shape)[:, None]
+            - shape[:, None] * np.log(rate)
+            - 0.5 * np.linalg.slogdet(precision)[1]
+        )
+        constant = 0.5 * values.shape[1] * math.log(2.0 * math.pi) + math.log(len(self.shape))
+        evidence = normaliser - self.log_normaliser[:, None] - constant
+        return evidence, mean, precision, shape, rate
+
+    def log_evidence(self, rows: np.ndarray, values: np.ndarray) -> float:
+        """Log marginal likelihood of one table under the mixture."""
+        return float(logsumexp(self.updated(rows[None], values[None])[0]))
+
+    def draw(
+        self, rows: np.ndarray, values: np.ndarray, rng: np.random.Generator, *, count: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw effects, shape (count * tables, p), and variances, given each table."""
+        evidence, means, precisions, shapes, rates = self.updated(rows, values)
+        tables = np.repeat(np.arange(len(rows)), count)
+        races = evidence[:, tables] + rng.gumbel(size=(len(shapes), len(tables)))
+        chosen = np.argmax(races, axis=0)  # one prior, with probability in proportion
+        variance = rates[chosen, tables] / rng.standard_gamma(shapes[chosen])
+        factor = np.swapaxes(np.linalg.cholesky(precisions), -1, -2)
+        white = rng.standard_normal((len(tables), means.shape[-1], 1))
+        spread = (np.linalg.inv(factor)[chosen, tables] @ white)[..., 0]
+        return means[chosen, tables] + np.sqrt(variance)[:, None] * spread, variance

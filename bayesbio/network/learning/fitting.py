@@ -9,15 +9,11 @@ import numpy as np
 import pandas as pd
 
 from bayesbio.data.table import Table
-from bayesbio.errors import DataError, ModelError
+from bayesbio.errors import ModelError
 from bayesbio.inference.mcmc.sampling import sample
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.network.graph.structure import ProcessGraph
-from bayesbio.network.learning.conjugate import (
-    NormalInverseGamma,
-    draw_mixture,
-    mixture_weights,
-)
+from bayesbio.network.learning.conjugate import NormalInverseGamma, PriorMixture
 from bayesbio.network.learning.gibbs import augment
 from bayesbio.network.learning.mcmc import build_network_model, predictive_parameters
 from bayesbio.network.learning.standardising import (
@@ -114,10 +110,9 @@ def fit_network(
         warnings=data_warnings(network, table, standardised, group=group),
     )  # fmt: skip
     if group is not None or robust:
-        single = _single(priors, "along with groups or robust residuals")
         codes, levels = (None, []) if group is None else group_codes(table, group)
         model = build_network_model(
-            network, standardised, single, group=codes, levels=levels, robust=robust
+            network, standardised, priors, group=codes, levels=levels, robust=robust
         )
         tree = sample(
             model, draws=draws, tune=tune, chains=chains, random_seed=random_seed, cores=cores,
@@ -125,9 +120,8 @@ def fit_network(
         )  # fmt: skip
         known |= dict(method="NUTS", sampled=tree, **predictive_parameters(tree))
     elif not standardised.complete:
-        single = _single(priors, "from incomplete rows")
         arrays = augment(
-            network, standardised, single, draws=draws, tune=tune, chains=chains, rng=rng
+            network, standardised, priors, draws=draws, tune=tune, chains=chains, rng=rng
         )
         known |= dict(
             method="augmentation",
@@ -154,23 +148,13 @@ def _conjugate(
     number = {edge: k for k, edge in enumerate(network.edges)}
     for k, name in enumerate(network.order):
         rows, values = data.design(network, name)
-        weights, total = mixture_weights(priors[name], rows, values)
-        drawn, variance[:, k] = draw_mixture(priors[name], weights, rows, values, count, rng)
+        mixture = PriorMixture.of(priors[name])
+        drawn, variance[:, k] = mixture.draw(rows[None], values[None], rng, count=count)
         intercept[:, k] = drawn[:, 0]
         effect[:, [number[parent, name] for parent in network.parents(name)]] = drawn[:, 1:]
-        log_evidence[name] = total - len(values) * float(np.log(data.spread[k]))
+        evidence = mixture.log_evidence(rows, values)
+        log_evidence[name] = evidence - len(values) * float(np.log(data.spread[k]))
     return dict(intercept=intercept, effect=effect, variance=variance, log_evidence=log_evidence)
-
-
-def _single(priors: Priors, how: str) -> dict[str, NormalInverseGamma]:
-    """One prior of each node; several discounts need complete rows."""
-    several = [name for name, each in priors.items() if len(each) > 1]
-    if several:
-        raise DataError(
-            f"The discount of the prior of {several[0]!r} cannot be estimated {how}. Give "
-            "add_mechanistic_prior one discount, or drop the incomplete rows, groups and robust."
-        )
-    return {name: each[0] for name, each in priors.items()}
 
 
 def _with_distributions(posterior: NetworkPosterior) -> NetworkPosterior:

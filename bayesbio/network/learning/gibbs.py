@@ -9,14 +9,14 @@ import numpy as np
 
 from bayesbio.inference.noise.censoring import NORMAL, draw_between
 from bayesbio.network.graph.structure import ProcessGraph
-from bayesbio.network.learning.conjugate import NormalInverseGamma
+from bayesbio.network.learning.conjugate import NormalInverseGamma, PriorMixture
 from bayesbio.network.learning.standardising import Standardised
 
 
 def augment(
     network: ProcessGraph,
     data: Standardised,
-    priors: Mapping[str, NormalInverseGamma],
+    priors: Mapping[str, Sequence[NormalInverseGamma]],
     *,
     draws: int,
     tune: int,
@@ -33,7 +33,7 @@ def augment(
     ----------
     network : ProcessNetwork
     data : Standardised
-    priors : mapping of node to NormalInverseGamma
+    priors : mapping of node to equally likely priors
     draws, tune, chains : int
     rng : Generator
 
@@ -53,7 +53,7 @@ def augment(
         (
             np.array([position[parent] for parent in network.parents(name)], int),
             np.array([number[parent, name] for parent in network.parents(name)], int),
-            priors[name],
+            PriorMixture.of(priors[name]),
         )
         for name in network.order
     ]
@@ -96,19 +96,7 @@ def _parameters(
     effect = np.empty((chains, edges))
     for k, (parents, numbers, prior) in enumerate(families):
         design = np.concatenate([np.ones((chains, count, 1)), rows[:, :, parents]], axis=2)
-        values = rows[:, :, k, None]
-        turned = np.swapaxes(design, 1, 2)
-        precision = prior.precision + turned @ design
-        pull = (prior.precision @ prior.mean)[:, None] + turned @ values
-        mean = np.linalg.solve(precision, pull)
-        residual, shift = values - design @ mean, mean - prior.mean[:, None]
-        squares = (residual**2).sum(axis=(1, 2))
-        squares += (shift * (prior.precision @ shift)).sum(axis=(1, 2))
-        shape = prior.shape + 0.5 * count
-        variance[:, k] = (prior.rate + 0.5 * squares) / rng.standard_gamma(shape, chains)
-        factor = np.swapaxes(np.linalg.cholesky(precision), 1, 2)
-        white = np.linalg.solve(factor, rng.standard_normal(mean.shape))
-        drawn = (mean + np.sqrt(variance[:, k])[:, None, None] * white)[:, :, 0]
+        drawn, variance[:, k] = prior.draw(design, rows[:, :, k], rng)
         intercept[:, k], effect[:, numbers] = drawn[:, 0], drawn[:, 1:]
     return intercept, effect, variance
 

@@ -18,7 +18,7 @@ from bayesbio.network.learning.standardising import Standardised
 def build_network_model(
     network: ProcessGraph,
     data: Standardised,
-    priors: Mapping[str, NormalInverseGamma],
+    priors: Mapping[str, Sequence[NormalInverseGamma]],
     *,
     group: np.ndarray | None,
     robust: bool,
@@ -32,7 +32,7 @@ def build_network_model(
     network : ProcessGraph
     data : Standardised
         Missing and censored cells are unknowns of the model.
-    priors : mapping of node to NormalInverseGamma
+    priors : mapping of node to equally likely priors
         As in the exact posterior.
     group : integer array, shape (rows,), optional
         Level of each row: intercepts vary, normal around their mean.
@@ -61,7 +61,6 @@ def build_network_model(
     parents = np.array([position[parent] for parent, _ in network.edges], int)
     children = np.array([position[child] for _, child in network.edges], int)
     nodes, edges = len(position), len(parents)
-    centre, factor = _prior_of_coefficients(network, priors)
     owner = np.concatenate([np.arange(nodes), children])
     coords: dict[str, Any] = {
         "node": list(network.order),
@@ -72,15 +71,12 @@ def build_network_model(
     gathered = np.zeros((edges, nodes))
     gathered[np.arange(edges), children] = 1.0
     with pm.Model(coords=coords) as model:
-        variance = pm.InverseGamma(
-            "variance",
-            alpha=np.array([priors[name].shape for name in network.order]),
-            beta=np.array([priors[name].rate for name in network.order]),
-            dims="node",
-        )
+        log_variance = pm.Flat("log_variance", dims="node")
+        variance = pm.math.exp(log_variance)
         sigma = pm.Deterministic("sigma", pm.math.sqrt(variance), dims="node")
-        white = pm.Normal("white", 0.0, 1.0, shape=nodes + edges)
-        coefficients = centre + sigma[owner] * pm.math.dot(factor, white)
+        coefficients = pm.Flat("coefficients", shape=nodes + edges)
+        prior = _log_prior(network, priors, owner, coefficients, log_variance)
+        pm.Potential("prior", prior.sum())
         intercept = pm.Deterministic("intercept", coefficients[:nodes], dims="node")
         values = data.values if data.complete else _with_missing_cells(data)
         mean = intercept + np.zeros_like(data.values)
@@ -100,19 +96,38 @@ def build_network_model(
     return model
 
 
-def _prior_of_coefficients(
-    network: ProcessGraph, priors: Mapping[str, NormalInverseGamma]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Centre and factor: intercepts, then effects, are centre + sigma * factor @ white."""
-    nodes, size = len(network), len(network) + len(network.edges)
+def _log_prior(
+    network: ProcessGraph,
+    priors: Mapping[str, Sequence[NormalInverseGamma]],
+    owner: np.ndarray,
+    coefficients: Any,
+    log_variance: Any,
+) -> Any:
+    """
+    Log density of each node's intercept, effects and log variance, its priors equally likely.
+
+    `owner` has the node of each coefficient: intercepts, then effects.
+    """
+    nodes, size = len(network), len(owner)
     number = {edge: nodes + k for k, edge in enumerate(network.edges)}
-    centre, factor = np.zeros(size), np.zeros((size, size))
+    count = max(len(each) for each in priors.values())
+    centre, precision = np.zeros((count, size)), np.zeros((count, size, size))
+    shape, rate = np.zeros((count, nodes)), np.zeros((count, nodes))
+    constant = np.full((count, nodes), -np.inf)
     for k, name in enumerate(network.order):
         block = np.array([k, *(number[parent, name] for parent in network.parents(name))])
-        centre[block] = priors[name].mean
-        root = np.linalg.cholesky(priors[name].precision)
-        factor[np.ix_(block, block)] = np.linalg.inv(root).T
-    return centre, factor
+        for row, prior in enumerate(priors[name]):
+            centre[row, block] = prior.mean
+            precision[row][np.ix_(block, block)] = prior.precision
+            shape[row, k], rate[row, k] = prior.shape, prior.rate
+            constant[row, k] = -prior.log_normaliser - np.log(len(priors[name]))
+    away = coefficients - centre
+    squares = away * (precision @ away[:, :, None])[:, :, 0]
+    by_node = squares @ np.eye(nodes)[owner]
+    power = shape + 0.5 * np.bincount(owner, minlength=nodes)
+    each = constant - power * log_variance
+    each = each - (rate + 0.5 * by_node) * pm.math.exp(-log_variance)
+    return pm.math.logsumexp(each, axis=0)
 
 
 def _with_missing_cells(data: Standardised) -> Any:

@@ -11,7 +11,7 @@ from bayesbio.data.table import Table
 from bayesbio.errors import DataError, ModelError
 from bayesbio.network.graph.nodes import Node, require_unit
 from bayesbio.network.graph.structure import ProcessGraph
-from bayesbio.network.learning.conjugate import NormalInverseGamma
+from bayesbio.network.learning.conjugate import NormalInverseGamma, default_priors
 
 # A column whose values agree to this share of their size does not vary.
 _CONSTANT = 1e-12
@@ -158,14 +158,14 @@ def linked_column(
 
 
 def node_priors(network: ProcessGraph, data: Standardised) -> dict[str, list[NormalInverseGamma]]:
-    """Prior of each standardised node: the default, or its informative one at every discount."""
+    """Priors of each standardised node: the default ones, or its own at every discount."""
     position = {name: k for k, name in enumerate(network.order)}
     priors = {}
     for name in network.order:
         parents = network.parents(name)
         given = network.priors.get(name)
         if given is None:
-            priors[name] = [NormalInverseGamma.default_prior(len(parents))]
+            priors[name] = default_priors(len(parents))
             continue
         if sorted(given.parents) != sorted(parents):
             raise ModelError(

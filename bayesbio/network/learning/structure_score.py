@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pgmpy.structure_score import BaseStructureScore
 
-from bayesbio.network.learning.conjugate import NormalInverseGamma, log_marginal_likelihood
+from bayesbio.network.learning.conjugate import PriorMixture, default_priors
 
 
 class MarginalLikelihoodScore(BaseStructureScore):
@@ -31,6 +31,5 @@ class MarginalLikelihoodScore(BaseStructureScore):
     def _local_score(self, variable: str, parents: tuple[str, ...]) -> float:
         values = self.data[variable].to_numpy(dtype=float)
         columns = [np.ones(len(values)), *(self.data[name].to_numpy(float) for name in parents)]
-        return log_marginal_likelihood(
-            NormalInverseGamma.default_prior(len(parents)), np.column_stack(columns), values
-        )
+        mixture = PriorMixture.of(default_priors(len(parents)))
+        return mixture.log_evidence(np.column_stack(columns), values)

@@ -11,7 +11,7 @@ from bayesbio.data.table import Table
 from bayesbio.errors import DataError, ModelError
 from bayesbio.network.graph.structure import Edge, ProcessGraph
 from bayesbio.network.learning.bayes_factors import edge_support
-from bayesbio.network.learning.conjugate import NormalInverseGamma, log_marginal_likelihood
+from bayesbio.network.learning.conjugate import PriorMixture, default_priors
 from bayesbio.network.learning.standardising import standardise
 
 STRONG = 3.0  # log Bayes factor
@@ -162,10 +162,8 @@ def _proposal(rows: pd.DataFrame, network: ProcessGraph, edge: Edge) -> float:
     parents = [*network.parents(child), parent]
     columns = [np.ones(len(values)), *(rows[name].to_numpy(float) for name in parents)]
     wide = np.column_stack(columns)
-    more = log_marginal_likelihood(NormalInverseGamma.default_prior(len(parents)), wide, values)
-    less = log_marginal_likelihood(
-        NormalInverseGamma.default_prior(len(parents) - 1), wide[:, :-1], values
-    )
+    more = PriorMixture.of(default_priors(len(parents))).log_evidence(wide, values)
+    less = PriorMixture.of(default_priors(len(parents) - 1)).log_evidence(wide[:, :-1], values)
     return more - less
 
 

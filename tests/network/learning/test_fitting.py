@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 from numpy.testing import assert_allclose
 
 from bayesbio.network import (
@@ -8,7 +9,6 @@ from bayesbio.network import (
     ProcessNetwork,
     fit_network,
 )
-from bayesbio.network.learning.conjugate import NormalInverseGamma
 
 PAIR = ProcessNetwork(["feed", "titer"], [("feed", "titer")])
 
@@ -22,19 +22,36 @@ FEED = RNG.normal(5.0, 1.0, 30)
 ROWS = pd.DataFrame({"feed": FEED, "titer": 1.0 + 0.4 * FEED + RNG.normal(0, 0.2, 30)})
 
 
-def test_draws_have_the_moments_of_the_closed_form():
-    design = np.column_stack([np.ones(30), (FEED - FEED.mean()) / FEED.std(ddof=1)])
-    titer = ROWS["titer"].to_numpy(copy=True)
-    values = (titer - titer.mean()) / titer.std(ddof=1)
-    exact = NormalInverseGamma.default_prior(1).updated(design, values)
-    fitted = fit_network(PAIR, ROWS, draws=10_000, random_seed=1)
-    k = fitted.index("titer")
-    effect = fitted.effect[:, 0]
-    sd = np.sqrt(exact.rate / (exact.shape - 1.0) * np.linalg.inv(exact.precision)[1, 1])
-    assert_allclose(effect.mean(), exact.mean[1], atol=5 * sd / np.sqrt(len(effect)))
-    assert_allclose(effect.std(), sd, rtol=0.03)
-    expected = exact.rate / (exact.shape - 1.0)
-    assert_allclose(fitted.variance[:, k].mean(), expected, rtol=0.01)
+def test_predictions_cover_as_often_as_they_claim_where_the_parent_explains_nearly_all():
+    # 400 readings, 90 % intervals: limits five standard errors away (0.015 each).
+    covered = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        feed = rng.normal(size=40)
+        titer = feed + np.sqrt(1.0 / 0.99 - 1.0) * rng.normal(size=40)
+        rows = pd.DataFrame({"feed": feed, "titer": titer})
+        fitted = fit_network(PAIR, rows[:30], draws=400, chains=1, random_seed=seed)
+        drawn = fitted.predict({"feed": feed[30:]}, random_seed=1)["titer"].squeeze()
+        low, high = drawn.quantile([0.05, 0.95], dim="draw").to_numpy()
+        covered.append((low <= titer[30:]) & (titer[30:] <= high))
+    assert abs(np.mean(covered) - 0.9) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [8, 30, 600])
+@pytest.mark.parametrize("r_squared", [0.5, 0.9, 0.99, 0.999])
+def test_coverage_holds_for_every_scatter_and_number_of_rows(rows, r_squared):
+    hits = []
+    for seed in range(400):
+        rng = np.random.default_rng([seed, rows])
+        feed = rng.normal(size=rows + 20)
+        titer = feed + np.sqrt(1.0 / r_squared - 1.0) * rng.normal(size=rows + 20)
+        table = pd.DataFrame({"feed": feed, "titer": titer})
+        fitted = fit_network(PAIR, table[:rows], draws=1000, chains=1, random_seed=seed)
+        drawn = fitted.predict({"feed": feed[rows:]}, random_seed=1)["titer"].squeeze()
+        low, high = drawn.quantile([0.05, 0.95], dim="draw").to_numpy()
+        hits.append(np.mean((low <= titer[rows:]) & (titer[rows:] <= high)))
+    assert 0.85 <= np.mean(hits) <= 0.95
 
 
 def test_units_down_to_1e_7_change_nothing():

@@ -56,7 +56,7 @@ def test_the_sampler_and_the_closed_form_agree_with_a_prior_and_with_gaps():
     network = PAIR.replace(priors={"titer": prior})
     for rows in (ROWS, ROWS.assign(titer=ROWS["titer"].mask(np.arange(30) < 6))):
         data = standardise(network, Table.of(rows))
-        priors = {name: each[0] for name, each in node_priors(network, data).items()}
+        priors = node_priors(network, data)
         model = build_network_model(network, data, priors, group=None, robust=False)
         told = predictive_parameters(sample(model, draws=1500, tune=500, chains=4, random_seed=3))
         exact = network.fit(rows, draws=2000, random_seed=4)

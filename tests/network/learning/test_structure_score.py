@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose
 
-from bayesbio.network.learning.conjugate import NormalInverseGamma, log_marginal_likelihood
+from bayesbio.network.learning.conjugate import PriorMixture, default_priors
 from bayesbio.network.learning.structure_score import MarginalLikelihoodScore
 
 
@@ -21,9 +21,8 @@ def test_the_score_of_the_search_is_the_exact_evidence():
     frame = batches(15, 3)
     rows = (frame - frame.mean()) / frame.std()
     design = np.column_stack([np.ones(15), rows["feed"], rows["pH"]])
-    expected = log_marginal_likelihood(
-        NormalInverseGamma.default_prior(2), design, rows["biomass@24"].to_numpy(copy=True)
-    )
+    mixture = PriorMixture.of(default_priors(2))
+    expected = mixture.log_evidence(design, rows["biomass@24"].to_numpy(copy=True))
     assert_allclose(
         MarginalLikelihoodScore(rows).local_score("biomass@24", ("feed", "pH")),
         expected,
