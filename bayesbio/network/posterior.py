@@ -54,8 +54,9 @@ class NetworkPosterior(NetworkDraws):
     sampled : DataTree, optional
         Everything the sampler returned.
     log_evidence : mapping of node to float
-        Log marginal likelihood of its column given its parents, after the link of the node; empty
-        where it is not exact.
+        Log marginal likelihood of its column given its parents, after the link of the node, up to
+        a constant for the number of rows; empty where it is not exact, without the nodes whose
+        residual is stated or that are held.
     data : Table, optional
         What it was fitted to.
     options : mapping
@@ -194,6 +195,11 @@ class NetworkPosterior(NetworkDraws):
     def taken(self, draws: np.ndarray, *, chains: int = 1) -> Self:
         """Take some draws, by position; what the sampler returned is dropped."""
         return super().taken(draws, chains=chains).replace(sampled=None)
+
+    def with_residuals(self, stated: Mapping[str, tuple[float, float]]) -> Self:
+        """Give nodes a stated normal residual; they have no evidence from then on."""
+        evidence = {n: value for n, value in self.log_evidence.items() if n not in stated}
+        return super().with_residuals(stated).replace(log_evidence=evidence)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

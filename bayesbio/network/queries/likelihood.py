@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
 
 from bayesbio.data.table import Table
 from bayesbio.errors import DataError
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.network.draws import NetworkDraws
 from bayesbio.network.learning.standardising import linked_column
-
-# Draws of the precisions of Student-t residuals over which a density is averaged.
-MIXING_DRAWS = 64
+from bayesbio.network.queries.student_t import conditional_variances
 
 
 @thread_policy()
@@ -41,7 +38,7 @@ def log_likelihood(posterior: NetworkDraws, data: Any) -> np.ndarray:
     Notes
     -----
     Little and Rubin (2019), Statistical Analysis with Missing Data, doi:10.1002/9781119482260.
-    Student-t residuals are averaged over their precisions (64 draws).
+    Student-t residuals: their precisions are integrated out by importance sampling.
 
     Examples
     --------
@@ -67,11 +64,8 @@ def log_likelihood(posterior: NetworkDraws, data: Any) -> np.ndarray:
         total = normal_log_density(posterior, standardised)
     else:
         rng = np.random.default_rng(0)
-        mixed = [
-            normal_log_density(posterior.with_mixing(rng), standardised)
-            for _ in range(MIXING_DRAWS)
-        ]
-        total = logsumexp(mixed, axis=0) - np.log(MIXING_DRAWS)
+        density = [conditional_variances(posterior, r, rng, count=1)[1] for r in standardised]
+        total = np.stack(density, axis=1)
     units: np.ndarray = np.isfinite(standardised) @ np.log(posterior.spread)
     return total - units
 

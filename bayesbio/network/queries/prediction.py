@@ -11,8 +11,8 @@ import xarray as xr
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.network.draws import NetworkDraws
 from bayesbio.network.queries.conditioning import conditional_draws
-from bayesbio.network.queries.likelihood import MIXING_DRAWS, normal_log_density
 from bayesbio.network.queries.observations import Observations, standardise_observations
+from bayesbio.network.queries.student_t import conditional_variances
 
 # Numbers held in memory at once.
 _BLOCK = 2_000_000
@@ -63,7 +63,7 @@ def predict(
     Notes
     -----
     Exact conditioning by Matheron's rule: Wilson et al. (2020), arXiv:2002.09309. Student-t
-    residuals are scale mixtures of normals, their precisions drawn by importance resampling.
+    residuals are scale mixtures of normals, their precisions drawn given the observations.
 
     Examples
     --------
@@ -124,28 +124,15 @@ def as_dataset(
 def _conditional_t(
     posterior: NetworkDraws, given: np.ndarray, at: np.ndarray, rng: np.random.Generator | None
 ) -> np.ndarray:
-    """
-    Draw every node of every row with Student-t residuals, shape (nodes, draws, rows).
-
-    Precisions are drawn from their distribution, candidates by candidates, and one set is kept for
-    each row by the likelihood of what was observed (sampling importance resampling).
-    """
+    """Draw every node of every row with Student-t residuals, shape (nodes, draws, rows)."""
     if rng is None:
         return conditional_draws(posterior, given, at, rng)
     values = np.empty((len(posterior.names), posterior.draws, len(given)))
-    rows = np.full((len(given), len(posterior.names)), np.nan)
-    rows[:, at] = given
-    if not len(at):
-        for row in range(len(given)):
-            mixed = posterior.with_mixing(rng)
-            values[:, :, row] = conditional_draws(mixed, given[:1], at, rng)[:, :, 0]
-        return values
-    candidates = [posterior.with_mixing(rng) for _ in range(MIXING_DRAWS)]
-    weights = np.stack([normal_log_density(each, rows) for each in candidates])
-    chosen = np.argmax(weights + rng.gumbel(size=weights.shape), axis=0)  # (draws, rows)
-    variances = np.stack([each.variance for each in candidates])
-    for row in range(len(given)):
-        kept = variances[chosen[:, row], np.arange(posterior.draws)]
-        mixed = posterior.replace(variance=kept, degrees_of_freedom=None, group_variance=None)
-        values[:, :, row] = conditional_draws(mixed, given[row : row + 1], at, rng)[:, :, 0]
+    for number in range(len(given)):
+        row = np.full(len(posterior.names), np.nan)
+        row[at] = given[number]
+        variance = conditional_variances(posterior, row, rng, count=1)[0][0]
+        normal = posterior.replace(variance=variance, degrees_of_freedom=None, group_variance=None)
+        drawn = conditional_draws(normal, given[number : number + 1], at, rng)
+        values[:, :, number] = drawn[:, :, 0]
     return values

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import ndtr, softmax
+from scipy.special import ndtr
 
 from bayesbio.errors import ModelError
 from bayesbio.inference.parallel.threads import thread_policy
@@ -17,7 +17,6 @@ from bayesbio.network.draws import NetworkDraws
 from bayesbio.network.graph.structure import ProcessGraph
 from bayesbio.network.queries.conditioning import solve, zero_explained_variance
 from bayesbio.network.queries.intervention import on_grid, slopes_of
-from bayesbio.network.queries.likelihood import normal_log_density
 from bayesbio.network.queries.normal_probability import box_probability
 from bayesbio.network.queries.observations import (
     Observations,
@@ -26,6 +25,7 @@ from bayesbio.network.queries.observations import (
     refuse_outside,
     standardise_observations,
 )
+from bayesbio.network.queries.student_t import conditional_variances
 
 # Draws of the precisions of Student-t residuals over which a probability is averaged.
 MIXING_DRAWS = 16
@@ -164,14 +164,7 @@ def probability_out_of_specification(
     if cut.degrees_of_freedom is None:
         chance = _chances(cut, observed, wanted, bounds, (list(shifts), lines))
     else:  # given the precisions of its residuals, a Student-t network is normal
-        rng = np.random.default_rng(0)
-        mixed = [cut.with_mixing(rng) for _ in range(MIXING_DRAWS)]
-        weights = softmax([normal_log_density(each, observed.values) for each in mixed], axis=0)
-        chance = sum(
-            weight[None, :, :, None]
-            * _chances(each, observed, wanted, bounds, (list(shifts), lines))
-            for each, weight in zip(mixed, weights, strict=True)
-        )
+        chance = _student_t_chances(cut, observed, wanted, bounds, (list(shifts), lines))
     shape = (cut.chains, -1, len(observed.runs), *(len(v) for v in grid.values()))
     probabilities = xr.Dataset(
         {
@@ -214,6 +207,30 @@ def _chances(
             centre = middle[:, number, None, :] + np.einsum("jts,jg->sgt", slope, lines)
             chance[:, :, row] = _leaving(centre, spread, bounds)
     return chance
+
+
+def _student_t_chances(
+    cut: NetworkDraws,
+    observed: Observations,
+    wanted: np.ndarray,
+    bounds: np.ndarray,
+    grid: tuple[list[str], np.ndarray],
+) -> np.ndarray:
+    """Average `_chances` over precisions drawn given the observations of each run."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for row in observed.values:
+        variances, _ = conditional_variances(cut, row, rng, count=MIXING_DRAWS)
+        run = dataclasses.replace(observed, values=row[None], runs=["run"])
+        each = [
+            _chances(
+                cut.replace(variance=variance, degrees_of_freedom=None, group_variance=None),
+                run, wanted, bounds, grid,
+            )
+            for variance in variances
+        ]  # fmt: skip
+        parts.append(np.mean(each, axis=0))
+    return np.concatenate(parts, axis=2)
 
 
 def _leaving(centre: np.ndarray, spread: np.ndarray, bounds: np.ndarray) -> np.ndarray:

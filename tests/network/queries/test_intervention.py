@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 from numpy.testing import assert_allclose
 
 from bayesbio.data import Specification
@@ -87,3 +88,14 @@ def test_a_grid_agrees_with_its_points():
         for u in (2.0, 3.0, 4.0):
             mean, _ = known().with_intervention({"x": x, "u": u}).moments("z")
             assert_allclose(grid["z"].sel(x=x, u=u).squeeze(), mean.squeeze(), rtol=1e-10)
+
+
+def test_evidence_is_that_of_the_regressions_that_are_left():
+    rng = np.random.default_rng(1)
+    feed = rng.normal(size=20)
+    rows = pd.DataFrame({"feed": feed, "titer": feed + 0.3 * rng.normal(size=20)})
+    network = ProcessNetwork(["feed", "titer"], [("feed", "titer")])
+    fitted = network.fit(rows, draws=10, random_seed=1)
+    for do in ({"titer": 1.0}, {"titer": (1.0, 0.1)}):
+        evidence = fitted.with_intervention(do).log_evidence
+        assert evidence == {"feed": fitted.log_evidence["feed"]}
