@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bayesbio.baselines.cross_validation import HERE, Forecast, cross_validate
 from bayesbio.data.table import Table
-from bayesbio.inference.validation.scores import crps
+from bayesbio.inference.validation.cross_validation_folds import TableFold
 from bayesbio.network.graph.structure import ProcessGraph
 from bayesbio.network.learning.fitting import fit_network
 from bayesbio.network.posterior import NetworkPosterior
@@ -27,6 +29,7 @@ def leave_one_out(
     through: Callable[[NetworkPosterior], Any] | None = None,
     draws: int = 250,
     random_seed: int = 0,
+    executor: Any = None,
     **options: Any,
 ) -> pd.DataFrame:
     """
@@ -36,6 +39,7 @@ def leave_one_out(
     ----------
     network : ProcessNetwork
     data : Table or DataFrame
+        A column "run", if there is one, names the rows: each name once.
     targets : sequence of str
         What is predicted; never among the observations.
     until : sequence of float or None [h]
@@ -48,6 +52,8 @@ def leave_one_out(
     draws : int
         Per chain.
     random_seed : int
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Where; by default here, one run after the other, as most fits take less than a second.
     **options
         Of `fit_network`.
 
@@ -57,38 +63,64 @@ def leave_one_out(
         One row per run, target and time: observed, eti_5, eti_50, eti_95, covered (by the 90 %
         interval), crps. Flagged and missing values are not scored.
 
+    Raises
+    ------
+    DataError
+        Two rows of one name; as `fit_network`, with the run that was left out.
+
     Notes
     -----
     Continuous ranked probability score: Gneiting and Raftery (2007),
     doi:10.1198/016214506000001437.
     """
     table = Table.of(data)
-    wanted = [targets] if isinstance(targets, str) else list(targets)
-    known = [n for n in table if n == "run" or (n in network.names and n not in wanted)]
-    labels = [str(v) for v in table["run"]] if "run" in table else [
-        f"run {k + 1}" for k in range(len(table))
-    ]  # fmt: skip
-    results = []
-    for run in range(len(table)) if runs is None else runs:
-        rest = np.setdiff1d(np.arange(len(table)), [run])
-        fitted = fit_network(
-            network, table.select(rest), draws=draws, random_seed=random_seed, **options
+    positions = np.arange(len(table))
+    labels = table["run"] if "run" in table else [f"run {k + 1}" for k in positions]
+    folds = [
+        TableFold(str(labels[k]), table.select(positions != k), table.select(positions == k))
+        for k in (positions if runs is None else runs)
+    ]
+    wanted = (targets,) if isinstance(targets, str) else tuple(targets)
+    options = {**options, "draws": draws, "random_seed": random_seed}
+    forecaster = _Forecaster(network, wanted, tuple(until), through, options)
+    found = cross_validate({"network": forecaster}, folds, executor=executor or HERE)
+    scored = found.readings.rename(columns={"quantity": "target", "value": "observed"})
+    if scored.empty:
+        return pd.DataFrame(columns=list(COLUMNS))
+    scored = scored[scored["flag"] == ""].reset_index(drop=True)
+    covered = scored["observed"].between(scored["eti_5"], scored["eti_95"])
+    return scored.assign(covered=covered)[list(COLUMNS)]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Forecaster:
+    """Fit a network without a run, and predict its targets from what is known at each time."""
+
+    network: ProcessGraph
+    targets: tuple[str, ...]
+    until: tuple[float | None, ...]
+    through: Callable[[NetworkPosterior], Any] | None
+    options: Mapping[str, Any]
+
+    def __call__(self, fold: TableFold) -> Forecast:
+        fitted: Any = fit_network(self.network, fold.train, **self.options)
+        process = fitted if self.through is None else self.through(fitted)
+        names = [*self.network.names, "run"]
+        known = fold.test.select(
+            columns=[n for n in fold.test if n in names and n not in self.targets]
         )
-        process = fitted if through is None else through(fitted)
-        row = table.select(np.array([run]))
-        for time in until:
+        rows, columns = [], []
+        for time in self.until:
             forecast = process.predict(
-                row.select(columns=known), targets=wanted, until=time, random_seed=random_seed + 1
+                known,
+                targets=list(self.targets),
+                until=time,
+                random_seed=self.options["random_seed"] + 1,
             )
-            for name in wanted:
-                observed = float(row[name][0])
-                if row.flag(name)[0] or not np.isfinite(observed):
-                    continue
-                values = forecast[name].to_numpy().ravel()
-                low, middle, high = np.quantile(values, [0.05, 0.5, 0.95]).tolist()
-                score = float(np.squeeze(crps(values[:, None], np.array([observed]))))
-                covered = low <= observed <= high
-                results.append(
-                    (labels[run], name, time, observed, low, middle, high, covered, score)
-                )
-    return pd.DataFrame(results, columns=list(COLUMNS))
+            for name in self.targets:
+                value = float(fold.test[name][0])
+                flag = fold.test.flag(name)[0] if np.isfinite(value) else "excluded"
+                rows.append((fold.name, name, value, flag, time))
+                columns.append(forecast[name].to_numpy().ravel())
+        frame = pd.DataFrame(rows, columns=["run", "quantity", "value", "flag", "until"])
+        return Forecast(frame.astype({"until": object}), np.stack(columns, axis=1))
