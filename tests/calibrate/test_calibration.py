@@ -220,3 +220,18 @@ def test_chains_on_an_executor_sample_the_same_posterior(calibration, campaign, 
         assert abs(float(one.median() - two.median())) < 0.25 * float(one.std())
         assert_array_equal(again.draws[name], two)
         assert not np.array_equal(two[0], two[1])
+
+
+def test_the_summary_says_how_much_runs_borrow_from_each_other(calibration):
+    table = calibration.shrinkage()
+    assert table.loc["rate_constant_1_sd_run", "groups"] == 5
+    assert 0.0 < table.loc["rate_constant_1_sd_run", "shrinkage"] < 0.5  # each run has its data
+    shown = calibration.summary()["shrinkage"].dropna()
+    assert shown.index.tolist() == ["rate_constant_1_sd_run"]
+
+
+def test_power_scaling_sees_priors_and_data_apart(calibration):
+    item = calibration.check()["prior-data conflict"]
+    assert item.advisory and "power-scaling" in item.sentence
+    names = set(calibration.posterior["log_prior"].data_vars)
+    assert names == set(calibration.draws.data_vars) - {"rate_constant_1_by_run"}

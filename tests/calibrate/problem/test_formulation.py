@@ -140,6 +140,16 @@ def test_a_negative_concentration_stops_before_any_sampling():
         formulate(FitRequest(Campaign([run(values=(0.3, -0.9, 2.4))]), BatchCulture()))
 
 
+@pytest.mark.parametrize("noise", ["lognormal", {"biomass": "lognormal"}])
+def test_a_reading_below_zero_with_lognormal_noise_is_named_before_any_sampling(noise):
+    """A blank-corrected value within the assay's noise is a reading; lognormal cannot have it."""
+    campaign = Campaign([run(), run("R2", values=(0.3, -0.001, 2.4))])
+    says = r"Run 'R2'.*4 h.*biomass has a value of -0.001; lognormal .*'below'.*normal\(\)"
+    with pytest.raises(DataError, match=says):
+        formulate(FitRequest(campaign, BatchCulture(), noise=noise))
+    assert formulate(FitRequest(campaign, BatchCulture())).noise["biomass"].kind == "normal"
+
+
 def test_priors_are_not_changed_by_use():
     prior = pm.LogNormal.dist(0.0, 1.0)
     formulate(FitRequest(Campaign([run()]), BatchCulture(), priors={"cell_yield": prior}))

@@ -9,14 +9,10 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from bayesbio.calibrate.predicting.run_parameters import group_effects, run_parameters
-from bayesbio.calibrate.problem.formulation import formulate
-from bayesbio.calibrate.problem.grouping import groups_of
 from bayesbio.calibrate.problem.structure import ParameterStructure
-from bayesbio.calibrate.requests import FitRequest
 from bayesbio.data import Campaign, Run
-from bayesbio.errors import BayesbioError
-from bayesbio.inference import between, design, pooling_factor
-from bayesbio.mechanistic import BatchCulture
+from bayesbio.errors import ModelError
+from bayesbio.inference import design, lognormal, pooling_factor
 
 CLONES, SITES, TEMPERATURES = "AABB", "XYXY", (303.0, 305.0, 306.0, 310.0)
 GROWTH = "maximum_growth_rate"
@@ -144,55 +140,41 @@ def test_groups_that_say_nothing_are_pooled_and_groups_that_say_all_are_not():
     assert_allclose(pooling_factor(half), 0.5, atol=0.1)
 
 
-def test_levels_are_ordered_from_the_widest_and_joined_where_names_count_anew(campaign):
-    found = formulate(
-        FitRequest(campaign, BatchCulture(), vary={GROWTH: ("run", "clone:site", "clone")})
+@pytest.fixture(scope="module")
+def start_draws():
+    rng = np.random.default_rng(3)
+    return xr.Dataset(
+        {
+            "initial_biomass": (("chain", "draw", "run"), rng.uniform(size=(2, 4000, 1))),
+            "noise_biomass": (("chain", "draw"), np.full((2, 4000), 0.1)),
+        },
+        {"run": ["R1"]},
     )
-    levels = {unknown.name: unknown.levels for unknown in found.unknowns}[GROWTH]
-    assert levels[0] == "clone" and set(levels[1:]) == {"run", "clone:site"}
-    assert groups_of(campaign, "clone:site", GROWTH)[1] == ("A:X", "A:Y", "B:X", "B:Y")
 
 
-def test_parameters_that_stand_together_are_correlated(campaign):
-    found = formulate(
-        FitRequest(campaign, BatchCulture(), vary={(GROWTH, YIELD): "run", GROWTH: "clone"})
+def start(draws, readings, flag=""):
+    frame = pd.DataFrame({"time_h": 0.0, "quantity": "biomass", "value": readings})
+    run = Run("next", frame.assign(replicate=range(len(readings)), flag=flag))
+    noise = {"biomass": lognormal()}
+    rng = np.random.default_rng(1)
+    campaign = Campaign([Run("R1")])
+    names = ["initial_biomass"]
+    made = run_parameters(
+        names, draws, [run], campaign=campaign, structure=ParameterStructure(), rng=rng, noise=noise
     )
-    assert found.correlated_blocks == {"run": ((GROWTH, YIELD),)}
-    levels = {unknown.name: unknown.levels for unknown in found.unknowns}
-    assert levels[GROWTH] == ("clone", "run") and levels[YIELD] == ("run",)
+    return made["initial_biomass"]
 
 
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (
-            {"covariates": {GROWTH: "temprature"}},
-            "Did you mean 'temperature'",
-        ),
-        ({"covariates": {"growth": "clone"}}, "covariates for 'growth'"),
-        (
-            {"covariates": {GROWTH: "clone"}, "vary": {GROWTH: "clone"}},
-            "cannot vary by clone beside",
-        ),
-        ({"covariates": {GROWTH: "initial_substrate"}}, "initial_substrate is 20.0 in all 4 runs"),
-        ({"covariates": {"initial_substrate": "clone"}}, "is given by the runs"),
-        ({"covariates": {GROWTH: "clone"}, "priors": {GROWTH: 0.3}}, "priors fixes maximum_growth"),
-        ({"vary": {(GROWTH, YIELD): "run", GROWTH: "run"}}, "by run twice"),
-        ({"vary": {GROWTH: "clone:cask"}}, "has no 'cask'"),
-        ({"vary": {3: "run"}}, "was not understood"),
-        ({"vary": {GROWTH: "run"}, "priors": {f"{GROWTH}_sd_run": 0.2}}, "PyMC distribution"),
-    ],
-)
-def test_what_cannot_be_asked_is_refused_in_words(campaign, options, sentence):
-    with pytest.raises(BayesbioError, match=sentence):
-        formulate(FitRequest(campaign, BatchCulture(), **options))
+def test_a_new_run_starts_from_its_first_reading_give_or_take_the_noise(start_draws):
+    found = np.log(start(start_draws, [0.5]))
+    assert_allclose([found.mean(), found.std()], [np.log(0.5), 0.1], atol=0.005)
 
 
-def test_spreads_and_slopes_take_priors_of_their_own(campaign):
-    prior = between(0.05, 0.5)
-    found = formulate(
-        FitRequest(
-            campaign, BatchCulture(), vary={GROWTH: "run"}, priors={f"{GROWTH}_sd_run": prior}
-        )
-    )
-    assert found.hyperpriors == {f"{GROWTH}_sd_run": prior}
+def test_replicates_of_the_first_reading_narrow_the_start(start_draws):
+    found = start(start_draws, [0.4, 0.5, 0.5, 0.6])
+    assert_allclose([found.mean(), found.std()], [0.5, 0.025], atol=0.002)
+
+
+def test_without_a_quantified_first_reading_a_new_run_has_to_state_its_start(start_draws):
+    with pytest.raises(ModelError, match="or a reading of biomass at 0 h"):
+        start(start_draws, [0.5], flag="below")
