@@ -10,20 +10,18 @@ from bayesbio.baselines.course_baselines import (
     RandomForest,
     Ridge,
 )
-from bayesbio.baselines.course_features import RunFeatures
-from bayesbio.baselines.course_scoring import baseline_scores
 from bayesbio.baselines.cross_validation import (
     CrossValidation,
     Forecast,
     cross_validate,
 )
+from bayesbio.baselines.features import RunFeatures, TabularFeatures
+from bayesbio.baselines.scoring import baseline_scores, table_scores, tabular_forecast
 from bayesbio.baselines.table_baselines import (
     TABULAR_BASELINES,
     FittedTabular,
     TabularBaseline,
 )
-from bayesbio.baselines.table_features import TabularFeatures
-from bayesbio.baselines.table_scoring import table_scores, tabular_forecast
 
 __all__ = [
     "BASELINES",

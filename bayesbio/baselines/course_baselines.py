@@ -11,10 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import optimize
 
-from bayesbio.baselines.course_features import RunFeatures
-from bayesbio.baselines.course_regressors import LocalSize, MeanCourse, OnSplines, Process
+from bayesbio.baselines.features import RunFeatures
 from bayesbio.baselines.regressors import (
     LatentComponents,
+    LocalSize,
+    MeanCourse,
+    OnSplines,
+    Process,
     Regressor,
     jackknife_draws,
     standardised,

@@ -1,11 +1,9 @@
 import numpy as np
-import pandas as pd
 import pytest
 
-from bayesbio.baselines import TABULAR_BASELINES, TabularFeatures, table_scores, tabular_forecast
-from bayesbio.data import Table, TableColumn
+from bayesbio.baselines import TABULAR_BASELINES
 from bayesbio.errors import DataError
-from bayesbio.inference import coverage, crps, pool_scores, table_folds
+from bayesbio.inference import coverage, crps
 
 
 def responses(features, rng, noise=0.2):
@@ -18,27 +16,6 @@ def data():
     rng = np.random.default_rng(11)
     features = rng.uniform(-1.7, 1.7, size=(400, 6))
     return features, responses(features, rng)
-
-
-def cultures(number=30, *, seed=3):
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame(
-        {
-            "ph": rng.uniform(6.6, 7.4, number),
-            "clone": rng.choice(["A", "B", "C"], number),
-            "site": np.repeat(["x", "y", "z"], number // 3),
-        }
-    )
-    frame["titer"] = np.exp(
-        frame["ph"] - 7.0 + 0.3 * (frame["clone"] == "A") + 0.05 * rng.normal(size=number)
-    )
-    columns = [
-        TableColumn("ph", "factor"),
-        TableColumn("clone", "factor", levels=("A", "B", "C")),
-        TableColumn("site", "group", levels=("x", "y", "z")),
-        TableColumn("titer", "response", "g/L"),
-    ]
-    return Table(frame, columns)
 
 
 @pytest.mark.parametrize("name", TABULAR_BASELINES)
@@ -77,41 +54,6 @@ def test_a_new_group_widens_the_interval():
     assert together.std(axis=0).mean() > 1.5 * apart.std(axis=0).mean()
 
 
-def test_levels_become_indicators_and_an_unseen_one_has_none():
-    table = cultures()
-    features = TabularFeatures.of_table(table)
-    new = Table(
-        pd.DataFrame({"ph": [7.0], "clone": ["D"]}),
-        [TableColumn("ph", "factor"), TableColumn("clone", "factor", levels=("D",))],
-    )
-    assert features.of(table).shape == (30, 4)
-    assert features.of(new).tolist() == [[7.0, 0.0, 0.0, 0.0]]
-
-
-def test_forecasts_are_scored_on_the_same_rows_of_groups_held_out():
-    table = cultures()
-    flags = pd.DataFrame({"titer": ["below", "excluded", *[""] * 28]})
-    scores = table_scores(
-        table.replace(flags=flags),
-        "titer",
-        {
-            "lasso": tabular_forecast("lasso", response="titer", scale="log"),
-            "none": lambda train, test: np.full((1, len(test)), train["titer"].mean()),
-        },
-        folds=table_folds(table.replace(flags=flags), by="site"),
-    )
-    assert scores["readings"].tolist() == [8, 10, 10] * 2
-    assert pool_scores(scores).index.tolist() == [("titer", "lasso"), ("titer", "none")]
-
-
-def test_random_parts_hold_out_every_row_once():
-    table = cultures()
-    parts = table_folds(table, number=4, random_seed=5)
-    held = pd.concat([part.test.to_frame() for part in parts])
-    assert sorted(held["titer"]) == sorted(table["titer"])
-    assert all(len(part.train) + len(part.test) == 30 for part in parts)
-
-
 @pytest.mark.parametrize(
     "act, said",
     [
@@ -122,20 +64,8 @@ def test_random_parts_hold_out_every_row_once():
             lambda: TABULAR_BASELINES["ridge"]().fit(np.eye(4), [1, 2, 3, 4]).predict([[1.0]]),
             "learned from 4",
         ),
-        (lambda: tabular_forecast("laso", response="titer"), "choose among 'lasso'"),
-        (lambda: tabular_forecast("lasso", response="titer", scale="ln"), "natural"),
-        (lambda: table_folds(cultures().select([0, 1]), by="site"), "two groups"),
     ],
 )
 def test_bad_input_is_answered_with_a_sentence(act, said):
     with pytest.raises(DataError, match=said):
         act()
-
-
-def test_a_titer_of_zero_has_no_logarithm():
-    table = cultures()
-    frame = table.to_frame()
-    frame.loc[3, "titer"] = 0.0
-    forecast = tabular_forecast("lasso", response="titer", scale="log")
-    with pytest.raises(DataError, match="1 readings of 'titer' are zero"):
-        forecast(table.replace(frame=frame), table)

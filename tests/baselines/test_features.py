@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose
 
-from bayesbio.baselines.course_features import RunFeatures, integral
+from bayesbio.baselines.features import RunFeatures, integral
 from bayesbio.data.campaign import Campaign
 from bayesbio.data.event import Event
 from bayesbio.data.run import Profile, Run
