@@ -201,19 +201,10 @@ def _scored(job: tuple[str, Forecaster, str, Any]) -> _Scored:
 
 def score_forecast(forecast: Forecast) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
-    Score a forecast run by run and reading by reading.
+    Score a forecast run by run, as `bayesbio.inference.score_table`, and reading by reading.
 
-    Parameters
-    ----------
-    forecast : Forecast
-
-    Returns
-    -------
-    scores : DataFrame
-        As from `bayesbio.inference.score_table`.
-    readings : DataFrame
-        The rows with mean, eti_5, eti_50, eti_95, crps, pit (and elpd); crps and pit are missing
-        where a reading is not a number within its limits.
+    The second table has the rows with mean, eti_5, eti_50, eti_95, crps, pit (and elpd); crps and
+    pit are missing where a reading is not a number within its limits.
 
     Examples
     --------

@@ -34,7 +34,7 @@ def jackknife_draws(
     draws: int = DRAWS,
 ) -> np.ndarray:
     """
-    Draw readings: the prediction of a regressor that missed some rows, plus a residual there.
+    Jackknife+ draws: the prediction of a regressor that missed some rows, plus a residual there.
 
     Parameters
     ----------
@@ -55,14 +55,7 @@ def jackknife_draws(
 
     Notes
     -----
-    The jackknife+, Barber et al. (2021), doi:10.1214/20-AOS1965.
-
-    Examples
-    --------
-    >>> members = [(np.array([1.0, 2.0]), [0.1]), (np.array([1.0, 2.0]), [-0.1])]
-    >>> rng = np.random.default_rng(1)
-    >>> jackknife_draws(members, size=1.0, degrees_of_freedom=3, rng=rng).shape
-    (1000, 2)
+    Barber et al. (2021), doi:10.1214/20-AOS1965.
     """
     centres = np.array([predicted for predicted, _ in members])
     who = rng.permutation(np.arange(draws) % len(members))
@@ -76,12 +69,7 @@ def jackknife_draws(
 
 def standardised(inputs: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """
-    Subtract the mean of what was seen and divide by its standard deviation.
-
-    Parameters
-    ----------
-    inputs, seen : array, shape (rows, columns)
-        What to bring to the scale, and what sets it; a constant column is only shifted.
+    Subtract the mean of what was `seen` and divide by its sd; a constant column is only shifted.
 
     Examples
     --------
@@ -93,20 +81,7 @@ def standardised(inputs: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 class LatentComponents(BaseEstimator, RegressorMixin):
-    """
-    Partial least squares for one response; it stops early when nothing is left to explain.
-
-    Parameters
-    ----------
-    components : int
-        How many at most.
-
-    Examples
-    --------
-    >>> rows = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
-    >>> LatentComponents(2).fit(rows, np.array([1.0, 3.0, 5.0])).predict(rows).tolist()
-    [1.0, 3.0, 5.0]
-    """
+    """Partial least squares for one response; it stops early when nothing is left to explain."""
 
     def __init__(self, components: int = 1) -> None:
         self.components = components
@@ -140,16 +115,7 @@ class LatentComponents(BaseEstimator, RegressorMixin):
 
 
 class MeanCourse:
-    """
-    Mean over runs of their readings, interpolated.
-
-    Examples
-    --------
-    >>> rows = np.array([[0.0], [1.0], [0.0], [1.0]])
-    >>> course = MeanCourse(np.array([0, 0, 1, 1])).fit(rows, np.array([0.0, 2.0, 2.0, 4.0]))
-    >>> course.predict(np.array([[0.5]])).tolist()
-    [2.0]
-    """
+    """Mean over runs of their readings, interpolated; of the runs that lasted that long."""
 
     def __init__(self, run: np.ndarray) -> None:
         self.run = run
@@ -173,16 +139,7 @@ class MeanCourse:
 
 
 class OnSplines:
-    """
-    Linear regressor on splines of time, features, and features times time, standardised.
-
-    Examples
-    --------
-    >>> rows = np.linspace(0.0, 10.0, 21)[:, None]
-    >>> fitted = OnSplines(rows[:, 0], LatentComponents(6)).fit(rows, rows[:, 0])
-    >>> round(float(fitted.predict(np.array([[5.0]]))[0]), 3)
-    5.0
-    """
+    """Linear regressor on splines of time, features, and features times time, standardised."""
 
     def __init__(self, time: np.ndarray, regressor: Any, *, weight: float = 1.0) -> None:
         self.first, self.last = time.min(), max(time.max(), time.min() + 1.0)
@@ -224,14 +181,7 @@ class Process:
 
 
 class LocalSize:
-    """
-    Mean absolute residual around a time.
-
-    Examples
-    --------
-    >>> float(LocalSize(np.array([0.0, 1.0]), np.array([2.0, 2.0]))(np.array([0.5]))[0])
-    2.0
-    """
+    """Mean absolute residual around a time."""
 
     def __init__(self, time: np.ndarray, size: np.ndarray) -> None:
         self.time, self.known = time, size

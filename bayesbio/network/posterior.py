@@ -121,27 +121,14 @@ class NetworkPosterior(NetworkDraws):
         return xr.DataTree.from_dict(groups)
 
     def check(self) -> Verdict:
-        """
-        Check convergence of the chains; exact draws pass.
-
-        Returns
-        -------
-        Verdict
-        """
+        """Check convergence of the chains; exact draws pass."""
         if self.method in ("exact", "given"):
             sentence = CONDITIONAL if self.method == "exact" else STATED
             return Verdict((VerdictItem("exact", float(self.draws), ">= 1", True, sentence),))
         return verdict_of(self.posterior if self.sampled is None else self.sampled)
 
     def require(self) -> Self:
-        """
-        Return this posterior if its verdict passed.
-
-        Raises
-        ------
-        CalibrationError
-            With the verdict, if it did not.
-        """
+        """Return this posterior if its verdict passed, else raise a CalibrationError with it."""
         if not self.check().passed:
             raise CalibrationError(f"The network did not pass its checks.\n{self.check()}")
         return self

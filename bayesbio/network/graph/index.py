@@ -44,15 +44,8 @@ class GraphIndex:
         """
         Solve the structural equations: add to each node the effects of its parents.
 
-        Parameters
-        ----------
-        effects : array, shape (edges, draws)
-        values : array, shape (nodes, draws, ...)
-            What each node gets from elsewhere; not changed.
-
-        Returns
-        -------
-        array, shape (nodes, draws, ...)
+        `effects` has shape (edges, draws); `values`, (nodes, draws, ...), is what each node gets
+        from elsewhere, and is not changed.
         """
         total = np.array(values, float)
         for k, (parents, edges) in enumerate(zip(self.parents, self.edges, strict=True)):

@@ -130,12 +130,8 @@ class NodePrior:
         """
         Priors of the standardised node: one for each discount and default prior.
 
-        Parameters
-        ----------
-        parents : sequence of str
-            Order of the effects wanted.
-        centre, spread : array, shape (1 + parents,)
-            Of the node itself, then of the parents in that order.
+        Effects in the order of `parents`; `centre` and `spread` are of the node itself, then of
+        them.
         """
         position = [0] + [1 + list(self.parents).index(name) for name in parents]
         mean, gram = self.mean[position], self.gram[np.ix_(position, position)]
@@ -196,12 +192,7 @@ class PriorMixture:
         self, rows: np.ndarray, values: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """
-        Posterior under each prior, for many tables at once.
-
-        Parameters
-        ----------
-        rows : array, shape (tables, n, p)
-        values : array, shape (tables, n)
+        Posterior under each prior for many tables: rows (tables, n, p), values (tables, n).
 
         Returns
         -------

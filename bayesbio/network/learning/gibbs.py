@@ -27,25 +27,12 @@ def augment(
     Draw parameters given complete rows, and missing and censored cells given parameters, in turn.
 
     Missing cells of a row are drawn together from their conditional normal distribution; censored
-    cells one by one from its truncation.
-
-    Parameters
-    ----------
-    network : ProcessNetwork
-    data : Standardised
-    priors : mapping of node to equally likely priors
-    draws, tune, chains : int
-    rng : Generator
+    cells one by one from its truncation. Tanner and Wong (1987),
+    doi:10.1080/01621459.1987.10478458.
 
     Returns
     -------
-    intercept : array, shape (chains * draws, nodes)
-    effect : array, shape (chains * draws, edges)
-    variance : array, shape (chains * draws, nodes)
-
-    Notes
-    -----
-    Tanner and Wong (1987), doi:10.1080/01621459.1987.10478458.
+    intercept, effect, variance : array, shape (chains * draws, nodes or edges)
     """
     position = {name: k for k, name in enumerate(network.order)}
     number = {edge: k for k, edge in enumerate(network.edges)}

@@ -27,19 +27,9 @@ def build_network_model(
     """
     Write the regressions of all nodes as one matrix equation.
 
-    Parameters
-    ----------
-    network : ProcessGraph
-    data : Standardised
-        Missing and censored cells are unknowns of the model.
-    priors : mapping of node to equally likely priors
-        As in the exact posterior.
-    group : integer array, shape (rows,), optional
-        Level of each row: intercepts vary, normal around their mean.
-    robust : bool
-        Student-t residuals, one number of degrees of freedom (above 2) for each node.
-    levels : sequence of str
-        Names of the levels.
+    The priors are those of the exact posterior; missing and censored cells are unknowns. With
+    `group`, the level of each row, intercepts vary, normal around their mean; with `robust`,
+    residuals are Student-t, one number of degrees of freedom (above 2) for each node.
 
     Returns
     -------
@@ -51,11 +41,6 @@ def build_network_model(
     -----
     Gelman and Hill (2007), Data Analysis Using Regression, chapter 12; Juarez and Steel (2010),
     doi:10.1002/jae.1113, for the degrees of freedom.
-
-    Examples
-    --------
-    ``build_network_model(network, data, priors, group=None, robust=True)`` is sampled by
-    `fit_network`.
     """
     position = {name: k for k, name in enumerate(network.order)}
     parents = np.array([position[parent] for parent, _ in network.edges], int)
@@ -164,14 +149,10 @@ def _with_missing_cells(data: Standardised) -> Any:
 
 def predictive_parameters(tree: xr.DataTree) -> dict[str, np.ndarray]:
     """
-    Parameters of a run of a new level, from what `build_network_model` sampled.
+    Parameters of a run of a new level, from what `build_network_model` sampled; shape (draws, ...).
 
-    Returns
-    -------
-    dict
-        intercept, effect and variance (residual variance, that of a Student-t included, plus that
-        of groups), and degrees_of_freedom and group_variance where they were sampled; shape
-        (draws, ...).
+    Variance is that of the residual (of the Student-t included) plus that of groups; the degrees of
+    freedom and group_variance come beside it where they were sampled.
     """
     posterior = tree["posterior"].to_dataset()
     size = posterior.sizes["chain"] * posterior.sizes["draw"]

@@ -62,14 +62,7 @@ class Standardised:
 
 
 def standardise(network: ProcessGraph, table: Table) -> Standardised:
-    """
-    Standardise the columns of the nodes, and refuse what cannot be fitted.
-
-    Raises
-    ------
-    DataError
-        See `fit_network`.
-    """
+    """Standardise the columns of the nodes, and refuse what cannot be fitted; see `fit_network`."""
     cells = [linked_column(network[name], table) for name in network.order]
     values, lower, upper = (
         np.column_stack(part) for part in zip(*(part[:3] for part in cells), strict=True)
@@ -106,20 +99,11 @@ def linked_column(
     node: Node, table: Table
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float]]:
     """
-    Values of a node after its link, and the limits of what is censored.
+    Values of a node after its link, the limits of what is censored, and its range [unit].
 
-    Returns
-    -------
-    values, lower, upper : array, shape (rows,)
-        Values are NaN where missing or excluded, the limit or the middle of two where censored;
-        limits are NaN where the value is known.
-    observed_range : (low, high) [unit of the node]
-
-    Raises
-    ------
-    DataError
-        No such column, text, an infinite value, another unit, an interval without upper limit, or
-        a value outside the domain of the link.
+    Values, shape (rows,), are NaN where missing or excluded, the limit or the middle of two where
+    censored; limits are NaN where the value is known. DataError: no such column, text, an infinite
+    value, another unit, an interval without upper limit, a value outside the domain of the link.
     """
     if node.name not in table:
         raise DataError(

@@ -11,17 +11,10 @@ from bayesbio.network.learning.conjugate import PriorMixture, default_priors
 
 class MarginalLikelihoodScore(BaseStructureScore):
     """
-    Log marginal likelihood of a linear Gaussian node: effects and variance integrated out.
+    Log marginal likelihood of a linear Gaussian node, its columns standardised and complete.
 
-    Parameters
-    ----------
-    data : DataFrame of shape (rows, nodes)
-        Standardised values, none missing.
-
-    Notes
-    -----
-    The scores that pgmpy brings for continuous data maximise the likelihood, which few batches
-    make too easy, and read column names as formulas, so ``titer@336`` stops them.
+    The scores that pgmpy brings for continuous data maximise the likelihood, which few batches make
+    too easy, and read column names as formulas, so ``titer@336`` stops them.
     """
 
     def __init__(self, data: pd.DataFrame) -> None:

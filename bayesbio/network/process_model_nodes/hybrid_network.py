@@ -84,13 +84,7 @@ class HybridNetwork(LikelihoodWeighting):
         return {**asked, "nodes": list(self.nodes), "run": self.run}
 
     def check(self) -> Verdict:
-        """
-        Check both fits together: of the network, and of the calibrated process model.
-
-        Returns
-        -------
-        Verdict
-        """
+        """Check both fits together: of the network, and of the calibrated process model."""
         items = [
             dataclasses.replace(item, name=f"{item.name} ({name})")
             for name, part in self._fits.items()
@@ -155,8 +149,7 @@ class HybridNetwork(LikelihoodWeighting):
         observations, targets, until, outside
             As `bayesbio.network.predict`.
         noise : bool
-            Whether runs scatter; without it, every node is at its mean given its parents (only
-            without observations).
+            Without it, every node is at its mean given its parents (only without observations).
         samples : int
             Trajectories for each run.
         random_seed : int
@@ -213,19 +206,9 @@ class HybridNetwork(LikelihoodWeighting):
         outside: str = "flag",
     ) -> xr.Dataset:
         """
-        Predict the outcome of an intervention, point by point of its grid.
+        Predict the outcome of an intervention; the same random numbers at every point of a grid.
 
-        Parameters
-        ----------
-        do, targets, outside
-            As `bayesbio.network.intervene`; the same random numbers at every point.
-        noise, samples, random_seed
-            As `predict`.
-
-        Returns
-        -------
-        Dataset
-            As `bayesbio.network.intervene`.
+        `do`, `targets`, `outside` and the answer are those of `bayesbio.network.intervene`.
         """
         targets = intervention_targets(self.posterior, do) if targets is None else targets
         chosen = [targets] if isinstance(targets, str) else list(targets)
@@ -257,22 +240,9 @@ class HybridNetwork(LikelihoodWeighting):
         """
         Probability that a run leaves its specifications, counted over samples.
 
-        Parameters
-        ----------
-        targets, observations, until, do, outside
-            As `bayesbio.network.probability_out_of_specification`.
-        samples, random_seed : int
-            Twenty samples share a draw of the parameters: their share out of specification is the
-            probability in that draw, whose counting error widens the epistemic interval.
-
-        Returns
-        -------
-        Risk
-
-        Raises
-        ------
-        ModelError
-            If no target has a specification.
+        As `bayesbio.network.probability_out_of_specification`; twenty samples share a draw of the
+        parameters: their share out of specification is the probability in that draw, whose counting
+        error widens the epistemic interval.
         """
         do = do or {}
         limits = judged_targets(self.posterior.network, targets, do)

@@ -28,17 +28,9 @@ def trajectories(
     """
     Simulate new runs, each with its own draw of the process parameters and of its run effects.
 
-    Parameters
-    ----------
-    calibration : Calibration
-    driven : mapping of Node to array, shape (count,) [unit of the node]
-        Settings and initial states (nodes without a time), and inputs (one value, or slices).
-    times : sequence of float [h]
-    run : str, optional
-        A run of the calibration whose settings, profiles and events hold otherwise.
-    picked : integer array, shape (count,)
-        Position of the posterior draw of each sample.
-    rng : Generator
+    `driven` has values [unit of the node], shape (count,), of settings and initial states (nodes
+    without a time) and of inputs (one value, or slices); what no node gives is as in `run`, a run
+    of the calibration. `picked` is the position of the posterior draw of each sample.
 
     Returns
     -------

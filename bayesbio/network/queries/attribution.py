@@ -282,19 +282,10 @@ def criticality(
 
 def explained_by_subsets(gradient: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """
-    Var E[gradient . X | X_u] for every subset u of the inputs.
+    Var E[gradient . X | X_u] for every subset u of the inputs; n axes of 2 (out, in), then draws.
 
     Inputs are eliminated one after another, in or out of the subset, by Schur complements; subsets
     with the same beginning share the work.
-
-    Parameters
-    ----------
-    gradient : array, shape (..., n)
-    covariance : array, shape (..., n, n)
-
-    Returns
-    -------
-    array, shape (2, ..., 2, ...): n axes of 2 (out, in), then the leading dimensions
     """
     count, lead = gradient.shape[-1], gradient.shape[:-1]
     slopes, spread = gradient.reshape(-1, count), covariance.reshape(-1, count, count)

@@ -14,22 +14,11 @@ def conditional_draws(
     rng: np.random.Generator | None,
 ) -> np.ndarray:
     """
-    Draw every node conditional on some of them.
+    Draw every node conditional on some of them; shape (nodes, draws, rows), standardised.
 
-    Parameters
-    ----------
-    posterior : NetworkDraws
-        Normal residuals.
-    given : array, shape (rows, observed)
-        Standardised values of the nodes at positions `at`; with one row per draw, shape (draws, 1,
-        observed), each draw is conditioned on its own.
-    at : integer array, shape (observed,)
-    rng : Generator, optional
-        Without it, residuals are zero: conditional means.
-
-    Returns
-    -------
-    array, shape (nodes, draws, rows), standardised
+    `given`, shape (rows, observed), are standardised values of the nodes at positions `at`; with
+    shape (draws, 1, observed) each draw is conditioned on its own. Without `rng`, residuals are
+    zero: conditional means.
     """
     index, effects = posterior.graph_index, posterior.effects_by_edge
     rows = given.shape[-2]

@@ -11,7 +11,6 @@ import pandas as pd
 
 from bayesbio.errors import ModelError
 from bayesbio.network.draws import NetworkDraws
-from bayesbio.network.learning.conjugate import NormalInverseGamma
 from bayesbio.network.queries.intervention import with_intervention
 from bayesbio.network.queries.risk import probability_out_of_specification
 
@@ -259,16 +258,11 @@ def _future_summaries(
         parents, edges = posterior.graph_index.parents[k], posterior.graph_index.edges[k]
         # The current posterior as a normal with the same moments.
         drawn = np.column_stack([posterior.intercept[:, k], posterior.effect[:, edges]])
-        current = NormalInverseGamma(
-            drawn.mean(axis=0),
-            np.linalg.inv(np.atleast_2d(np.cov(drawn.T)) + 1e-12 * np.eye(drawn.shape[1]))
-            * float(posterior.variance[:, k].mean()),
-            1.0,
-            1.0,
-        )
+        covariance = np.atleast_2d(np.cov(drawn.T)) + 1e-12 * np.eye(drawn.shape[1])
+        precision = np.linalg.inv(covariance) * float(posterior.variance[:, k].mean())
         design = np.concatenate([np.ones((1, *rows.shape[1:])), rows[parents]])
-        gram = current.precision + np.einsum("psr,qsr->spq", design, design)
-        pull = current.precision @ current.mean + np.einsum("psr,sr->sp", design, rows[k])
+        gram = precision + np.einsum("psr,qsr->spq", design, design)
+        pull = precision @ drawn.mean(axis=0) + np.einsum("psr,sr->sp", design, rows[k])
         means[name] = np.linalg.solve(gram, pull[:, :, None])[:, :, 0]
     return means
 

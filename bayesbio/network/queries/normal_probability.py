@@ -20,27 +20,11 @@ def box_probability(
     random_seed: int = 0,
 ) -> np.ndarray:
     """
-    Give the probability that a normal vector lies within limits.
+    Give the probability that a normal vector lies within limits, shape (draws, cases).
 
-    Exact for one dimension, Gauss-Legendre quadrature for two, quasi-Monte Carlo above.
-
-    Parameters
-    ----------
-    mean : array, shape (draws, cases, m)
-    covariance : array, shape (draws, m, m)
-    lower, upper : array, shape (m,)
-        May be infinite.
-    points : int
-        Nodes of the quadrature, or quasi-random points.
-    random_seed : int
-
-    Returns
-    -------
-    array, shape (draws, cases)
-
-    Notes
-    -----
-    Separation of variables: Genz (1992), doi:10.1080/10618600.1992.10477010.
+    Exact for one dimension, Gauss-Legendre quadrature for two, quasi-Monte Carlo above, with so
+    many points. `mean` has shape (draws, cases, m), `covariance` (draws, m, m), limits (m,), maybe
+    infinite. Separation of variables: Genz (1992), doi:10.1080/10618600.1992.10477010.
 
     Examples
     --------

@@ -55,13 +55,9 @@ def standardise_observations(
     """
     Standardise observed values, shape (runs, nodes), with the names of their runs.
 
-    Raises
-    ------
-    ModelError
-        A column that is no node (nor "run", nor a group of a Table), with the nearest name; a value
-        outside the fitted range where ``outside="refuse"``.
-    DataError
-        Values that are no finite numbers, in another unit, or outside the domain of the link.
+    ModelError: a column that is no node (nor "run", nor a group of a Table), with the nearest name;
+    a value outside the fitted range where ``outside="refuse"``. DataError: values that are no
+    finite numbers, in another unit, or outside the domain of the link.
     """
     frame, warnings = _frame_of(posterior, observations)
     values = np.full((len(frame), len(posterior.names)), np.nan)

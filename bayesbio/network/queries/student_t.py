@@ -25,15 +25,8 @@ def conditional_variances(
     outlier, its chi2 drawn from a grid given the observations. One is picked by importance
     resampling (which node is the outlier), and moved by Gibbs sweeps.
 
-    Parameters
-    ----------
-    posterior : NetworkDraws
-        With degrees of freedom.
-    row : array, shape (nodes,)
-        Standardised; NaN where not observed.
-    rng : Generator
-    count : int
-        Sets of variances for each draw of the parameters.
+    `row`, shape (nodes,), is standardised, NaN where not observed; `count` sets are drawn for each
+    draw of the parameters.
 
     Returns
     -------
