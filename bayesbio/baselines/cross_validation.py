@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from bayesbio.inference import (
     score_table,
     systematic_resample,
 )
+from bayesbio.inference.parallel.progress import progress_reporter
 
 HERE = "here"  # executor: this process, one forecast after the other
 QUANTILES = (0.05, 0.5, 0.95)
@@ -161,7 +163,11 @@ def cross_validate(
         for name, fold in zip(names, divided, strict=True)
     }
     if isinstance(executor, str) and executor == HERE:
-        done = [map_jobs(_scored, {name: job}) for name, job in jobs.items()]
+        done, began = [], time.monotonic()
+        with progress_reporter(progress, counted="forecasts") as report:
+            for finished, (name, job) in enumerate(jobs.items()):
+                report(Progress(stage, finished, len(jobs), elapsed=time.monotonic() - began))
+                done.append(map_jobs(_scored, {name: job}))
     else:
         done = [map_jobs(_scored, jobs, executor=executor, stage=stage, progress=progress)]
     scored = [each for part in done for each in part.results.values()]

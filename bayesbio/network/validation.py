@@ -11,6 +11,7 @@ import pandas as pd
 
 from bayesbio.baselines.cross_validation import HERE, Forecast, cross_validate
 from bayesbio.data.table import Table
+from bayesbio.inference.parallel.progress import Progress
 from bayesbio.inference.validation.cross_validation_folds import TableFold
 from bayesbio.network.graph.structure import ProcessGraph
 from bayesbio.network.learning.fitting import fit_network
@@ -30,6 +31,7 @@ def leave_one_out(
     draws: int = 250,
     random_seed: int = 0,
     executor: Any = None,
+    progress: Callable[[Progress], None] | bool | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """
@@ -54,8 +56,10 @@ def leave_one_out(
     random_seed : int
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
         Where; by default here, one run after the other, as most fits take less than a second.
+    progress : callable or bool, optional
+        True shows a bar of the runs.
     **options
-        Of `fit_network`.
+        Of `fit_network`, such as cores.
 
     Returns
     -------
@@ -83,7 +87,9 @@ def leave_one_out(
     wanted = (targets,) if isinstance(targets, str) else tuple(targets)
     options = {**options, "draws": draws, "random_seed": random_seed}
     forecaster = _Forecaster(network, wanted, tuple(until), through, options)
-    found = cross_validate({"network": forecaster}, folds, executor=executor or HERE)
+    found = cross_validate(
+        {"network": forecaster}, folds, executor=executor or HERE, progress=progress
+    )
     scored = found.readings.rename(columns={"quantity": "target", "value": "observed"})
     if scored.empty:
         return pd.DataFrame(columns=list(COLUMNS))

@@ -111,3 +111,10 @@ def test_the_log_score_is_that_of_the_weighted_mixture_and_counts_limits():
     assert scores["log_score"].item() == pytest.approx(-np.log([0.25, 0.8]).mean())
     assert scores["readings"].item() == 1
     assert np.isnan(readings["crps"].iloc[1])
+
+
+def test_progress_counts_the_forecasts_made_here():
+    seen = []
+    parts = table_folds(TABLE, number=3)
+    cross_validate({"near": climatology}, parts, executor="here", progress=seen.append)
+    assert [(state.finished, state.total) for state in seen] == [(0, 3), (1, 3), (2, 3)]

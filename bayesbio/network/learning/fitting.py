@@ -11,6 +11,7 @@ import pandas as pd
 from bayesbio.data.table import Table
 from bayesbio.errors import ModelError
 from bayesbio.inference.mcmc.sampling import sample
+from bayesbio.inference.parallel.progress import Progress, progress_reporter
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.network.graph.structure import ProcessGraph
 from bayesbio.network.learning.conjugate import NormalInverseGamma, PriorMixture
@@ -40,7 +41,7 @@ def fit_network(
     robust: bool = False,
     random_seed: int = 0,
     cores: int | None = None,
-    progress: Callable[[Any], None] | bool | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
 ) -> NetworkPosterior:
     """
     Fit intercepts, effects and residual variances of every node.
@@ -63,7 +64,7 @@ def fit_network(
         Student-t residuals, so that outliers weigh less; predictions have the same tails.
     random_seed : int
     cores, progress : optional
-        Of the sampler: chains at a time, and a progress bar or callback.
+        Where chains are sampled: how many at a time (NUTS), and a progress bar or callback.
 
     Returns
     -------
@@ -120,9 +121,11 @@ def fit_network(
         )  # fmt: skip
         known |= dict(method="NUTS", sampled=tree, **predictive_parameters(tree))
     elif not standardised.complete:
-        arrays = augment(
-            network, standardised, priors, draws=draws, tune=tune, chains=chains, rng=rng
-        )
+        with progress_reporter(progress, counted="sweeps") as report:
+            arrays = augment(
+                network, standardised, priors, draws=draws, tune=tune, chains=chains, rng=rng,
+                report=report,
+            )  # fmt: skip
         known |= dict(
             method="augmentation",
             **dict(zip(("intercept", "effect", "variance"), arrays, strict=True)),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bayesbio.inference.noise.censoring import NORMAL, draw_between
+from bayesbio.inference.parallel.progress import Progress
 from bayesbio.network.graph.structure import ProcessGraph
 from bayesbio.network.learning.conjugate import NormalInverseGamma, PriorMixture
 from bayesbio.network.learning.standardising import Standardised
@@ -22,6 +24,7 @@ def augment(
     tune: int,
     chains: int,
     rng: np.random.Generator,
+    report: Callable[[Progress], None] = lambda _: None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     Draw parameters given complete rows, and missing and censored cells given parameters, in turn.
@@ -60,7 +63,12 @@ def augment(
     stored = [
         np.empty((chains, draws, width)) for width in (len(position), len(number), len(position))
     ]
-    for turn in range(tune + draws):
+    began, total = time.monotonic(), tune + draws
+    for turn in range(total):
+        if turn % 50 == 0:
+            elapsed = time.monotonic() - began
+            remaining = elapsed * (total - turn) / turn if turn else float("nan")
+            report(Progress("sampling", turn, total, elapsed=elapsed, remaining=remaining))
         intercept, effect, variance = _parameters(rows, families, len(number), rng)
         mean, precision = _joint(families, intercept, effect, variance)
         for at, cells in holes:

@@ -73,3 +73,10 @@ def test_a_narrow_interval_is_a_reading_and_a_wide_one_a_missing_cell():
     missing = fit_network(PAIR, holed, draws=1000, tune=200, random_seed=1).effects().iloc[0]
     wide = fit_network(PAIR, interval_table(1e3, where), draws=1000, tune=200, random_seed=1)
     assert_allclose(wide.effects().iloc[0]["mean"], missing["mean"], atol=0.15 * missing["sd"])
+
+
+def test_progress_counts_the_sweeps():
+    seen = []
+    holed = ROWS.mask(np.arange(len(ROWS))[:, None] == [[0, 1]])
+    fit_network(PAIR, holed, draws=80, tune=30, chains=2, progress=seen.append)
+    assert [(state.finished, state.total) for state in seen] == [(0, 110), (50, 110), (100, 110)]
