@@ -194,7 +194,7 @@ class _Finder:
             return
         usual = self.dialect.time_units.get(self.keys[id(time)])
         layout.time_unit = usual or "h"
-        clockwise = time.is_duration and not time.is_numeric
+        clockwise = not time.is_numeric and time.is_duration
         layout.time_note = "" if usual or clockwise else "no unit given, taken for h"
 
     def _measures_something_else(self, column: Column) -> bool:

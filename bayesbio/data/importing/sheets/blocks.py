@@ -165,7 +165,10 @@ def take_apart(
         and not (row[0] == rows[top][0] and tuple(map(plain_text, row)) == header)
     ]
     cells = [[row[index] for _, row in body] for index in range(len(header))]
-    evidence = [decimal_evidence(column) for column in cells]
+    if any(_may_be_grouped(cell) for column in cells for cell in column):
+        evidence = [decimal_evidence(column) for column in cells]
+    else:
+        evidence = [{",": 0, ".": 0, "open": 0}] * len(cells)
     usual, doubt = _decimal(evidence, sheet.delimiter)
     columns = []
     for index, (name, unit, column) in enumerate(zip(header, unit_texts, cells, strict=True)):
@@ -180,6 +183,11 @@ def take_apart(
     numbers = tuple(number for number, _ in body)
     preamble = _preamble(rows[:top])
     return Block(sheet.name, filled, numbers, preamble, decimal or usual, sheet.findings)
+
+
+def _may_be_grouped(cell: Cell) -> bool:
+    """Whether a cell has a comma, or several dots: else the dot is its decimal sign."""
+    return isinstance(cell, str) and ("," in cell or cell.count(".") > 1)
 
 
 def _decimal(evidence: Sequence[dict[str, int]], delimiter: str) -> tuple[str, bool]:
@@ -221,6 +229,8 @@ def _header_row(
         known = sum(understood(plain_text(text)) for text in texts)
         if known < min(2, usual):
             continue
+        if known == max(widths[:HEADER_WITHIN]):
+            return number  # every cell is understood: the rows below need not be searched
         score = known + 0.001 * len(texts)
         if score > best_score:
             best, best_score = number, score
@@ -228,11 +238,13 @@ def _header_row(
 
 
 def _may_be_a_name(cell: Cell, dialect: Dialect) -> bool:
-    """Whether a cell is text that is neither prose, nor a number, nor a date, nor a gap."""
+    """Whether a cell is text that is neither prose, a number, a date nor a gap such as n.d."""
     if not isinstance(cell, str) or not cell.strip() or len(cell) > LONGEST_HEADER:
         return False
     text = cell.strip().lower()
-    if text in dialect.cells or to_moment(cell) is not None:
+    if text in dialect.cells and not text.isalpha():  # a column may be named x, or error
+        return False
+    if to_moment(cell) is not None:
         return False
     return not re.fullmatch(
         r"[<>≤≥]?\s*[-+.,\d][\d.,'\s]*(e[-+]?\d+)?\s*([a-z%°µ][^\s]{0,10})?", text

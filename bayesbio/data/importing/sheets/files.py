@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
 import re
 import statistics
 import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ NOT_READ = (".xls", ".ods", ".xlsb")
 SNIFFED = 400  # lines from which the delimiter is found
 UNPACKED = 1_000_000_000  # bytes of a workbook without its compression
 SPARSE = 20  # cells of the rectangle for each that is there
+END = "\x00end of file\x00"  # a line behind the last one: it is read as a record of its own
 FREE = 100_000  # cells of a rectangle that is never refused
 
 
@@ -212,8 +212,8 @@ def _text_sheet(path: Path) -> Sheet:
     try:
         delimiter = declared.group(1) if declared else _delimiter(text)
         rows = [
-            (number, {place: cell for place, cell in enumerate(row) if not is_blank(cell)})
-            for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1)
+            (number, {index: cell for index, cell in enumerate(row) if not is_blank(cell)})
+            for number, row in enumerate(_records(text, delimiter, path.name), 1)
         ]
     except csv.Error as error:
         raise DataError(
@@ -222,6 +222,42 @@ def _text_sheet(path: Path) -> Sheet:
     finally:
         csv.field_size_limit(limit)
     return _sheet(path.stem, rows, delimiter)
+
+
+def _records(text: str, delimiter: str, name: str) -> Iterator[list[str]]:
+    """
+    Give the records of a CSV text; a quote that is never closed is said, with its line.
+
+    An unclosed quote swallows the lines below it, to the end of the file or to the next quote,
+    which then stands in front of a text rather than a delimiter.
+    """
+    lines = text.removesuffix("\n").split("\n")
+    reader = csv.reader((f"{line}\n" for line in (*lines, END)), delimiter=delimiter)
+    last = 0
+    for record in reader:
+        first, last = last + 1, reader.line_num
+        if record == [END]:
+            return
+        opened = 0
+        if last > len(lines):
+            opened = last + 1 - next(cell for cell in record if END in cell).count("\n")
+        elif last > first and not _is_strict(lines[first - 1 : last], delimiter):
+            start = next(cell for cell in record if "\n" in cell).split("\n")[0]
+            opened = next(n for n in range(first, last) if start in lines[n - 1])
+        if opened:
+            raise DataError(
+                f"{name}: a quote that is opened in line {opened} ({lines[opened - 1][:60]!r}) is "
+                "never closed; expected quotes in pairs around a cell. Close it or delete it."
+            )
+        yield record
+
+
+def _is_strict(lines: list[str], delimiter: str) -> bool:
+    try:
+        list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return True
 
 
 def _delimiter(text: str) -> str:

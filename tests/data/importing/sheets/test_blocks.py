@@ -32,6 +32,12 @@ def test_a_sheet_without_a_header_holds_no_table(tmp_path):
     assert block_of(tmp_path, "1,2\n3,4\n") is None
 
 
+@pytest.mark.parametrize("name", ["x", "error", "nd"])
+def test_a_column_may_be_named_like_a_gap(tmp_path, name):
+    block = block_of(tmp_path, f"{name}\n1\n2\n")
+    assert block.header == (name,) and block.columns[0].numbers.tolist() == [1.0, 2.0]
+
+
 def glucose(*texts):
     return pd.DataFrame({"run": "A", "time_h": range(len(texts)), "glucose (g/L)": texts})
 

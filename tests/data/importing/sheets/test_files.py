@@ -118,7 +118,23 @@ def test_markup_in_names_is_text(tmp_path, name):
     assert campaign.names == (name,) and name in repr(campaign)
 
 
-def test_a_quotation_mark_that_is_never_closed_does_not_stop_the_reader(tmp_path):
-    (tmp_path / "quote.csv").write_text(BODY + 'A,9,"1.0\n' + "A,10,1.1\n" * 3)
-    with pytest.raises(DataError, match="expected a number"):
-        read_campaign(tmp_path / "quote.csv")
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ('A,0,5,ok\nA,1,4,"bad\nA,2,3,ok\n', 3),  # to the end of the file
+        ('A,0,5,ok\nA,1,4,"bad\nA,2,3,"good"\n', 3),  # to the next quote
+        ('A,0,5,"a\nb"\nA,1,4,"two\nA,2,3,ok\n', 4),  # after a cell of two lines
+        ('A,0,5,ok\nA,1,4,"bad', 3),  # no line below it
+    ],
+    ids=["end", "next", "two lines", "last"],
+)
+def test_a_quote_that_is_never_closed_is_said_with_its_line(tmp_path, body, line):
+    (tmp_path / "sheet.csv").write_text(f"run,time (h),glucose (g/L),note\n{body}")
+    with pytest.raises(DataError, match=rf"sheet.csv: a quote that is opened in line {line} \("):
+        read_sheets(tmp_path / "sheet.csv")
+
+
+def test_quotes_around_lines_and_within_cells_are_read(tmp_path):
+    (tmp_path / "sheet.csv").write_text('run,note\nA,"two\nlines"\nB,5" tube\n')
+    (sheet,) = read_sheets(tmp_path / "sheet.csv")
+    assert sheet.rows == (("run", "note"), ("A", "two\nlines"), ("B", '5" tube'))
