@@ -17,7 +17,7 @@ import xarray as xr
 from bayesbio.calibrate.predicting.predictor import Predictor
 from bayesbio.calibrate.predicting.run_parameters import group_effects
 from bayesbio.calibrate.problem.structure import ParameterStructure
-from bayesbio.calibrate.requests import PredictionRequest, Tolerances
+from bayesbio.calibrate.requests import PredictionRequest
 from bayesbio.data import Campaign, Event
 from bayesbio.errors import BayesbioError, CalibrationError
 from bayesbio.inference import Noise, Verdict, pooling_factor, verdict_of, write_archive
@@ -100,13 +100,7 @@ class Calibration:
         return found.hexdigest()
 
     def check(self) -> Verdict:
-        """
-        Whether the draws can be trusted and the model fits: every item with its number.
-
-        Returns
-        -------
-        Verdict
-        """
+        """Whether the draws can be trusted and the model fits: every item with its number."""
         return self._verdict
 
     @functools.cached_property
@@ -114,14 +108,7 @@ class Calibration:
         return verdict_of(self.posterior)
 
     def require(self) -> Calibration:
-        """
-        Return this calibration if its verdict passed.
-
-        Raises
-        ------
-        CalibrationError
-            With the verdict, if it did not.
-        """
+        """Return this calibration if its verdict passed; else raise CalibrationError with it."""
         if not self.check().passed:
             raise CalibrationError(f"The calibration did not pass its checks.\n{self.check()}")
         return self
@@ -133,10 +120,8 @@ class Calibration:
         Returns
         -------
         DataFrame
-            Index: name, with its group in brackets. Columns unit, mean, sd, eti_5, eti_50, eti_95,
-            r_hat, ess_bulk, ess_tail, prior_5, prior_95, and where something varies shrinkage on
-            the rows of spreads (see `shrinkage`). ``attrs["verdict"]`` says whether to
-            believe it, ``attrs["findings"]`` and ``attrs["warnings"]`` what to know of both.
+            Index: name, with its group in brackets. Beside the usual columns prior_5, prior_95,
+            and on the rows of spreads `shrinkage`. ``attrs`` hold verdict, findings and warnings.
         """
         import arviz as az
 
@@ -211,26 +196,14 @@ class Calibration:
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
     def unit(self, name: str) -> str:
-        """
-        Look the unit of a posterior variable up; that of a slope with its term, ``x_slope[term]``.
-
-        Effects carry the unit of their parameter, spreads of positive parameters none (they are
-        relative), noise that of its quantity or none where it is relative.
-        """
+        """Look the unit of a posterior variable up; that of a slope as ``x_slope[term]``."""
         return self.predictor.unit(name)
 
     @functools.cached_property
     def predictor(self) -> Predictor:
         """What predicts from the draws."""
-        return Predictor(
-            self.model,
-            self.campaign,
-            self.draws,
-            self.noise,
-            ParameterStructure.from_options(self.options),
-            Tolerances(
-                self.options["rtol"], self.options["atol"], self.options.get("method", "auto")
-            ),
+        return Predictor.from_options(
+            self.model, self.campaign, self.draws, self.noise, self.options
         )
 
     def predict(
@@ -297,17 +270,7 @@ class Calibration:
         }
 
     def save(self, path: str | Path) -> Path:
-        """
-        Save as one ``.nc`` file that `bayesbio.load` reads.
-
-        Parameters
-        ----------
-        path : path
-
-        Returns
-        -------
-        Path
-        """
+        """Save as one ``.nc`` file that `bayesbio.load` reads."""
         write_archive(path, self.posterior, kind=KIND, content=self.archive_content())
         return Path(path)
 

@@ -19,21 +19,7 @@ from bayesbio.inference.mcmc.sampling import join_chains
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ChainJob:
-    """
-    One chain, by description: nothing compiled.
-
-    Attributes
-    ----------
-    request : FitRequest
-    tolerances : Tolerances
-    start : Start
-        The mode and the coordinates at it, found once for all chains.
-    settings : mapping
-        Keyword arguments of `bayesbio.inference.sample`.
-    random_seed : int
-        Of all chains.
-    chain, chains : int
-    """
+    """One chain, by description, nothing compiled; mode and coordinates at it are of all chains."""
 
     request: FitRequest
     tolerances: Tolerances

@@ -27,21 +27,9 @@ PRIOR_DRAWS = 500
 
 class Completion:
     """
-    Groups that are added to the draws of a posterior, rehearsed before the first of them.
+    Groups that are added to the draws of a posterior, rehearsed at a point before the first draw.
 
-    Parameters
-    ----------
-    problem : CompiledProblem
-    tolerances : Tolerances
-    random_seed : int
-    point : mapping of name to array
-        Every variable of the model at a point: the mode, say. Everything that the draws will go
-        through is done with it once.
-
-    Raises
-    ------
-    BayesbioError
-        What would stop the completion after sampling, before it.
+    What would stop the completion after sampling is raised when this is made.
     """
 
     def __init__(
@@ -67,8 +55,7 @@ class Completion:
         """
         Add the groups to a tree, take the sampler's coordinates out, and return the options.
 
-        A group that cannot be computed is left out: the draws are kept, with a sentence for the
-        verdict.
+        A group that cannot be computed is left out, with a sentence for the verdict.
         """
         posterior = tree["posterior"].to_dataset()
         posterior = posterior[self.problem.parameter_names(map(str, posterior.data_vars))]
@@ -154,11 +141,7 @@ def one_draw(problem: CompiledProblem, values: dict[str, np.ndarray]) -> xr.Data
 
 
 class LogPrior:
-    """
-    Log density of the prior of every scalar unknown at draws: what power scaling asks for.
-
-    Effects of groups follow from their spread and have none.
-    """
+    """Log density of the prior of every scalar unknown at draws, for power scaling."""
 
     def __init__(self, formulation: Formulation) -> None:
         priors: dict[str, Any] = {unknown.name: unknown.prior for unknown in formulation.unknowns}

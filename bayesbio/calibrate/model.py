@@ -95,12 +95,7 @@ def statistical_model(
     coordinates: TextbookCoordinates | None = None,
     on_all_cores: bool = False,
 ) -> pm.Model:
-    """
-    Priors, group effects, trajectories and likelihood of a formulation.
-
-    With ``coordinates`` the same posterior is sampled in others than the textbook's;
-    ``on_all_cores`` solves the runs side by side.
-    """
+    """Priors, group effects, trajectories and likelihood of a formulation, in some coordinates."""
     coordinates = coordinates or TextbookCoordinates()
     with pm.Model(coords=_dimensions(formulation)) as model:
         values = _priors(formulation, coordinates)
@@ -198,8 +193,7 @@ def spread_prior(unknown: Unknown, level: str, formulation: Formulation) -> Any:
     """
     Prior of the spread between groups: as given, else half-normal.
 
-    Groups of a positive parameter differ by at most 60 % or so, those of one that may be negative
-    by up to half its own uncertainty.
+    Groups of a positive parameter differ by 60 % or so at most, others by half the prior's sd.
     """
     given = formulation.hyperpriors.get(f"{unknown.name}_sd_{level}")
     if given is not None:

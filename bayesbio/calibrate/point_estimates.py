@@ -15,7 +15,6 @@ from bayesbio.calibrate.completion import one_draw, options_of
 from bayesbio.calibrate.coordinates.starts import CompiledProblem
 from bayesbio.calibrate.predicting.predictor import Predictor
 from bayesbio.calibrate.problem.formulation import formulate
-from bayesbio.calibrate.problem.structure import ParameterStructure
 from bayesbio.calibrate.requests import (
     FitRequest,
     Noises,
@@ -64,14 +63,8 @@ class QuickLook:
     @functools.cached_property
     def predictor(self) -> Predictor:
         """What predicts from the mode."""
-        options = self.options
-        return Predictor(
-            self.model,
-            self.campaign,
-            self.draws,
-            self.noise,
-            ParameterStructure.from_options(options),
-            Tolerances(options["rtol"], options["atol"], options["method"]),
+        return Predictor.from_options(
+            self.model, self.campaign, self.draws, self.noise, self.options
         )
 
     @property

@@ -29,15 +29,7 @@ OUTSIDE = ("flag", "refuse")
 
 @dataclasses.dataclass(frozen=True)
 class Tolerances:
-    """
-    How exactly trajectories are solved.
-
-    Attributes
-    ----------
-    rtol, atol : float
-        Tolerances of a step, relative and in house units.
-    method : {"auto", "explicit", "implicit"}
-    """
+    """How exactly trajectories are solved: tolerances of a step in house units, and method."""
 
     rtol: float = 1e-6
     atol: float = 1e-9
@@ -66,15 +58,7 @@ class FitRequest:
     """
     What `fit` was asked for, as it was given; nothing compiled, so that workers can receive it.
 
-    Attributes
-    ----------
-    campaign : Campaign
-    model : ProcessModel
-    priors, vary, noise, covariates
-        See `fit`.
-    start_priors : mapping of name to distribution, optional
-        Priors of ``initial_<state>`` that the data of an earlier fit suggested, kept for a refit on
-        part of these data.
+    ``start_priors`` are those of ``initial_<state>`` that the data of an earlier fit suggested.
     """
 
     campaign: Campaign
@@ -131,14 +115,7 @@ def _check_vary(vary: Any) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class SamplerOptions:
-    """
-    How long and how carefully chains run.
-
-    Attributes
-    ----------
-    draws, tune, chains, target_accept, checkpoint, resume
-        See `fit`.
-    """
+    """How long and how carefully chains run; see `fit`."""
 
     draws: int = 1000
     tune: int = 500
@@ -178,14 +155,7 @@ def split_options(
     *,
     start_priors: Mapping[str, Any] | None = None,
 ) -> tuple[FitRequest, Tolerances, SamplerOptions]:
-    """
-    Sort keyword arguments of `fit` into requests.
-
-    Raises
-    ------
-    CalibrationError
-        One is no option of `fit`.
-    """
+    """Sort keyword arguments of `fit` into requests; refuse others."""
     sampling = tuple(field.name for field in dataclasses.fields(SamplerOptions))
     known = (*REPEATED, "rtol", "atol", *sampling)
     for name in options:
@@ -204,14 +174,7 @@ def split_options(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PredictionRequest:
-    """
-    Which runs to predict, when, and how.
-
-    Attributes
-    ----------
-    runs, times, until, settings, profiles, events, noise, random_seed, outside
-        See `Calibration.predict`.
-    """
+    """Which runs to predict, when, and how; see `Calibration.predict`."""
 
     runs: Any = None
     times: Any = None

@@ -10,20 +10,7 @@ from bayesbio.ode import simulate
 
 
 def explain_failed_start(formulation: Formulation, error: CalibrationError) -> CalibrationError:
-    """
-    Add to an error of the start which runs cannot be solved at the prior medians.
-
-    Parameters
-    ----------
-    formulation : Formulation
-    error : CalibrationError
-        Of the search for a start.
-
-    Returns
-    -------
-    CalibrationError
-        The same, with run and quantity where they can be found.
-    """
+    """Add to an error of the start which run and quantity have no solution at the prior medians."""
     traced = formulation.kernels.trace
     values = {**formulation.given, **formulation.medians}
     reasons: list[str] = []

@@ -115,17 +115,10 @@ def held_out_scores(
 @dataclasses.dataclass(frozen=True)
 class Predicted:
     """
-    How held-out runs were predicted.
+    How held-out runs were predicted; `scores` as from `score_table`.
 
-    Attributes
-    ----------
-    scores : DataFrame
-        As from `score_table`.
-    readings : DataFrame
-        One row a reading: run, time_h, quantity, value, flag, (horizon,) mean, eti_5, eti_95, crps,
-        elpd (log of its predictive density) and pit (probability below it).
-    r_hat, divergences : float, int
-        Of the draws that predict.
+    `readings` has one row a reading: run, time_h, quantity, value, flag, (horizon,) mean, eti_5,
+    eti_95, crps, elpd (log of its predictive density) and pit (probability below it).
     """
 
     scores: pd.DataFrame
@@ -136,23 +129,7 @@ class Predicted:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RefitJob:
-    """
-    How to calibrate without a fold and predict it; nothing compiled.
-
-    Attributes
-    ----------
-    model : ProcessModel
-    quantities : tuple of str, optional
-        What to score.
-    horizons : int or tuple of float, optional
-    random_seed : int
-    options : mapping
-        Keyword arguments of `fit`.
-    start_priors : mapping, optional
-        Priors of unknown starts, as an earlier fit of all runs had them.
-    fold : Fold, optional
-        Filled in for each job.
-    """
+    """How to calibrate without a fold (options as for `fit`) and predict it; nothing compiled."""
 
     model: ProcessModel
     quantities: tuple[str, ...] | None
@@ -250,11 +227,7 @@ def rows_to_score(
 def score_predictions(
     rows: pd.DataFrame, samples: np.ndarray, density: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """
-    Score predictive draws (draws, rows) with their log densities: by run, and by reading.
-
-    Draws may come with weights that add up to one.
-    """
+    """Score predictive draws (draws, rows), weighted or not: by run, and by reading."""
     if weights is None:
         elpd = -log_score(density)
     else:

@@ -24,12 +24,8 @@ class Confounded:
     """
     Unknowns that the measurements cannot tell apart.
 
-    Attributes
-    ----------
-    names : tuple of str
-    exponents : tuple of int, or None
-        Multiplying each unknown by c to its exponent changes nothing that is measured, for any
-        c; None where the exchange is not of that kind.
+    Multiplying each by c to its exponent changes nothing that is measured, for any c; without
+    exponents the exchange is not of that kind.
     """
 
     names: tuple[str, ...]

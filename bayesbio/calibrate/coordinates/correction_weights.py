@@ -25,19 +25,10 @@ LOG = logging.getLogger(__name__)
 
 class CorrectionWeights:
     """
-    Effects amplitude x weight of each correction, standardised given what the readings say.
+    Effects amplitude x weight of each correction, whitened by what the readings say of them.
 
-    Corrections count whose amplitude and weights are all estimated, the weights with their default
+    Of corrections whose amplitude and weights are all estimated, the weights with their default
     prior.
-
-    Attributes
-    ----------
-    corrections : dict of name to (amplitude, weights)
-    names : tuple of str
-        Variables of the model that only the sampler needs.
-    parameters : tuple of str
-        Unknowns that are registered here.
-    warnings : list of str
     """
 
     def __init__(self, formulation: Formulation) -> None:

@@ -36,17 +36,9 @@ FUNCTIONS = {"exp": pt.exp, "log": pt.log, "sqrt": pt.sqrt, "tanh": pt.tanh}
 @dataclasses.dataclass(frozen=True)
 class RateForm:
     """
-    A rate at the reference state: ``leading * product of factors(parameter) * constant``.
+    A rate at the reference state: leading parameter x product of factors(parameter) x constant.
 
-    Attributes
-    ----------
-    rate : str
-    leading : str
-        Parameter in which the rate is linear.
-    factors : mapping of parameter to expression
-        The other parameters' factors, each a SymPy expression of that parameter's symbol.
-    inhibitions : mapping of parameter to number
-        Those whose factor is K / (K + level), with the level.
+    Factors are SymPy expressions of one symbol; inhibitions are those of the form K / (K + level).
     """
 
     rate: str
@@ -72,19 +64,7 @@ class RateForm:
 
 
 class ReferenceRates:
-    """
-    Maximum rates through rates at the reference state, competing inhibitions through their total.
-
-    Attributes
-    ----------
-    forms : tuple of RateForm
-    names : tuple of str
-        Variables of the model that only the sampler needs.
-    parameters : tuple of str
-        Unknowns that are registered here.
-    warnings : list of str
-        Why coordinates were left as they are.
-    """
+    """Maximum rates through rates at the reference state, inhibitions through their total."""
 
     def __init__(self, formulation: Formulation) -> None:
         self.warnings: list[str] = []
@@ -152,14 +132,9 @@ def reference_rate_parameterisation(formulation: Formulation) -> tuple[RateForm,
     """
     Rates of a formulation that have a reference form in its unknown parameters.
 
-    Each parameter leads, or is split, in one rate at most, so that the change of coordinates has
-    a plain inverse. Factors must be positive over the whole support of the priors. Models along a
-    grid, whose rates differ from node to node, have none.
-
-    Raises
-    ------
-    BayesbioError
-        There is no solution at the prior medians.
+    Each parameter leads, or is split, in one rate at most, so that the inverse is plain. Factors
+    are positive over the support of the priors; models along a grid, whose rates differ by node,
+    have none.
     """
     traced = formulation.kernels.trace
     free = {

@@ -30,17 +30,7 @@ RunInformation = dict[str, EffectInformation]
 
 
 class GroupEffects:
-    """
-    Partially non-centred effects of groups, given the information of the runs' readings.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Variables of the model that only the sampler needs.
-    parameters : tuple of str
-        Unknowns that are registered here: none, their effects are.
-    warnings : list of str
-    """
+    """Partially non-centred effects of groups, given the information of the runs' readings."""
 
     parameters: tuple[str, ...] = ()
 
@@ -87,10 +77,8 @@ def gauss_newton_information(
     """
     Fisher information of each run's readings about each varying parameter, by Gauss and Newton.
 
-    The sum over a run's readings of (d mean / d value / noise)^2, other parameters as they are.
-    Evaluated at the prior medians, or at a mode of the posterior, where noise is known better; the
-    expected value is such that the mode stays the most likely. Where there is no solution the
-    information is zero, and ``warnings`` receives a sentence.
+    Sum of (d mean / d value / noise)^2 at the prior medians, or at a mode, which stays the most
+    likely; zero where there is no solution, with a sentence in ``warnings``.
     """
     varied = [unknown for unknown in formulation.unknowns if unknown.levels]
     if not varied:

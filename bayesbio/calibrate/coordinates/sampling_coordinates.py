@@ -18,14 +18,8 @@ class Coordinates(Protocol):
     """
     A change of coordinates of some unknowns; the posterior stays as it is.
 
-    Attributes
-    ----------
-    names : tuple of str
-        Variables of the model that only the sampler needs.
-    parameters : tuple of str
-        Unknowns that `register` registers in place of the textbook prior.
-    warnings : list of str
-        What could not be done, for the verdict.
+    `names` are variables that only the sampler needs, `parameters` unknowns that `register`
+    registers in place of the textbook prior, `warnings` what could not be done.
     """
 
     names: tuple[str, ...]
@@ -42,16 +36,7 @@ class Coordinates(Protocol):
 
 
 class SamplingCoordinates(TextbookCoordinates):
-    """
-    All changes of coordinates of a formulation.
-
-    Attributes
-    ----------
-    changes : tuple of Coordinates
-        In the order in which they are registered.
-    names, parameters : tuple of str
-        Of all of them.
-    """
+    """All changes of coordinates of a formulation, in the order in which they are registered."""
 
     def __init__(self, formulation: Formulation) -> None:
         reference = ReferenceRates(formulation)

@@ -20,17 +20,7 @@ from bayesbio.inference import LogDensity, Mode, find_mode
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Start:
-    """
-    Where chains start.
-
-    Attributes
-    ----------
-    mode : Mode
-    data : dict of name to array
-        Data of the sampling coordinates at the mode.
-    warnings : tuple of str
-        What of the coordinates could not be done.
-    """
+    """Where chains start: the mode, data of the coordinates there, what could not be done."""
 
     mode: Mode
     data: dict[str, np.ndarray]
@@ -39,15 +29,7 @@ class Start:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CompiledProblem:
-    """
-    A formulation with its log density, compiled in the coordinates of the sampler.
-
-    Attributes
-    ----------
-    formulation : Formulation
-    coordinates : SamplingCoordinates
-    density : LogDensity
-    """
+    """A formulation with its log density, compiled in the coordinates of the sampler."""
 
     formulation: Formulation
     coordinates: SamplingCoordinates
@@ -65,11 +47,7 @@ class CompiledProblem:
         return cls(formulation, coordinates, LogDensity(model))
 
     def start(self, *, random_seed: int) -> Start:
-        """
-        Find the mode of the density, then update the coordinates at it.
-
-        Coordinates are made at the prior medians, which may be far from the data.
-        """
+        """Find the mode, and update the coordinates, made at the prior medians, at it."""
         try:
             hold = group_sd_names(self.formulation)
             mode = find_mode(self.density, hold=hold, random_seed=random_seed)

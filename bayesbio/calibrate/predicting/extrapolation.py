@@ -15,22 +15,7 @@ def outside_studied(
     runs: Sequence[Run], campaign: Campaign, until: float, model: ProcessModel
 ) -> list[list[str]]:
     """
-    Name what of each run lies outside the campaign that was calibrated on.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        To be predicted.
-    campaign : Campaign
-    until : float [h]
-        Last hour that is predicted.
-    model : ProcessModel
-        Its inputs are compared; other profiles change nothing.
-
-    Returns
-    -------
-    list of list of str
-        For each run the reasons, none where it lies inside.
+    Name what of each run lies outside the campaign that was calibrated on; profiles by input.
 
     Examples
     --------

@@ -55,8 +55,7 @@ def noise_parameters(
     """
     Draws of the noise of a quantity, with an axis for the readings appended where ``wide``.
 
-    Errors that readings share stay DataArrays, whose last dimension says which they belong to;
-    those of new ``samples`` take the place of the errors that were calibrated.
+    Errors that readings share stay DataArrays; those of new ``samples`` replace calibrated ones.
     """
     found: dict[str, Any] = {}
     for name in noise.names(quantity):

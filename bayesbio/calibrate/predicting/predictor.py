@@ -31,20 +31,7 @@ POINTS = 101  # times of a prediction until some hour
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictor:
-    """
-    Predictions from draws of the unknowns, whatever they were drawn from.
-
-    Attributes
-    ----------
-    model : ProcessModel
-    campaign : Campaign
-        What the draws were calibrated on.
-    draws : Dataset
-        Dims (chain, draw, ...).
-    noise : mapping of quantity to Noise
-    structure : ParameterStructure
-    tolerances : Tolerances
-    """
+    """Predictions from draws of the unknowns, whatever they were drawn from."""
 
     model: ProcessModel
     campaign: Campaign
@@ -79,6 +66,20 @@ class Predictor:
                 return slope_unit(parameter, term, self.units, self.structure, self.campaign)
         return self.units.get(name, self.units.get(variable, "1"))
 
+    @classmethod
+    def from_options(
+        cls,
+        model: ProcessModel,
+        campaign: Campaign,
+        draws: xr.Dataset,
+        noise: Mapping[str, Noise],
+        options: Mapping[str, Any],
+    ) -> Predictor:
+        """Predict from draws as a calibration holds or stores them."""
+        tolerances = Tolerances(options["rtol"], options["atol"], options.get("method", "auto"))
+        structure = ParameterStructure.from_options(options)
+        return cls(model, campaign, draws, noise, structure, tolerances)
+
     def parameters(self, runs: Sequence[Run], rng: np.random.Generator) -> dict[str, Any]:
         """Value of each unknown for each run, dims (chain, draw[, run])."""
         return run_parameters(
@@ -100,12 +101,7 @@ class Predictor:
         until: float | None = None,
         points: int = POINTS,
     ) -> xr.Dataset:
-        """
-        Trajectories of runs; each starts at its own start, whatever the times asked for.
-
-        ``until`` stands for an even grid from the first start; without both, every run has the
-        times of its readings.
-        """
+        """Trajectories from each run's own start: at times, evenly until an hour, or as read."""
         starts = np.array([_start_of(run, times) for run in runs])
         if times is None and until is not None:
             if not np.isfinite(until) or until <= starts.min():

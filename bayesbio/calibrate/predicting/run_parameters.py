@@ -35,9 +35,9 @@ def run_parameters(
     """
     Value of each unknown for each run, dims (chain, draw[, run]).
 
-    A run of the campaign keeps its own effects; a new run takes those of the groups it belongs to
-    and draws the others. What a run started from, where it was estimated run by run, is for a new
-    run what it states, else its first readings with their noise.
+    A run of the campaign keeps its effects; a new run takes those of its known groups and draws the
+    others. A start that was estimated run by run is for a new run what it states, else what it
+    reads first, with its noise.
     """
     names = tuple(names)
     values: dict[str, Any] = {n: value for n, value in structure.given.items() if n in names}
@@ -135,8 +135,7 @@ def group_effects(
     """
     Effects of the groups of each level, dims (chain, draw, level), on the additive scale.
 
-    What a group differs by from the group that holds it, or from the population, and from what its
-    covariates make of it.
+    The difference to the group that holds it, or to the population, less that of its covariates.
     """
     levels, formula = structure.vary.get(name, ()), structure.covariates.get(name)
     positive = structure.positive[name]

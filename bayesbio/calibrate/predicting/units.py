@@ -20,12 +20,7 @@ def posterior_units(
     noise: Mapping[str, Noise],
     structure: ParameterStructure,
 ) -> dict[str, str]:
-    """
-    Give the unit of every variable that a posterior may hold, by name.
-
-    Effects carry the unit of their parameter, spreads of positive parameters none (they are
-    relative), noise that of its quantity or none where it is relative.
-    """
+    """Give the unit of every variable of a posterior; spreads of positive ones have none."""
     units = dict(model.units)
     events = names_in(event for run in campaign for event in run.events)
     known = {"time": "h", **units}

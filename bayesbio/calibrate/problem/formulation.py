@@ -50,25 +50,15 @@ class Formulation:
 
     Attributes
     ----------
-    campaign : Campaign
-        The runs that are fitted: those with readings of something in the model.
-    kernels : Kernels
-    unknowns : tuple of Unknown
-    given : mapping of name to number
-        Parameters and settings fixed by the user.
-    noise : mapping of quantity to Noise, scaled to the data
-    aliases : mapping of measured quantity to the model's quantity that it is a signal of
-    rows : mapping of quantity to DataFrame
-        Readings of each quantity in the order of the trajectories, without excluded ones.
-    kept : mapping of quantity to bool array
-        Which rows of ``campaign.to_frame()`` of that quantity these are.
-    findings : tuple of Finding
-        Warnings that go into the report.
-    posterior_prior : CopulaPrior, optional
-        Posterior of an earlier campaign that takes the place of priors.
-    correlated_blocks : mapping of level to sets of parameters whose effects are correlated
-    hyperpriors : mapping of name to distribution
-        Priors given for spreads (``<parameter>_sd_<level>``) and slopes (``<parameter>_slope``).
+    campaign : the runs that are fitted, those with readings of something in the model.
+    given : values fixed by the user.
+    noise : by quantity, scaled to the data.
+    aliases : measured quantity -> the model's quantity that it is a signal of.
+    rows : readings of each quantity in the order of the trajectories, without excluded ones.
+    kept : which rows of ``campaign.to_frame()`` of that quantity these are.
+    posterior_prior : posterior of an earlier campaign that takes the place of priors.
+    correlated_blocks : level -> sets of parameters whose effects are correlated.
+    hyperpriors : priors given for spreads and slopes.
     """
 
     campaign: Campaign
@@ -121,17 +111,7 @@ def formulate(request: FitRequest) -> Formulation:
     """
     Resolve a request: what is estimated, from which prior, and how each quantity scatters.
 
-    A parameter takes its prior from ``priors``, else the model's default interval; a number in
-    ``priors`` fixes it. A setting or ``initial_<state>`` is taken from the runs unless a prior is
-    given; an initial state that no run states is estimated run by run around its first readings.
-    Runs without readings of anything in the model teach nothing and are left out, with a finding.
-
-    Raises
-    ------
-    DataError, UnitError
-        The campaign has errors, or a level is not among its settings.
-    ModelError
-        A name is unknown or nothing says where a state starts.
+    Runs without readings of anything in the model are left out, with a finding.
     """
     model, noise, campaign = request.model, request.noise, request.campaign
     if hasattr(model, "for_campaign"):

@@ -30,10 +30,6 @@ def groups_of(campaign: Campaign, level: str, parameter: str) -> tuple[np.ndarra
 
 
 def label_of(run: Run, level: str) -> str | None:
-    """
-    Name of the group of a run at a level, None where the run does not say.
-
-    A level ``batch:cask`` is a cask of a batch: both names together.
-    """
+    """Name of the group of a run at a level such as ``batch:cask``, None where it does not say."""
     parts = [run.name if part == "run" else run.settings.get(part) for part in level.split(":")]
     return None if any(part is None for part in parts) else ":".join(str(part) for part in parts)

@@ -22,14 +22,7 @@ def auxiliary_names(structure: ParameterStructure) -> frozenset[str]:
 def check_posterior_names(
     unknowns: Iterable[str], structure: ParameterStructure, noise: Mapping[str, Noise]
 ) -> None:
-    """
-    Refuse names that would be used twice in a posterior.
-
-    Raises
-    ------
-    ModelError
-        With both meanings of the name and what to rename.
-    """
+    """Refuse names that would be used twice in a posterior, with both meanings."""
     meaning: dict[str, str] = {name: f"the unknown {name}" for name in unknowns}
     more: list[tuple[str, str]] = []
     for name, levels in structure.vary.items():

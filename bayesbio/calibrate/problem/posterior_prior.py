@@ -23,26 +23,11 @@ STRONGEST = 0.999  # correlation beyond which two coordinates are the same
 @dataclasses.dataclass(frozen=True, eq=False)
 class CopulaPrior:
     """
-    Smooth joint distribution of scalar unknowns, with the margins and rank correlations of draws.
+    Smooth joint distribution of scalar unknowns: a normal copula with the margins of draws.
 
-    Attributes
-    ----------
-    names : tuple of str
-    positive : array of bool, (names,)
-        Which are described on the logarithmic scale.
-    shape : array, (names, 1 + slopes)
-        Value at z = 0, then the slopes of the quantile function of each.
-    root : array, (names, names)
-        Cholesky factor of the correlations.
-    quantiles : array, (names, 2)
-        5 and 95 % of each, for tables.
-    source : str
-        Where it comes from.
-
-    Notes
-    -----
-    x = q(z), z standard normal, q a smooth rising function with eight corners that follows the
-    quantiles of the draws; the z of all names are jointly normal (a normal copula, from the ranks).
+    x = q(z), z standard normal, q a smooth rising function with eight corners through the quantiles
+    of the draws, on the logarithmic scale where ``positive``; the z are jointly normal, with
+    ``root`` the Cholesky factor of their correlations. ``shape`` holds q(0) and the slopes.
     """
 
     names: tuple[str, ...]
@@ -60,13 +45,7 @@ class CopulaPrior:
         return float(low), float(high)
 
     def register(self) -> dict[str, Any]:
-        """
-        Register the joint prior in the current ``pm.Model``.
-
-        Returns
-        -------
-        dict of name to variable
-        """
+        """Register the joint prior in the current ``pm.Model``; its variables by name."""
         independent = pm.Normal(self.coordinate, 0.0, 1.0, shape=len(self.names))
         z = pt.constant(self.root) @ independent
         x = self.shape[:, 0] + sum(
@@ -80,24 +59,13 @@ class CopulaPrior:
 
 def fit_copula(draws: xr.Dataset, names: Sequence[str], *, source: str) -> CopulaPrior:
     """
-    Fit a normal copula with smooth margins to draws of scalar unknowns.
-
-    Parameters
-    ----------
-    draws : Dataset, dims (chain, draw)
-    names : sequence of str
-    source : str
-
-    Returns
-    -------
-    CopulaPrior
+    Fit a normal copula with smooth margins to draws of scalar unknowns, dims (chain, draw).
 
     Examples
     --------
     >>> values = np.exp(np.random.default_rng(1).normal(-1.0, 0.1, (1, 4000)))
     >>> draws = xr.Dataset({"rate": (("chain", "draw"), values)})
-    >>> prior = fit_copula(draws, ["rate"], source="campaign 1")
-    >>> prior.quantiles.round(2).tolist()
+    >>> fit_copula(draws, ["rate"], source="campaign 1").quantiles.round(2).tolist()
     [[0.31, 0.43]]
     """
     flat = np.stack([draws[name].to_numpy().ravel() for name in names])

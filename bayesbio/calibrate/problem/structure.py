@@ -12,18 +12,9 @@ Blocks = Mapping[str, Sequence[Sequence[str]]]  # level -> sets of parameters, e
 @dataclasses.dataclass(frozen=True)
 class ParameterStructure:
     """
-    What a calibration, a quick look or a prior draw needs to know to give runs their parameters.
+    How runs get their parameters: fixed values, levels from the widest on, covariates.
 
-    Attributes
-    ----------
-    given : mapping of name to number
-        Values fixed by the user.
-    vary : mapping of parameter to levels
-        The widest level first.
-    positive : mapping of parameter to bool
-        Whether effects act on the logarithm.
-    covariates : mapping of parameter to formula
-    correlated_blocks : mapping of level to sets of parameters whose effects are correlated
+    Effects act on the logarithm of positive parameters.
     """
 
     given: Mapping[str, float] = dataclasses.field(default_factory=dict)

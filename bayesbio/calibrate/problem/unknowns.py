@@ -37,18 +37,8 @@ class Unknown:
     """
     One parameter, setting or initial state to be estimated.
 
-    Attributes
-    ----------
-    name : str
-    prior : unnamed PyMC distribution
-    source : str
-        Where the prior comes from.
-    levels : tuple of str
-        What it varies over (partial pooling); empty for one value.
-    each_run : bool
-        One independent value a run, without pooling (unknown starts).
-    design : Design, optional
-        Its covariates.
+    With levels it is partially pooled over them; with ``each_run`` every run has its own, unpooled
+    (unknown starts); ``design`` holds its covariates.
     """
 
     name: str
@@ -160,10 +150,9 @@ def _start(rows: pd.DataFrame) -> Any:
 
 def _start_spread(quantified: pd.DataFrame, first: pd.DataFrame) -> float:
     """
-    Give the standard deviation of the logarithm of a start, wide where the first reading is late.
+    Give the sd of the logarithm of a start, wide where the first reading is late.
 
-    A first reading that comes late says what the start has become by then: the start is uncertain
-    by the first reading's time multiplied by how fast the readings change afterwards.
+    By its time multiplied by how fast the readings change afterwards.
     """
     late, length = float(first["time_h"].max()), float(quantified["time_h"].max()) or 1.0
     if late <= EARLY * length:
