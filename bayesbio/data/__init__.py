@@ -2,16 +2,14 @@
 
 from bayesbio.data.campaign import Campaign, read_campaign
 from bayesbio.data.checks.campaign_checks import check
-from bayesbio.data.column_report import Columns, ColumnUse
 from bayesbio.data.event import Above, Below, Event
-from bayesbio.data.findings import Finding, Findings
+from bayesbio.data.findings import Columns, ColumnUse, Finding, Findings
 from bayesbio.data.importing.table_reader import read_table
 from bayesbio.data.run import Profile, Run
 from bayesbio.data.specification import Specification
 from bayesbio.data.table import Table, TableColumn
 from bayesbio.data.template import write_template
-from bayesbio.data.vocabulary.lookup import quantity
-from bayesbio.data.vocabulary.terms import Quantity
+from bayesbio.data.vocabulary.quantities import Quantity, quantity
 from bayesbio.data.vocabulary.units import convert, registry, unit
 
 __all__ = [

@@ -14,13 +14,12 @@ from typing import Any
 import pandas as pd
 
 from bayesbio.data.checks.campaign_checks import check
-from bayesbio.data.column_report import Columns
-from bayesbio.data.findings import Finding, Findings
+from bayesbio.data.findings import Columns, Finding, Findings
 from bayesbio.data.importing.campaign_reader import import_campaign
 from bayesbio.data.run import Run
 from bayesbio.data.table import Table
 from bayesbio.data.table_courses import runs_of_table
-from bayesbio.data.vocabulary import lookup as vocabulary
+from bayesbio.data.vocabulary import quantities as vocabulary
 from bayesbio.errors import DataError, did_you_mean
 
 FRAME_COLUMNS = ("run", "time_h", "quantity", "value", "unit", "replicate", "flag")

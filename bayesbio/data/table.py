@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bayesbio.data.findings import Finding, Findings
-from bayesbio.data.frozen_frame import FrozenFrame
-from bayesbio.data.run import FLAGS
+from bayesbio.data.run import FLAGS, FrozenFrame
 from bayesbio.errors import DataError, did_you_mean
 
 TABLE_ROLES = ("factor", "response", "group")

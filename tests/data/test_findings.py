@@ -1,5 +1,6 @@
 import pytest
 
+from bayesbio.data import Columns, ColumnUse
 from bayesbio.data.findings import Finding, Findings, error, warning
 from bayesbio.errors import DataError, UnitError
 
@@ -37,3 +38,17 @@ def test_what_is_alike_in_several_runs_is_one_finding():
     ]
     (merged,) = Findings(jumps).merged()
     assert str(merged) == "Run 'A': jumps by 9 Check. (The same in B.)"
+
+
+def test_a_column_is_described_in_one_line():
+    use = ColumnUse("Glc (mM)", "measurement", "glucose", "mM", "g/L", 2, "fill words left out")
+    assert (
+        str(use)
+        == "'Glc (mM)' -> glucose (measurement, replicate 2), mM -> g/L; fill words left out"
+    )
+
+
+def test_several_sheets_are_listed_apart():
+    uses = Columns([ColumnUse("a", "run", sheet="S1"), ColumnUse("b", "run", sheet="S2")])
+    assert str(uses).splitlines() == ["S1:", "  'a' -> run", "S2:", "  'b' -> run"]
+    assert Columns.from_list(uses.to_list()) == uses and len(uses + uses) == 2

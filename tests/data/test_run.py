@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import pickle
 
 import numpy as np
@@ -6,6 +7,7 @@ import pandas as pd
 import pytest
 
 from bayesbio.data import Event, Profile, Run
+from bayesbio.data.run import FrozenFrame
 from bayesbio.errors import DataError
 
 ROWS = pd.DataFrame({"time_h": [0.0, 1.0], "quantity": "titer", "value": [0.1, 0.4]})
@@ -66,3 +68,20 @@ def test_measurements_cannot_be_changed_from_outside():
 def test_an_unknown_flag_is_refused():
     with pytest.raises(DataError, match="flag 'belw' is unknown"):
         run(measurements=ROWS.assign(flag=["", "belw"]))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Record:
+    table: FrozenFrame = FrozenFrame()
+
+
+def test_what_readers_change_stays_with_them():
+    record = Record(pd.DataFrame({"a": [1.0, 2.0]}))
+    copied = record.table
+    copied.loc[0, "a"] = 9.0
+    copied["b"] = 1
+    assert record.table["a"].tolist() == [1.0, 2.0] and list(record.table) == ["a"]
+
+
+def test_a_record_without_a_frame_holds_an_empty_one():
+    assert Record().table.empty and Record(None).table.empty

@@ -12,7 +12,7 @@ import pytest
 import sympy
 from numpy.testing import assert_allclose
 
-from bayesbio.data.vocabulary import lookup as vocabulary
+from bayesbio.data.vocabulary import quantities as vocabulary
 from bayesbio.data.vocabulary import units
 from bayesbio.errors import ModelError, UnitError
 from bayesbio.mechanistic import (

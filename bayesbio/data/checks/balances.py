@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesbio.data.findings import Finding, warning
 from bayesbio.data.run import Profile, Run
-from bayesbio.data.vocabulary import lookup
+from bayesbio.data.vocabulary import quantities as vocabulary
 
 VOLUME_TOLERANCE = 0.1  # of the volume; evaporation and foam stay inside
 CARBON_TOLERANCE = 0.25  # of the carbon there was; several assays add their errors
@@ -170,5 +170,5 @@ def _carbon(name: str) -> float:
     """Mass of carbon per mass; 0 where it is not known."""
     if name in ("biomass", "lipid_free_biomass"):
         return BIOMASS_CARBON if name == "biomass" else 0.0
-    word = lookup.find(name)
+    word = vocabulary.find(name)
     return word.mass_fraction("C") if word is not None and word.unit == "g/L" else 0.0

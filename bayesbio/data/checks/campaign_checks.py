@@ -19,8 +19,9 @@ from bayesbio.data.checks.run_checks import (
 )
 from bayesbio.data.findings import Finding, Findings, error, warning
 from bayesbio.data.run import Run
-from bayesbio.data.vocabulary import lookup, units
-from bayesbio.data.vocabulary.lookup import Vocabulary, unknown_name
+from bayesbio.data.vocabulary import quantities as vocabulary
+from bayesbio.data.vocabulary import units
+from bayesbio.data.vocabulary.quantities import Vocabulary, unknown_name
 from bayesbio.errors import UnitError
 
 
@@ -70,7 +71,7 @@ def check(campaign: RunSet, model: Any = None, *, signals: Iterable[str] = ()) -
     >>> check(Campaign([Run("R07", rows)])).errors[0].what
     'glucose at 48.0 h is -0.3 g/L; concentrations are zero or more.'
     """
-    words = lookup.extended(model=model)
+    words = vocabulary.extended(model=model)
     findings: list[Finding] = [*campaign.findings, *_names(campaign, words)]
     frame = campaign.to_frame()
     frame = frame[frame["flag"] != "excluded"]

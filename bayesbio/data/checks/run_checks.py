@@ -9,8 +9,7 @@ import numpy as np
 
 from bayesbio.data.findings import Finding, error, warning
 from bayesbio.data.run import Run
-from bayesbio.data.vocabulary.lookup import Vocabulary
-from bayesbio.data.vocabulary.terms import Quantity
+from bayesbio.data.vocabulary.quantities import Quantity, Vocabulary
 
 CONCENTRATIONS = ("g/L", "mol/L", "1e6 cells/mL", "U/L", "mM", "mg/L", "mmol/L")
 ROUNDING = 1e-9  # what a spreadsheet leaves of a zero
@@ -40,7 +39,7 @@ def limit_findings(
     Examples
     --------
     >>> import pandas as pd
-    >>> from bayesbio.data.vocabulary.lookup import shipped
+    >>> from bayesbio.data.vocabulary.quantities import shipped
     >>> rows = pd.DataFrame({"time_h": [0.0, 9.0], "quantity": "viability", "value": [1.005, 98.0]})
     >>> found = limit_findings(Run("R1", rows), shipped(), {"viability": "1"}, {"viability": 98.0})
     >>> [finding.severity for finding in found]

@@ -10,8 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayesbio.data.column_report import Columns, ColumnUse
-from bayesbio.data.findings import Findings
+from bayesbio.data.findings import Columns, ColumnUse, Findings
 from bayesbio.data.importing.columns import (
     ReadOptions,
     check_role,
@@ -33,8 +32,9 @@ from bayesbio.data.importing.sheets.cells import plain_text
 from bayesbio.data.importing.sheets.dialect import dialect_named
 from bayesbio.data.importing.sheets.files import EXCEL, TEXT, Sheet, read_sheets, sheet_of_frame
 from bayesbio.data.run import Run
-from bayesbio.data.vocabulary import lookup, units
-from bayesbio.data.vocabulary.terms import Quantity
+from bayesbio.data.vocabulary import quantities as vocabulary
+from bayesbio.data.vocabulary import units
+from bayesbio.data.vocabulary.quantities import Quantity
 from bayesbio.errors import DataError, did_you_mean
 
 
@@ -99,12 +99,14 @@ def import_campaign(
     return ImportedCampaign(runs, house_units, findings, uses)
 
 
-def vocabulary_with(quantities: Mapping[str, Any] | None, model: Any = None) -> lookup.Vocabulary:
+def vocabulary_with(
+    quantities: Mapping[str, Any] | None, model: Any = None
+) -> vocabulary.Vocabulary:
     """Give the vocabulary with a user's quantities, whose units are checked."""
     for given in (quantities or {}).values():
         if not isinstance(given, Quantity):
             units.unit(str(given))
-    return lookup.extended(quantities, model)
+    return vocabulary.extended(quantities, model)
 
 
 class _Importer:
@@ -117,8 +119,8 @@ class _Importer:
         """Read a folder or a file; give the order of the runs if the file states one."""
         if not path.is_dir():
             pages = read_sheets(path)
-            tables = tables_of([sheet.name for sheet in pages])
-            if len(pages) > 1 and "measurements" in tables:
+            tables = tables_of([sheet.name for sheet in pages]) if len(pages) > 1 else {}
+            if "measurements" in tables:
                 named = {sheet.name: sheet for sheet in pages}
                 return self.read_house({table: named[name] for table, name in tables.items()})
             self.read_foreign(pages, path.stem)

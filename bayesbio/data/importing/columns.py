@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from bayesbio.data.column_report import COLUMN_ROLES, ColumnUse
-from bayesbio.data.findings import Finding, error, warning
+from bayesbio.data.findings import COLUMN_ROLES, ColumnUse, Finding, error, warning
 from bayesbio.data.importing.sheets.dialect import Dialect, dialect_named
 from bayesbio.data.importing.sheets.headers import Header, Headers, snake
 from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.lookup import Vocabulary, unknown_name
-from bayesbio.data.vocabulary.terms import Quantity, key
+from bayesbio.data.vocabulary.quantities import Quantity, Vocabulary, key, unknown_name
 from bayesbio.errors import DataError, did_you_mean
 
 ROLE_NAMES = {"ignore": "not used", "none": "not used", "unused": "not used", "input": "profile"}
@@ -183,7 +181,7 @@ def assumed_unit(word: Quantity, values: np.ndarray) -> tuple[str, str]:
 
     Examples
     --------
-    >>> from bayesbio.data.vocabulary.lookup import quantity
+    >>> from bayesbio.data.vocabulary.quantities import quantity
     >>> assumed_unit(quantity("viability"), np.array([98.5, 97.0]))
     ('%', 'no unit given, taken for %')
     """

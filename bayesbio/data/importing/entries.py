@@ -11,11 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from bayesbio.data.column_report import ColumnUse
 from bayesbio.data.event import Event
-from bayesbio.data.findings import Finding, error, warning
+from bayesbio.data.findings import ColumnUse, Finding, error, warning
 from bayesbio.data.run import Profile, Run
-from bayesbio.data.vocabulary.terms import Quantity
+from bayesbio.data.vocabulary.quantities import Quantity
 
 HOUR = 3600.0
 

@@ -6,8 +6,8 @@ import dataclasses
 import re
 from typing import Any
 
-from bayesbio.data.column_report import ColumnUse
 from bayesbio.data.event import EVENT_KINDS
+from bayesbio.data.findings import ColumnUse
 from bayesbio.data.importing.columns import ColumnPlan, ReadOptions, plan_quantity
 from bayesbio.data.importing.entries import Entries
 from bayesbio.data.importing.layout import Layout, row_runs, row_times
@@ -17,8 +17,7 @@ from bayesbio.data.importing.sheets.cells import Reading, plain_text
 from bayesbio.data.importing.sheets.headers import snake
 from bayesbio.data.importing.values import Converter, marks
 from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.lookup import unknown_name
-from bayesbio.data.vocabulary.terms import key
+from bayesbio.data.vocabulary.quantities import key, unknown_name
 from bayesbio.errors import DataError, UnitError, nearest_name
 
 TABLES = ("runs", "measurements", "events", "profiles", "columns")

@@ -8,13 +8,21 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bayesbio.data.column_report import ColumnUse
+from bayesbio.data.findings import ColumnUse
 from bayesbio.data.importing.columns import ReadOptions, find_header
 from bayesbio.data.importing.sheets.blocks import Block, Column
-from bayesbio.data.importing.sheets.cells import Cell, Reading, is_blank, plain_text
-from bayesbio.data.importing.sheets.dates import date_order, to_clock, to_duration, to_moment
+from bayesbio.data.importing.sheets.cells import (
+    Cell,
+    Reading,
+    date_order,
+    is_blank,
+    plain_text,
+    to_clock,
+    to_duration,
+    to_moment,
+)
 from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.terms import key
+from bayesbio.data.vocabulary.quantities import key
 
 DETAILS = ("replicate", "flag", "sd", "value_upper")
 LONG = ("quantity", "value", "unit")

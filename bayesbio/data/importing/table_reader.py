@@ -27,7 +27,7 @@ from bayesbio.data.importing.sheets.files import read_sheets, sheet_of_frame
 from bayesbio.data.importing.sheets.headers import Header, snake
 from bayesbio.data.importing.values import Converter, marks
 from bayesbio.data.table import Table, TableColumn
-from bayesbio.data.vocabulary.terms import Quantity
+from bayesbio.data.vocabulary.quantities import Quantity
 from bayesbio.errors import DataError, UnitError
 
 

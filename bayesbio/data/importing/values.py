@@ -8,15 +8,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from bayesbio.data.column_report import ColumnUse
-from bayesbio.data.findings import Finding, error, warning
+from bayesbio.data.findings import ColumnUse, Finding, error, warning
 from bayesbio.data.importing.columns import MEASURED, ColumnPlan, ReadOptions
 from bayesbio.data.importing.entries import Entries, Entry
 from bayesbio.data.importing.layout import Layout
 from bayesbio.data.importing.sheets.cells import Cell, Reading, plain_text
 from bayesbio.data.importing.sheets.dialect import Dialect
 from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.terms import Quantity
+from bayesbio.data.vocabulary.quantities import Quantity
 from bayesbio.errors import UnitError
 
 

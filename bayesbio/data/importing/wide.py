@@ -13,7 +13,7 @@ from bayesbio.data.importing.sheets.blocks import Column
 from bayesbio.data.importing.sheets.cells import Reading, is_blank, plain_text
 from bayesbio.data.importing.sheets.headers import snake
 from bayesbio.data.importing.values import Reader
-from bayesbio.data.vocabulary.terms import key
+from bayesbio.data.vocabulary.quantities import key
 
 PARTS = {"flag": "flag", "sd": "sd", "upper": "value_upper", "other": "not used"}
 

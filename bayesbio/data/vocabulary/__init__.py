@@ -1,6 +1,5 @@
 """Quantities and units: the words that tables are read with."""
 
-from bayesbio.data.vocabulary.lookup import quantity
-from bayesbio.data.vocabulary.terms import Quantity
+from bayesbio.data.vocabulary.quantities import Quantity, quantity
 
 __all__ = ["Quantity", "quantity"]

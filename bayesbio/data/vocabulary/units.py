@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesbio.data.vocabulary import lookup
-from bayesbio.data.vocabulary.terms import Quantity
+from bayesbio.data.vocabulary import quantities as vocabulary
+from bayesbio.data.vocabulary.quantities import Quantity
 from bayesbio.errors import UnitError
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def same_dimension(one: str, other: str, *, of: Quantity | None = None) -> bool:
 
     Examples
     --------
-    >>> same_dimension("mM", "g/L"), same_dimension("mM", "g/L", of=lookup.quantity("glucose"))
+    >>> same_dimension("mM", "g/L"), same_dimension("mM", "g/L", of=vocabulary.quantity("glucose"))
     (False, True)
     """
     try:
@@ -304,7 +304,7 @@ def convert(values: Any, unit: str, to: str, *, quantity: str | None = None) -> 
     >>> convert(36.8, "degC", "K")
     309.95
     """
-    of = None if quantity is None else lookup.find(quantity)
+    of = None if quantity is None else vocabulary.find(quantity)
     try:
         slope, offset = conversion(str(unit), str(to), of)
     except UnitError as error:

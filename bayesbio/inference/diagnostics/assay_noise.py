@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bayesbio.data.vocabulary.lookup import find
+from bayesbio.data.vocabulary.quantities import find
 from bayesbio.inference.diagnostics.lack_of_fit import residuals_along_time
 from bayesbio.inference.diagnostics.predictive_checks import Predicted
 from bayesbio.inference.diagnostics.verdict import Gate, VerdictItem

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from bayesbio.data.vocabulary.lookup import quantity
+from bayesbio.data.vocabulary.quantities import quantity
 from bayesbio.mechanistic.functions import constant
 from bayesbio.mechanistic.kinetics.rates import byproduct_inhibition, monod
 from bayesbio.mechanistic.process_model import Parameter, record

@@ -8,7 +8,7 @@ from bayesbio.data.importing.columns import (
     find_header,
     plan_quantity,
 )
-from bayesbio.data.vocabulary.lookup import extended, quantity, shipped
+from bayesbio.data.vocabulary.quantities import extended, quantity, shipped
 from bayesbio.errors import DataError
 
 OPTIONS = ReadOptions(shipped(), columns={"Glc YSI": "glucose [mM]", "junk": "ignore"})

@@ -5,7 +5,7 @@ from bayesbio.data.importing.columns import ReadOptions
 from bayesbio.data.importing.layout import fill_down, lay_out, row_runs, row_times
 from bayesbio.data.importing.sheets.blocks import take_apart
 from bayesbio.data.importing.sheets.files import sheet_of_frame
-from bayesbio.data.vocabulary.lookup import shipped
+from bayesbio.data.vocabulary.quantities import shipped
 
 
 def layout_of(columns, **stated):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from bayesbio.data.vocabulary.lookup import quantity
+from bayesbio.data.vocabulary.quantities import quantity
 from bayesbio.mechanistic import MammalianFedBatch
 
 GLC, GLN, LAC, AMM = (

@@ -21,9 +21,10 @@ from bayesbio.data.importing.sheets.cells import (
     is_blank,
     plain_text,
     read_cell,
+    to_duration,
+    to_moment,
     to_number,
 )
-from bayesbio.data.importing.sheets.dates import to_duration, to_moment
 from bayesbio.data.importing.sheets.dialect import Dialect
 from bayesbio.data.importing.sheets.files import Sheet
 from bayesbio.data.vocabulary import units

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bayesbio.data.vocabulary.terms import key
+from bayesbio.data.vocabulary.quantities import key
 from bayesbio.errors import DataError, did_you_mean
 
 SHIPPED = Path(__file__).parents[1] / "dialects"

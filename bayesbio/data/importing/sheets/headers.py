@@ -9,8 +9,7 @@ from bayesbio.data.importing.sheets.blocks import LONGEST_HEADER
 from bayesbio.data.importing.sheets.cells import FORMAT_WORDS, to_number
 from bayesbio.data.importing.sheets.dialect import Dialect, dialect_named
 from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.lookup import Vocabulary
-from bayesbio.data.vocabulary.terms import Quantity
+from bayesbio.data.vocabulary.quantities import Quantity, Vocabulary
 
 AROUND_A_FEED = frozenset(("before", "after", "pre", "post", "start", "end", "new", "old"))
 PARTS = (
@@ -66,7 +65,7 @@ class Headers:
 
     Examples
     --------
-    >>> from bayesbio.data.vocabulary.lookup import shipped
+    >>> from bayesbio.data.vocabulary.quantities import shipped
     >>> headers = Headers(shipped())
     >>> header = headers.read("VCD_1e6_per_mL")
     >>> header.words[0].name, header.unit

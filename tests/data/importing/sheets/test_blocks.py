@@ -6,7 +6,7 @@ from bayesbio.data.importing.columns import ReadOptions
 from bayesbio.data.importing.sheets import blocks
 from bayesbio.data.importing.sheets.blocks import take_apart
 from bayesbio.data.importing.sheets.files import read_sheets, sheet_of_frame
-from bayesbio.data.vocabulary.lookup import shipped
+from bayesbio.data.vocabulary.quantities import shipped
 
 OPTIONS = ReadOptions(shipped())
 

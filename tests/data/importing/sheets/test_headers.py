@@ -1,7 +1,7 @@
 import pytest
 
 from bayesbio.data.importing.sheets.headers import Headers, snake
-from bayesbio.data.vocabulary.lookup import shipped
+from bayesbio.data.vocabulary.quantities import shipped
 
 HEADERS = Headers(shipped())
 
