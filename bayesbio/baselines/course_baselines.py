@@ -44,7 +44,7 @@ class FittedBaseline:
     quantity : str
         What it predicts.
     features : RunFeatures
-        What it knows of a run.
+        Features of a run.
     members : tuple of (regressor, residuals)
         For each run or group of runs left out: the regressor that never saw it, and its residuals
         there, divided by the local size of residuals.
@@ -82,7 +82,7 @@ class FittedBaseline:
         rng = np.random.default_rng(random_seed)
         inputs = np.column_stack([times, self.features.of(run, times)])
         draws = jackknife_draws(
-            [(member.predict(inputs), own) for member, own in self.members],
+            [(member.predict(inputs), residuals) for member, residuals in self.members],
             size=self.size(times),
             degrees_of_freedom=max(len(self.members) - 1, 3),
             rng=rng,
@@ -159,15 +159,15 @@ class Baseline:
         target = frame["value"].to_numpy(float, copy=True)
         run = np.array([names.index(name) for name in frame["run"]])
         inputs = np.empty((len(frame), 1 + len(features.columns)))
-        for place, name in enumerate(names):
-            rows = run == place
+        for number, name in enumerate(names):
+            rows = run == number
             inputs[rows] = np.column_stack([time[rows], features.of(known[name], time[rows])])
         left_out, predicted = [], np.empty(len(target))
         group = run % min(MOST_FOLDS, len(names))
         with threadpool_limits(1):  # these matrices are small: threads would wait for each other
             make = self._maker(inputs, target, run)
-            for place in np.unique(group):
-                rows = group == place
+            for part in np.unique(group):
+                rows = group == part
                 member = make(run[~rows]).fit(inputs[~rows], target[~rows])
                 predicted[rows] = member.predict(inputs[rows])
                 left_out.append((member, rows))
@@ -289,7 +289,7 @@ class GaussianProcess(Baseline):
         from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
         # Columns are time, features, run. A huge length scale takes a column out of a part, a tiny
-        # one makes the part speak of one run only; both stay fixed.
+        # one confines the part to one run; both stay fixed.
         features = inputs.shape[1] - 1
         shared = np.array([1.0, *np.full(features, 4.0), HUGE])
         of_a_run = np.array([1.0, *np.full(features, HUGE), 1.0 / HUGE])
@@ -307,15 +307,15 @@ class GaussianProcess(Baseline):
             (target[thin] - level) / scale,
         )
 
-        def badness(some: np.ndarray) -> tuple[float, np.ndarray]:
+        def negative_log_posterior(some: np.ndarray) -> tuple[float, np.ndarray]:
             theta = start.copy()
             theta[free] = some
             value, slope = process.log_marginal_likelihood(theta, eval_gradient=True)
             away = some - start[free]
             return 0.5 * float(away @ away) - value, away - slope[free]
 
-        found = optimize.minimize(
-            badness,
+        optimum = optimize.minimize(
+            negative_log_posterior,
             start[free],
             jac=True,
             method="L-BFGS-B",
@@ -323,7 +323,7 @@ class GaussianProcess(Baseline):
             options={"maxiter": 30},
         )
         best = start.copy()
-        best[free] = found.x
+        best[free] = optimum.x
         tuned = GaussianProcessRegressor(
             kernel.clone_with_theta(best), optimizer=None, normalize_y=True
         )
@@ -347,8 +347,8 @@ def _tuned(
     """Choose the maker whose regressors predict left-out runs best."""
     group = run % min(5, run.max() + 1)
     errors = np.zeros(len(makers))
-    for place in np.unique(group):
-        rows = group == place
+    for part in np.unique(group):
+        rows = group == part
         for candidate, make in enumerate(makers):
             fitted = make().fit(inputs[~rows], target[~rows])
             errors[candidate] += np.sum((fitted.predict(inputs[rows]) - target[rows]) ** 2)

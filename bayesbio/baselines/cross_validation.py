@@ -74,7 +74,7 @@ class CrossValidation:
         eti_95, crps, pit (probability below the reading) and, where densities came, elpd (log
         predictive density).
     diagnostics : DataFrame
-        Index (model, fold): what forecasters said of their forecasts.
+        Index (model, fold): diagnostics that forecasters gave.
     results : dict
         (model, fold) -> what the forecaster handed back.
     left_undone : tuple of str

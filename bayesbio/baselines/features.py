@@ -65,35 +65,35 @@ class RunFeatures:
     def of(self, run: Run, times: object) -> np.ndarray:
         """Describe a run at some times [h]; shape (times, columns)."""
         times = np.asarray(times, dtype=float)
-        found = _described(run, times)
-        kept = np.empty((len(times), len(self.columns)))
-        for place, (name, mean) in enumerate(zip(self.columns, self.means, strict=True)):
+        described = _described(run, times)
+        columns = np.empty((len(times), len(self.columns)))
+        for number, (name, mean) in enumerate(zip(self.columns, self.means, strict=True)):
             absent = 0.0 if name.startswith(ZERO_WHERE_ABSENT) else mean
-            kept[:, place] = found.get(name, np.full(len(times), absent))
-        return kept
+            columns[:, number] = described.get(name, np.full(len(times), absent))
+        return columns
 
 
 def _described(run: Run, times: np.ndarray) -> dict[str, np.ndarray]:
     """Every feature of a run by name, each of shape (times,)."""
-    found: dict[str, np.ndarray] = {}
+    features: dict[str, np.ndarray] = {}
     for name, value in run.settings.items():
         if isinstance(value, str):
-            found[f"is {name} {value}"] = np.ones(len(times))
+            features[f"is {name} {value}"] = np.ones(len(times))
         elif value is not None and np.isfinite(value):
-            found[f"setting {name}"] = np.full(len(times), float(value))
+            features[f"setting {name}"] = np.full(len(times), float(value))
     for event in run.fixed_events:
         if event.kind == "bolus":
-            fed = found.setdefault(f"fed {event.quantity}", np.zeros(len(times)))
+            fed = features.setdefault(f"fed {event.quantity}", np.zeros(len(times)))
             fed += event.amount * (times > event.hour)
     for name, profile in {**_switched(run), **run.profiles}.items():
-        found[f"present {name}"] = np.asarray(profile.at(times), dtype=float)
-        found[f"integral {name}"] = integral(profile, times)
+        features[f"present {name}"] = np.asarray(profile.at(times), dtype=float)
+        features[f"integral {name}"] = integral(profile, times)
     quantified = run.measurements[run.measurements["flag"] == ""]
     if len(quantified):
         first = quantified[quantified["time_h"] == quantified["time_h"].min()]
         for name, value in first.groupby("quantity")["value"].mean().items():
-            found[f"first {name}"] = np.full(len(times), value)
-    return found
+            features[f"first {name}"] = np.full(len(times), value)
+    return features
 
 
 def _switched(run: Run) -> dict[str, Profile]:
@@ -122,8 +122,8 @@ def integral(profile: Profile, times: object) -> np.ndarray:
     right = values[:-1] if profile.interpolation == "step" else values[1:]
     areas = 0.5 * (values[:-1] + right) * np.diff(knots)
     cumulated = np.concatenate([[0.0], np.cumsum(areas)])
-    place = np.searchsorted(knots, times)
-    return cumulated[place] - cumulated[np.searchsorted(knots, 0.0)]
+    index = np.searchsorted(knots, times)
+    return cumulated[index] - cumulated[np.searchsorted(knots, 0.0)]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,7 +44,7 @@ def jackknife_draws(
     size : array, shape (rows,), or float
         Local size of residuals where it is predicted.
     degrees_of_freedom : int
-        Few residuals tell the size of an error only roughly: Student's correction, per draw.
+        Few residuals estimate the size of an error only roughly: Student's correction, per draw.
         Three or more give draws with a mean and a variance.
     rng : numpy Generator
     draws : int
@@ -60,9 +60,9 @@ def jackknife_draws(
     centres = np.array([predicted for predicted, _ in members])
     who = rng.permutation(np.arange(draws) % len(members))
     residuals = np.empty((draws, centres.shape[1]))
-    for place, (_, own) in enumerate(members):
-        chosen = who == place
-        residuals[chosen] = rng.choice(own, size=(chosen.sum(), centres.shape[1]))
+    for number, (_, seen) in enumerate(members):
+        chosen = who == number
+        residuals[chosen] = rng.choice(seen, size=(chosen.sum(), centres.shape[1]))
     residuals *= np.sqrt(degrees_of_freedom / rng.chisquare(degrees_of_freedom, size=(draws, 1)))
     return centres[who] + residuals * size
 
@@ -125,8 +125,8 @@ class MeanCourse:
         self.courses = []
         for name in np.unique(self.run):
             rows = self.run == name
-            times, place = np.unique(features[rows, 0], return_inverse=True)
-            self.courses.append((times, np.bincount(place, target[rows]) / np.bincount(place)))
+            times, index = np.unique(features[rows, 0], return_inverse=True)
+            self.courses.append((times, np.bincount(index, target[rows]) / np.bincount(index)))
         return self
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -149,7 +149,7 @@ class OnSplines:
         """Learn from features, time first."""
         columns = _expanded(features, first=self.first, last=self.last)
         self.centre, self.scale = columns.mean(axis=0), columns.std(axis=0)
-        self.scale[self.scale <= 1e-12 * np.abs(self.centre)] = np.inf  # constant: tells nothing
+        self.scale[self.scale <= 1e-12 * np.abs(self.centre)] = np.inf  # constant: no information
         self.scale[SPLINE_KNOTS + 2 :] /= self.weight
         self.regressor.fit((columns - self.centre) / self.scale, target)
         return self

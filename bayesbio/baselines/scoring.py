@@ -88,12 +88,12 @@ def baseline_scores(
             )
     asked = campaign.quantities if quantities is None else tuple(quantities)
     parts = horizons if horizons is None or isinstance(horizons, int) else tuple(horizons)
-    found = cross_validate(
+    validation = cross_validate(
         {name: partial(_forecast_runs, name, asked, parts, random_seed) for name in chosen},
         folds_of(campaign) if folds is None else folds,
         executor=executor or HERE,
     )
-    return found.scores
+    return validation.scores
 
 
 def _forecast_runs(
@@ -176,14 +176,14 @@ def tabular_forecast(
         values, flag = train[response], train.flag(response)
         values = np.where(flag == "below", 0.5 * values, values)
         values = np.where(flag == "between", 0.5 * (values + train.upper(response)), values)
-        kept = np.isfinite(values) & (flag != "excluded")
-        if scale == "log" and (values[kept] <= 0.0).any():
+        usable = np.isfinite(values) & (flag != "excluded")
+        if scale == "log" and (values[usable] <= 0.0).any():
             raise DataError(
-                f"{int((values[kept] <= 0.0).sum())} readings of {response!r} are zero or less and "
-                "have no logarithm. Flag them 'below' with the detection limit as value, or use "
-                "scale='natural'."
+                f"{int((values[usable] <= 0.0).sum())} readings of {response!r} are zero or less "
+                "and have no logarithm. Flag them 'below' with the detection limit as value, or "
+                "use scale='natural'."
             )
-        train, values = train.select(kept), values[kept]
+        train, values = train.select(usable), values[usable]
         features = TabularFeatures.of_table(train, chosen)
         fitted = TABULAR_BASELINES[name]().fit(
             features.of(train),
@@ -236,12 +236,12 @@ def table_scores(
     >>> scores["readings"].tolist()
     [2, 2]
     """
-    found = cross_validate(
+    validation = cross_validate(
         {name: partial(_forecast_rows, each, response) for name, each in forecasters.items()},
         table_folds(table) if folds is None else folds,
         executor=executor or HERE,
     )
-    return found.scores
+    return validation.scores
 
 
 def _forecast_rows(forecaster: TableForecaster, response: str, fold: TableFold) -> Forecast:

@@ -62,9 +62,9 @@ class FittedTabular:
                 f"{self.columns}. Give the same columns in the same order."
             )
         return jackknife_draws(
-            [(member.predict(inputs), own) for member, own in self.members],
+            [(member.predict(inputs), residuals) for member, residuals in self.members],
             size=1.0,
-            degrees_of_freedom=max(sum(len(own) for _, own in self.members) - 1, 3),
+            degrees_of_freedom=max(sum(len(residuals) for _, residuals in self.members) - 1, 3),
             rng=np.random.default_rng(random_seed),
         )
 

@@ -87,10 +87,10 @@ def leave_one_out(
     wanted = (targets,) if isinstance(targets, str) else tuple(targets)
     options = {**options, "draws": draws, "random_seed": random_seed}
     forecaster = _Forecaster(network, wanted, tuple(until), through, options)
-    found = cross_validate(
+    validation = cross_validate(
         {"network": forecaster}, folds, executor=executor or HERE, progress=progress
     )
-    scored = found.readings.rename(columns={"quantity": "target", "value": "observed"})
+    scored = validation.readings.rename(columns={"quantity": "target", "value": "observed"})
     if scored.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     scored = scored[scored["flag"] == ""].reset_index(drop=True)

@@ -105,8 +105,8 @@ def adjustment_set(
     candidates = {name for name in network.ancestors(cause, effect) if name in allowed} - forbidden
     back_door = network.graph.copy()
     back_door.remove_edges_from([(cause, n) for n in network.children(cause) if n in through])
-    found = nx.find_minimal_d_separator(back_door, cause, effect, restricted=candidates)
-    if found is None:
+    separator = nx.find_minimal_d_separator(back_door, cause, effect, restricted=candidates)
+    if separator is None:
         unmeasured = [name for name in network.parents(cause) if name not in allowed]
         named = (
             f" Not measured upstream of {cause!r}: {', '.join(unmeasured)}." if unmeasured else ""
@@ -115,4 +115,4 @@ def adjustment_set(
             f"No set of measured nodes ({', '.join(sorted(candidates)) or 'none'}) closes every "
             f"back door from {cause!r} to {effect!r}.{named} Measure more, or randomise {cause!r}."
         )
-    return tuple(name for name in network.order if name in found)
+    return tuple(name for name in network.order if name in separator)

@@ -233,7 +233,11 @@ class PriorMixture:
         races = evidence[:, tables] + rng.gumbel(size=(len(shapes), len(tables)))
         chosen = np.argmax(races, axis=0)  # one prior, with probability in proportion
         variance = rates[chosen, tables] / rng.standard_gamma(shapes[chosen])
-        factor = np.swapaxes(np.linalg.cholesky(precisions), -1, -2)
         white = rng.standard_normal((len(tables), means.shape[-1], 1))
-        spread = (np.linalg.inv(factor)[chosen, tables] @ white)[..., 0]
+        if count == 1:
+            factor = np.swapaxes(np.linalg.cholesky(precisions[chosen, tables]), -1, -2)
+            spread = np.linalg.solve(factor, white)[..., 0]
+        else:  # few factors serve many draws
+            factor = np.swapaxes(np.linalg.cholesky(precisions), -1, -2)
+            spread = (np.linalg.inv(factor)[chosen, tables] @ white)[..., 0]
         return means[chosen, tables] + np.sqrt(variance)[:, None] * spread, variance

@@ -181,12 +181,12 @@ class HybridNetwork(LikelihoodWeighting):
             powers.append(power)
             sizes.append(1.0 / float((weights**2).sum()))
             drawn.append(values[wanted][:, systematic_positions(weights, rng)])
-        told = as_dataset(self.posterior, observed, wanted, np.stack(drawn, axis=-1), chains=1)
+        answer = as_dataset(self.posterior, observed, wanted, np.stack(drawn, axis=-1), chains=1)
         sizes_and_powers = {
             "effective_samples": float(np.min(sizes)),
             "likelihood_power": float(np.min(powers)),
         }
-        return told.assign_attrs(sizes_and_powers)
+        return answer.assign_attrs(sizes_and_powers)
 
     def with_intervention(self, do: Mapping[str, Any]) -> HybridNetwork:
         """Cut the edges into nodes and hold them; see `bayesbio.network.with_intervention`."""

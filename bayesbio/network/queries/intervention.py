@@ -73,7 +73,7 @@ def with_intervention[Draws: NetworkDraws](posterior: Draws, do: Mapping[str, An
                 )
             residuals[name] = (float(node.to_link(value)), 0.0)
     held = posterior.with_residuals(residuals)
-    kept = [number for number, (_, child) in enumerate(network.edges) if child not in do]
+    retained = [number for number, (_, child) in enumerate(network.edges) if child not in do]
     nodes = [
         dataclasses.replace(
             node, distribution=None, role="state" if node.role == "CQA" else node.role
@@ -82,7 +82,7 @@ def with_intervention[Draws: NetworkDraws](posterior: Draws, do: Mapping[str, An
         else node
         for node in network.nodes
     ]
-    cut = network.replace(nodes=nodes, edges=[network.edges[k] for k in kept], priors={})
+    cut = network.replace(nodes=nodes, edges=[network.edges[k] for k in retained], priors={})
     order = np.array([posterior.index(name) for name in cut.order])
     by_node = {
         name: None if (values := getattr(held, name)) is None else values[..., order]
@@ -91,7 +91,7 @@ def with_intervention[Draws: NetworkDraws](posterior: Draws, do: Mapping[str, An
             "degrees_of_freedom", "group_variance",
         )
     }  # fmt: skip
-    return held.replace(network=cut, effect=held.effect[:, kept], **by_node)
+    return held.replace(network=cut, effect=held.effect[:, retained], **by_node)
 
 
 def intervene(

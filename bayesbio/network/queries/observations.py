@@ -136,8 +136,8 @@ def outside_interventions(posterior: NetworkDraws, do: Mapping[str, Any]) -> lis
         for name, value in do.items()
         if not isinstance(value, tuple)
     }
-    found = {name: _outside(posterior, name, values) for name, values in held.items()}
-    return [f"do({name}) {sentence}" for name, sentence in found.items() if sentence]
+    outside = {name: _outside(posterior, name, values) for name, values in held.items()}
+    return [f"do({name}) {sentence}" for name, sentence in outside.items() if sentence]
 
 
 def outside_grid(

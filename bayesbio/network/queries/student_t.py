@@ -116,10 +116,10 @@ def _candidates(
     first, second = np.indices(cell.shape)
     proposals[first, second, who] = nu[second, who] * np.exp(outlier)
     relative = np.log(proposals / nu)
-    place = np.floor((relative - _LOWEST) / width).astype(int)
-    within = (place >= 0) & (place < _CELLS)
+    bins = np.floor((relative - _LOWEST) / width).astype(int)
+    within = (bins >= 0) & (bins < _CELLS)
     density = mass.reshape(draws, nodes, _CELLS)[
-        np.arange(draws)[:, None], np.arange(nodes), np.clip(place, 0, _CELLS - 1)
+        np.arange(draws)[:, None], np.arange(nodes), np.clip(bins, 0, _CELLS - 1)
     ]
     with np.errstate(over="ignore", divide="ignore"):
         ratio = np.log(density * within / width) - _log_density_of_log_chi2(proposals, nu)

@@ -11,8 +11,8 @@ def test_evidence_is_the_integral_of_the_likelihood_over_the_prior():
     prior = NormalInverseGamma(np.array([0.3]), np.array([[2.0]]), 1.5, 0.8)
     values = np.array([0.1, 0.9, -0.4])
 
-    mean = np.linspace(-12.0, 12.0, 2001)[:, None]
-    size = np.linspace(-6.0, 12.0, 1801)
+    mean = np.linspace(-12.0, 12.0, 801)[:, None]
+    size = np.linspace(-6.0, 12.0, 401)
     variance = np.exp(size)
     density = np.exp(
         stats.norm.logpdf(values[:, None, None], mean, np.sqrt(variance)).sum(axis=0)
