@@ -1,4 +1,4 @@
-"""From entries to runs: times since the start, replicates, profiles, events and settings."""
+"""Entries, one value each in house units, and the runs they make: times, replicates, profiles."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import dataclasses
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from bayesbio.data.event import Event
 from bayesbio.data.findings import ColumnUse, Finding, error, warning
+from bayesbio.data.importing.sheets.cells import Cell, Reading, plain_text
+from bayesbio.data.importing.sheets.dialect import Dialect
 from bayesbio.data.run import Profile, Run
+from bayesbio.data.vocabulary import units
 from bayesbio.data.vocabulary.quantities import Quantity
 
 HOUR = 3600.0
@@ -203,3 +206,118 @@ def _frame(run: str, rows: list[Entry], entries: Entries) -> pd.DataFrame:
     return pd.DataFrame(
         {name: [getattr(entry, columns.get(name, name)) for entry in rows] for name in wanted}
     )
+
+
+class Converter:
+    """Conversions to house units, each looked up once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, str], tuple[float, float]] = {}
+
+    def __call__(
+        self, reading: Reading, unit: str, word: Quantity, to: str | None = None
+    ) -> Reading:
+        """Give a reading in the quantity's house unit."""
+        target = to or word.unit
+        given = reading.unit or unit or target
+        asked = (given, target, word.name)
+        if asked not in self._known:
+            self._known[asked] = units.conversion(given, target, word)
+        slope, offset = self._known[asked]
+        if slope == 1.0 and offset == 0.0:
+            return reading
+        return reading._replace(
+            value=_round(reading.value * slope + offset),
+            upper=_round(reading.upper * slope + offset),
+            sd=_round(reading.sd * slope),
+        )
+
+
+def _round(value: float) -> float:
+    return value if math.isnan(value) else float(f"{value:.15g}")
+
+
+def when(time: Any) -> str:
+    """
+    Write a time for a sentence.
+
+    Examples
+    --------
+    >>> when(48.0)
+    '48 h'
+    """
+    return f"{time:g} h" if isinstance(time, float) else str(time)
+
+
+NOT_READ = {
+    "undetected": (
+        "{count} cells say that {name} was not detected without giving the limit; they were read "
+        "as missing.",
+        "Write the limit, such as '<0.2', to use them as values below it.",
+    ),
+    "over_range": (
+        "{count} cells (such as {example!r}) say that {name} was above the range of the assay "
+        "without giving its upper limit; they were read as missing, so high values are rarer in "
+        "the campaign than in the vessel.",
+        "Write the limit, such as '>20', to use them as values above it.",
+    ),
+    "out_of_range": (
+        "{count} cells (such as {example!r}) say that {name} was outside the range of the assay; "
+        "they were read as missing.",
+        "Write '<' or '>' with the limit that was passed to use them.",
+    ),
+}
+
+
+def marks(
+    header: str, name: str, readings: Iterable[Reading], cells: Iterable[Cell]
+) -> list[Finding]:
+    """
+    Find cells that stand for a value without giving it, and numbers that can be read in two ways.
+
+    Parameters
+    ----------
+    header, name : str
+        The column, and the quantity it holds.
+    readings, cells
+        Its rows.
+    """
+    examples: dict[str, list[str]] = {}
+    for reading, cell in zip(readings, cells, strict=True):
+        kind = "doubtful" if reading.doubtful else reading.kind
+        if kind in NOT_READ or kind == "doubtful":
+            examples.setdefault(kind, []).append(plain_text(cell))
+    findings = []
+    for kind, texts in examples.items():
+        if kind in NOT_READ:
+            what, advice = NOT_READ[kind]
+            text = what.format(count=len(texts), name=name, example=texts[0])
+            findings.append(warning(f"Column {header!r}: {text}", advice, quantity=name))
+            continue
+        bare = re.sub(r"[^\d,.]", "", texts[0])
+        findings.append(
+            error(
+                f"Column {header!r} holds {len(texts)} numbers such as {texts[0]!r}, and nothing "
+                f"in the file tells whether the comma is a decimal sign ({bare.replace(',', '.')}) "
+                f"or groups thousands ({bare.replace(',', '')}).",
+                "Say which with read_campaign(..., decimal=',') or decimal='.', or write the "
+                "numbers without grouping.",
+                quantity=name,
+            )
+        )
+    return findings
+
+
+def flag_word(text: str, dialect: Dialect) -> str | None:
+    """
+    Give the flag that a text in lower case means; None if it means none.
+
+    Examples
+    --------
+    >>> from bayesbio.data.importing.sheets.dialect import dialect_named
+    >>> flag_word("<", dialect_named(None)), flag_word("belw", dialect_named(None))
+    ('below', None)
+    """
+    if text in dialect.flags:
+        return dialect.flags[text]
+    return "" if dialect.cells.get(text) == "missing" else None

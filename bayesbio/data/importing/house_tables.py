@@ -9,13 +9,12 @@ from typing import Any
 from bayesbio.data.event import EVENT_KINDS
 from bayesbio.data.findings import ColumnUse
 from bayesbio.data.importing.columns import ColumnPlan, ReadOptions, plan_quantity
-from bayesbio.data.importing.entries import Entries
+from bayesbio.data.importing.entries import Converter, Entries, marks
 from bayesbio.data.importing.layout import Layout, row_runs, row_times
 from bayesbio.data.importing.rows import read_rows
 from bayesbio.data.importing.sheets.blocks import Block, Column
 from bayesbio.data.importing.sheets.cells import Reading, plain_text
 from bayesbio.data.importing.sheets.headers import snake
-from bayesbio.data.importing.values import Converter, marks
 from bayesbio.data.vocabulary import units
 from bayesbio.data.vocabulary.quantities import key, unknown_name
 from bayesbio.errors import DataError, UnitError, nearest_name

@@ -12,7 +12,7 @@ from bayesbio.data.importing.columns import MEASURED, ColumnPlan, plan_quantity
 from bayesbio.data.importing.sheets.blocks import Column
 from bayesbio.data.importing.sheets.cells import Reading, is_blank, plain_text
 from bayesbio.data.importing.sheets.headers import snake
-from bayesbio.data.importing.values import Reader
+from bayesbio.data.importing.wide import Reader
 from bayesbio.data.vocabulary.quantities import key
 
 NO_UNIT = ("-", "–", "n/a", "N/A", "NA", "none")

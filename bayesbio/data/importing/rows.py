@@ -6,14 +6,13 @@ import datetime as dt
 from typing import Any
 
 from bayesbio.data.importing.columns import ReadOptions
-from bayesbio.data.importing.entries import Entries
+from bayesbio.data.importing.entries import Entries, when
 from bayesbio.data.importing.layout import Layout, row_runs, row_times
 from bayesbio.data.importing.long import LongReader
 from bayesbio.data.importing.sheets.blocks import Block
 from bayesbio.data.importing.sheets.cells import is_blank, plain_text, to_moment
 from bayesbio.data.importing.sheets.headers import snake
-from bayesbio.data.importing.values import Rows, when
-from bayesbio.data.importing.wide import WideReader
+from bayesbio.data.importing.wide import Rows, WideReader
 from bayesbio.data.vocabulary.quantities import key
 from bayesbio.errors import DataError
 

@@ -19,13 +19,12 @@ from bayesbio.data.importing.columns import (
     missing_column,
     plan_quantity,
 )
-from bayesbio.data.importing.entries import natural
+from bayesbio.data.importing.entries import Converter, marks, natural
 from bayesbio.data.importing.sheets.blocks import Block, Column, take_apart
 from bayesbio.data.importing.sheets.cells import is_blank, plain_text
 from bayesbio.data.importing.sheets.dialect import dialect_named
 from bayesbio.data.importing.sheets.files import read_sheets, sheet_of_frame
 from bayesbio.data.importing.sheets.headers import Header, snake
-from bayesbio.data.importing.values import Converter, marks
 from bayesbio.data.table import Table, TableColumn
 from bayesbio.data.vocabulary.quantities import Quantity
 from bayesbio.errors import DataError, UnitError

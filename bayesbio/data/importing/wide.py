@@ -2,20 +2,143 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from bayesbio.data.findings import Finding, warning
-from bayesbio.data.importing.columns import MEASURED, ColumnPlan, plan_quantity
+from bayesbio.data.findings import ColumnUse, Finding, warning
+from bayesbio.data.importing.columns import MEASURED, ColumnPlan, ReadOptions, plan_quantity
+from bayesbio.data.importing.entries import Converter, Entries, Entry, flag_word, marks, when
+from bayesbio.data.importing.layout import Layout
 from bayesbio.data.importing.sheets.blocks import Column
-from bayesbio.data.importing.sheets.cells import Reading, is_blank, plain_text
+from bayesbio.data.importing.sheets.cells import Cell, Reading, is_blank, plain_text
 from bayesbio.data.importing.sheets.headers import snake
-from bayesbio.data.importing.values import Reader
 from bayesbio.data.vocabulary.quantities import key
+from bayesbio.errors import UnitError
 
 PARTS = {"flag": "flag", "sd": "sd", "upper": "value_upper", "other": "not used"}
+
+
+@dataclasses.dataclass
+class Rows:
+    """The rows of a block that have a run and a time."""
+
+    layout: Layout
+    options: ReadOptions
+    entries: Entries
+    runs: list[str]
+    times: list[Any]
+    used: list[int]
+    only: str | None = None  # role that every quantity gets, such as profile
+
+
+class Reader:
+    """What wide and long tables share."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.layout, self.options, self.entries = rows.layout, rows.options, rows.entries
+        self.runs, self.times, self.used, self.only = rows.runs, rows.times, rows.used, rows.only
+        self.block, self.convert = rows.layout.block, Converter()
+
+    def replicate(self, row: int) -> int:
+        """Give the number of the replicate that a row states, or 0."""
+        text = plain_text(self.layout.cell("replicate", row))
+        if digits := re.search(r"\d{1,9}", text):
+            return int(digits.group())
+        return ord(text.lower()) - 96 if re.fullmatch(r"[A-Za-z]", text) else 0
+
+    def add(self, row: int, plan: ColumnPlan, reading: Reading, unit: str, replicate: int) -> None:
+        """Add one number as an entry, in house units."""
+        word = plan.word
+        if word is None:
+            return
+        to = word.amount_unit if plan.role == "bolus" else None
+        run, time, number = self.runs[row], self.times[row], self.block.numbers[row]
+        try:
+            house = self.convert(reading, unit, word, to)
+        except UnitError as problem:
+            self.entries.fail(
+                f"{word.name} at {when(time)} (row {number} of {self.block.name}) is given in "
+                f"{reading.unit or unit!r}: {problem}",
+                f"Give it in a unit that can be converted to {word.unit}.",
+                run=run,
+                time=time,
+                subject="unit",
+                quantity=word.name,
+            )
+            return
+        self.entries.words.setdefault(word.name, word)
+        self.entries.values.append(
+            Entry(
+                run,
+                time,
+                word.name,
+                plan.role,
+                house.value,
+                house.flag,
+                house.upper,
+                house.sd,
+                replicate,
+                plan.header,
+            )
+        )
+
+    def text_in_number(self, row: int, plan: ColumnPlan, cell: Cell) -> None:
+        """Say that a text stands where a number was expected."""
+        name = plan.word.name if plan.word is not None else plan.header
+        shown = str(cell) if len(str(cell)) <= 60 else f"{str(cell)[:60]}..."
+        self.entries.fail(
+            f"{name} at {when(self.times[row])} (row {self.block.numbers[row]} of "
+            f"{self.block.name}, column {plan.header!r}) is {shown!r}; expected a number.",
+            "Leave the cell empty if it was not measured, or write '<0.2' for a value below the "
+            "limit.",
+            run=self.runs[row],
+            time=self.times[row],
+            quantity=name,
+        )
+
+    def marks(self, plan: ColumnPlan, readings: Iterable[Reading], cells: Iterable[Cell]) -> None:
+        """Report cells without a value, and numbers that can be read in two ways."""
+        if plan.word is not None:
+            self.entries.findings += marks(plan.header, plan.word.name, readings, cells)
+
+    def unit_note(self, plan: ColumnPlan) -> None:
+        """Say that a unit was assumed, unless the header is the name of the house."""
+        if plan.word is None or not plan.note.startswith("no unit given"):
+            return
+        if plan.header == plan.word.name and plan.unit == plan.word.unit:
+            plan.note = ""
+            return
+        self.entries.warn(
+            f"Column {plan.header!r} has no unit; {plan.word.name} was read in {plan.unit}.",
+            f"Give the unit, such as '{plan.header} ({plan.unit})'.",
+            quantity=plan.word.name,
+        )
+
+    def role(self, plan: ColumnPlan) -> str:
+        """Give the role of a plan, as the table it stands in allows."""
+        return self.only if self.only is not None and plan.role in MEASURED else plan.role
+
+    def flag(self, row: int, cell: Cell) -> str:
+        """Read a flag in the words of the house or of a laboratory system."""
+        text = plain_text(cell).lower()
+        flag = flag_word(text, self.options.dialect)
+        if flag is None:
+            self.entries.fail(
+                f"the flag in row {self.block.numbers[row]} is {text!r}; expected blank, below, "
+                "above, between or excluded.",
+                "Correct it, or leave the column out with roles={'flag': 'ignore'}.",
+                run=self.runs[row],
+            )
+        return flag or ""
+
+    def report(self, plans: Iterable[ColumnPlan]) -> list[ColumnUse]:
+        """Report how columns were understood."""
+        return [plan.use(self.block.name) for plan in plans]
 
 
 class WideReader(Reader):

@@ -1,6 +1,7 @@
 """Sheets as laboratories write them, read without a line of code about them."""
 
 import datetime as dt
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -572,3 +573,30 @@ def test_a_bolus_column_is_a_bolus_also_where_a_model_declares_the_quantity():
     sheet["VCD (1e6/mL)"] = [0.3, 0.5]
     campaign = read_campaign(sheet, model=MammalianFedBatch())
     assert [(e.time, e.kind, e.value) for e in campaign["A"].events] == [(24.0, "bolus", 4.0)]
+
+
+def test_the_way_of_a_plain_table_is_short_and_reads_each_cell_once(tmp_path):
+    samples = [(run, time) for run in (1, 2) for time in (0.0, 24.0, 48.0, 72.0)]
+    rows = [f"R{run},{time},{6.5 - time / 20},{1 + time / 7:.3f}" for run, time in samples]
+    path = tmp_path / "plain.csv"
+    path.write_text("\n".join(["run,time (h),glucose (g/L),titer (g/L)", *rows]))
+    read_campaign(path)  # vocabulary and dialect are loaded once a process
+    files, cells, dates = set(), [], []
+
+    def note(frame, event, _):
+        code = frame.f_code
+        if event == "call" and "/bayesbio/" in code.co_filename:
+            files.add(code.co_filename.split("/bayesbio/")[-1])
+            cells.extend([frame.f_locals["cell"]] if code.co_name == "read_cell" else [])
+            dates.extend([frame.f_locals["cell"]] if code.co_name == "to_moment" else [])
+
+    sys.setprofile(note)
+    try:
+        read_campaign(path)
+    finally:
+        sys.setprofile(None)
+    written = [cell for row in rows for cell in row.split(",")]
+    assert sorted(cells) == sorted(written)
+    assert not set(dates) & set(written) - {"R1", "R2"}, "a number is not tried as a date"
+    assert all(dates.count(run) == cells.count(run) for run in ("R1", "R2"))
+    assert len(files) <= 18, sorted(files)
