@@ -73,16 +73,8 @@ class Alignment:
         """
         Find a clock that suits the runs of a campaign.
 
-        Parameters
-        ----------
-        campaign : Campaign
-        quantities : iterable of str, optional
-            By default everything that was measured or controlled and is not always the same.
-
-        Raises
-        ------
-        DataError
-            If a quantity was never read, or nothing differs between readings.
+        By default everything that was measured or controlled and is not always the same is
+        compared. A quantity that was never read is refused (`DataError`).
         """
         tables = [readings(run) for run in campaign]
         times = np.concatenate([table.times for table in tables] or [np.zeros(0)])
@@ -152,13 +144,6 @@ def readings(run: Run) -> Readings:
     Gather everything read in a run: measurements, and controls at the points of their profiles.
 
     Replicates are averaged; values beyond a limit count at the limit, excluded ones do not count.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> measured = pd.DataFrame({"time_h": [0.0, 0.0], "quantity": "titer", "value": [1.0, 3.0]})
-    >>> readings(Run("R1", measured)).values.tolist()
-    [2.0]
     """
     rows = run.measurements
     told = rows["flag"].to_numpy(object) != "excluded"

@@ -20,21 +20,11 @@ TREES = 200
 
 
 class FaultScore(NamedTuple):
-    """
-    What a baseline says of a run.
+    """What a baseline says of a run."""
 
-    Parameters
-    ----------
-    score : float
-        The higher, the more unusual.
-    alarm : bool
-    alarm_time : float, optional [h]
-        When the limit was first passed.
-    """
-
-    score: float
+    score: float  # the higher, the more unusual
     alarm: bool
-    alarm_time: float | None
+    alarm_time: float | None  # when the limit was first passed [h]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,15 +33,6 @@ class FaultBaseline:
     A usual way to tell unusual runs, learned from good ones.
 
     Every reading is centred and scaled by its day; missing ones count as usual.
-
-    Parameters
-    ----------
-    alignment : Alignment
-    centre, scale : array, shape (days, quantities)
-    good : array, shape (runs, days, quantities)
-        Standardised good runs.
-    rate : float
-        False alarms a run that the limits are made for.
 
     Examples
     --------
@@ -67,30 +48,17 @@ class FaultBaseline:
     """
 
     alignment: Alignment
-    centre: np.ndarray
-    scale: np.ndarray
-    good: np.ndarray
-    rate: float
+    centre: np.ndarray  # shape (days, quantities)
+    scale: np.ndarray  # shape (days, quantities)
+    good: np.ndarray  # standardised good runs, shape (runs, days, quantities)
+    rate: float  # false alarms a run that the limits are made for
     name: ClassVar[str] = ""
 
     @classmethod
     def fit(
         cls, runs: Campaign | Iterable[Run], *, false_alarm_rate: float = 0.05
     ) -> FaultBaseline:
-        """
-        Learn from good runs.
-
-        Parameters
-        ----------
-        runs : Campaign or iterable of Run
-        false_alarm_rate : float
-            False alarms a run.
-
-        Raises
-        ------
-        DataError
-            If there are fewer than three.
-        """
+        """Learn from good runs, three or more, for so many false alarms a run."""
         campaign = runs if isinstance(runs, Campaign) else Campaign(list(runs))
         if len(campaign) < 3:
             raise DataError(f"{len(campaign)} good runs came; at least 3 are needed.")

@@ -61,7 +61,7 @@ class RunScore:
 
     @property
     def alarm_time(self) -> float | None:
-        """When the limit was first passed [h]; None without an alarm."""
+        """When the limit was first passed [h], or None."""
         return (
             float(self.course.loc[self.course["alarm"], "time_h"].iloc[0]) if self.alarm else None
         )

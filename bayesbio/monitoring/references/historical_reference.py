@@ -29,25 +29,6 @@ class HistoricalReference:
 
     Each quantity has a mean course and a spread by grid time, after the Box-Cox transform under
     which good runs are most nearly normal; for the standardised deviations see `fit_matrix_t`.
-
-    Parameters
-    ----------
-    alignment : Alignment
-    courses : tuple of ReferenceCourse, one a quantity
-    learned : MatrixTFit
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> rng = np.random.default_rng(1)
-    >>> runs = [
-    ...     Run(f"R{n}", pd.DataFrame({"time_h": [0.0, 24.0], "quantity": "titer",
-    ...                                "value": rng.normal([1.0, 2.0], 0.1)}))
-    ...     for n in range(10)
-    ... ]
-    >>> reference, held_out = HistoricalReference.of(Campaign(runs))
-    >>> reference.quantities, len(reference.expected(runs[0]).reading), len(held_out)
-    (('titer',), 2, 10)
     """
 
     alignment: Alignment
@@ -61,16 +42,8 @@ class HistoricalReference:
         """
         Learn from the good runs of a campaign.
 
-        Returns
-        -------
-        reference : HistoricalReference
-        held_out : dict of run to RunPredictive
-            Each run with readings, under the predictive of the runs without its fold.
-
-        Raises
-        ------
-        DataError
-            If there are fewer than three runs with readings, or a quantity was never read.
+        Beside the reference, each run with readings under the predictive of the runs without its
+        fold. Fewer than three runs, or a quantity that was never read, are refused (`DataError`).
         """
         alignment = Alignment.of(campaign, quantities)
         by_run = {run.name: alignment.rows(run) for run in campaign}

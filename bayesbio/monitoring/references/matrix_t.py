@@ -25,21 +25,11 @@ SMALLEST = 1e-3  # variance that no reading falls short of
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictive:
-    """
-    Multivariate t for the standardised readings of a run, days first.
+    """Multivariate t for the standardised readings of a run, days first."""
 
-    Parameters
-    ----------
-    mean : array, shape (cells,)
-    covariance : array, shape (cells, cells)
-        Scale matrix; it includes that the mean is not known exactly.
-    freedom : float
-        Degrees of freedom.
-    """
-
-    mean: np.ndarray
-    covariance: np.ndarray
-    freedom: float
+    mean: np.ndarray  # shape (cells,)
+    covariance: np.ndarray  # scale matrix, with the uncertainty of the mean
+    freedom: float  # degrees of freedom
 
     def distance(self, run: np.ndarray) -> tuple[int, float, float]:
         """Give readings, squared distance and log determinant of what was read of a run."""
@@ -54,58 +44,27 @@ class Predictive:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MatrixTFit:
-    """
-    What standardised runs tell of the next one.
+    """What standardised runs tell of the next one."""
 
-    Parameters
-    ----------
-    predictive : Predictive
-        Of a new run.
-    held_out : tuple of Predictive, one a fold
-        MatrixTFit without the runs of the fold.
-    weight : float
-        What the separable form counts for, in runs a run.
-    """
-
-    predictive: Predictive
-    held_out: tuple[Predictive, ...]
-    weight: float
+    predictive: Predictive  # of a new run
+    held_out: tuple[Predictive, ...]  # without the runs of each fold
+    weight: float  # what the separable form counts for, in runs a run
 
 
 def fit_matrix_t(
     runs: np.ndarray, days: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]] = ()
 ) -> MatrixTFit:
     """
-    Learn mean and covariance of standardised runs.
+    Learn mean and covariance of standardised runs, shape (runs, days, quantities) with NaN gaps.
 
-    Parameters
-    ----------
-    runs : array, shape (runs, days, quantities)
-        About mean zero and variance one; NaN where nothing was read.
-    days : array, shape (days,) [h]
-    folds : sequence of (array of the shape of `runs`, truth value a run)
-        The runs standardised without those of a fold, and which belong to it. Without folds, runs
-        are left out as they are.
-
-    Returns
-    -------
-    MatrixTFit
-
-    Notes
-    -----
-    Runs are normal around a mean. Their covariance is that of what lasts in a run, with an
-    inverse-Wishart prior around U x V (days, quantities), plus N, the noise of each assay; U and V
-    have inverse-Wishart priors of their own. What the prior counts for, and how sure it is of the
-    scale of a run (the degrees of freedom), is chosen by the predictive density of runs that were
-    left out. Given that, the predictive is a multivariate t in closed form. U and V come by
-    alternating: Dutilleul (1999), Journal of Statistical Computation and Simulation 64, 105-123;
-    what lasts, N and gaps by expectation and maximisation.
-
-    Examples
-    --------
-    >>> learned = fit_matrix_t(np.random.default_rng(1).normal(size=(20, 4, 2)), np.arange(4.0))
-    >>> learned.predictive.covariance.shape, len(learned.held_out)
-    ((8, 8), 20)
+    Each fold holds the runs standardised without those of it, and which belong to it; without
+    folds, runs are left out as they are. Runs are normal around a mean. Their covariance is that of
+    what lasts in a run, with an inverse-Wishart prior around U x V (days, quantities), plus N, the
+    noise of each assay; U and V have inverse-Wishart priors of their own. What the prior counts
+    for, and how sure it is of the scale of a run (the degrees of freedom), is chosen by the
+    predictive density of runs that were left out. Given that, the predictive is a multivariate t in
+    closed form. U and V come by alternating: Dutilleul (1999), Journal of Statistical Computation
+    and Simulation 64, 105-123; what lasts, N and gaps by expectation and maximisation.
     """
     number = len(runs)
     if not folds:
@@ -134,14 +93,7 @@ def fit_matrix_t(
 
 
 def divided(number: int) -> list[np.ndarray]:
-    """
-    Divide runs into at most twenty folds, truth values of shape (runs,).
-
-    Examples
-    --------
-    >>> [int(fold.sum()) for fold in divided(12)]
-    [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
-    """
+    """Divide runs into at most twenty folds, truth values of shape (runs,)."""
     place = np.arange(number) % min(FOLDS, number)
     return [place == each for each in range(place.max() + 1)]
 

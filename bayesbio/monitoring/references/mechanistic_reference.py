@@ -32,20 +32,10 @@ class MechanisticReference:
     readings of a run under its own settings, feeds and events; the noise of the assays is added.
     The draws are described by their mean and covariance, on the scale of the logarithm where the
     noise is relative, so that the next reading given the earlier ones has a closed form.
-
-    Parameters
-    ----------
-    calibration : Calibration
-    quantities : tuple of str
-        Measured quantities that the model predicts with a noise.
-
-    Examples
-    --------
-    ``MechanisticReference.of(calibration)[0].expected(run).reading``
     """
 
     calibration: Calibration
-    quantities: tuple[str, ...]
+    quantities: tuple[str, ...]  # measured quantities that the model predicts with a noise
 
     from_runs: ClassVar[bool] = False
 
@@ -53,14 +43,7 @@ class MechanisticReference:
     def of(
         cls, calibration: Calibration, quantities: Iterable[str] | None = None
     ) -> MechanisticReference:
-        """
-        Take what the calibration was fitted to, or some of it.
-
-        Raises
-        ------
-        DataError
-            If a quantity was not fitted.
-        """
+        """Take what the calibration was fitted to, or some of it."""
         known = tuple(sorted(calibration.noise))
         chosen = known if quantities is None else tuple(dict.fromkeys(map(str, quantities)))
         for name in chosen:
@@ -84,14 +67,9 @@ class MechanisticReference:
         self, run: Run, *, until: float | None = None
     ) -> tuple[RunPredictive, list[RunPredictive]]:
         """
-        Compare a run, and usual ones, with what the model says of a new run treated the same.
+        Predictive of a run under its own plan, and readings of new runs at the same times.
 
-        Returns
-        -------
-        own : RunPredictive
-        usual : list of RunPredictive
-            Readings of new runs, at the same times under the same plan. They come from other draws
-            than what is expected, so that they are new to it.
+        Those come from other draws than what is expected, so that they are new to it.
         """
         read = readings(run)
         quantity_index = np.array(

@@ -15,32 +15,13 @@ BENT = 1e-3  # penalty that carries a mean course over days without readings
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ReferenceCourse:
-    """
-    Mean course and spread of one quantity in good runs.
+    """Mean course and spread of one quantity in good runs."""
 
-    Parameters
-    ----------
-    days : array, shape (days,) [h]
-    power : float
-        Of Box and Cox, on which scale the rest is.
-    least : float
-        Readings below it count as this much, where the scale needs positive ones.
-    mean, spread : array, shape (days,)
-
-    Examples
-    --------
-    >>> times = np.tile([0.0, 24.0], 20)
-    >>> values = np.tile([1.0, 2.0], 20) + 0.1 * np.random.default_rng(1).normal(size=40)
-    >>> course = ReferenceCourse.of(times, values, np.array([0.0, 24.0]))
-    >>> course.deviation(np.array([12.0]), np.array([1.5])).round(0).tolist()
-    [0.0]
-    """
-
-    days: np.ndarray
-    power: float
-    least: float
-    mean: np.ndarray
-    spread: np.ndarray
+    days: np.ndarray  # shape (days,) [h]
+    power: float  # of Box and Cox, on which scale the rest is
+    least: float  # readings below it count as this much, where the scale needs positive ones
+    mean: np.ndarray  # shape (days,)
+    spread: np.ndarray  # shape (days,)
 
     @classmethod
     def of(cls, times: np.ndarray, values: np.ndarray, days: np.ndarray) -> ReferenceCourse:

@@ -47,22 +47,11 @@ class AssaySpecification:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AssayReadings:
-    """
-    Transformed readings of several assays, each shape (rows, assays).
+    """Transformed readings of several assays, each shape (rows, assays)."""
 
-    Parameters
-    ----------
-    value : array
-        Quantified readings, zero elsewhere.
-    read : array of bool
-        Which are quantified.
-    low, high : array
-        Limits of readings that are known to lie below, above or between; infinite elsewhere.
-    """
-
-    value: np.ndarray
-    read: np.ndarray
-    low: np.ndarray
+    value: np.ndarray  # quantified readings, zero elsewhere
+    read: np.ndarray  # which are quantified
+    low: np.ndarray  # limits of readings below, above or between; infinite elsewhere
     high: np.ndarray
 
     @property
@@ -76,15 +65,7 @@ class AssayReadings:
         return AssayReadings(value, self.read, low, high)
 
     def log_probability(self, reading: Any, error: Any) -> Any:
-        """
-        Log probability that assays read within their limits, summed over the assays of a row.
-
-        Parameters
-        ----------
-        reading : array or PyTensor variable, shape (rows, ..., assays)
-            What they would read without error.
-        error : broadcastable
-        """
+        """Log probability that assays read within their limits, summed over the assays of a row."""
         shape = (len(self.low), *(1,) * (reading.ndim - 2), self.low.shape[1])
         low, high = self.low.reshape(shape), self.high.reshape(shape)
         return log_interval_probability(NORMAL, low, high, reading, error).sum(axis=-1)

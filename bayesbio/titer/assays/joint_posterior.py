@@ -39,27 +39,14 @@ class JointPosterior:
     Posterior of the relations between assays and proxies of one titer.
 
     Made by `JointTiter.fit`.
-
-    Attributes
-    ----------
-    model : JointTiter
-    table : Table
-    design : DesignMatrix or None
-    centre, spread : array, shape (assays,)
-        Of the transformed readings, the reference first.
-    posterior : DataTree
-        Standardised: location, between, error, intercept, slope (and effect).
-    options : mapping
-        What was asked of the sampler.
-    warnings : tuple of str
     """
 
     model: AssaySpecification
     table: Table
     design: DesignMatrix | None
-    centre: np.ndarray
+    centre: np.ndarray  # of the transformed readings, the reference first
     spread: np.ndarray
-    posterior: xr.DataTree
+    posterior: xr.DataTree  # standardised: location, between, error, intercept, slope (and effect)
     options: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
 

@@ -16,19 +16,10 @@ NOT_STATED = "(not stated)"
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CodedRows:
-    """
-    Rows whose factors are coded.
+    """Rows whose factors are coded."""
 
-    Parameters
-    ----------
-    cells : mapping of factor to array, shape (rows,) or (draws, rows)
-        Standardised numbers and level indices.
-    names : mapping of column to text array, shape (rows,)
-        Levels of factors that are names, and of groups, as they came.
-    """
-
-    cells: Mapping[str, Any]
-    names: Mapping[str, np.ndarray]
+    cells: Mapping[str, Any]  # scores and level indices, shape (rows,) or (draws, rows)
+    names: Mapping[str, np.ndarray]  # levels of factors and groups as they came, shape (rows,)
 
     @classmethod
     def of_frame(cls, frame: pd.DataFrame, coding: Coding, groups: Iterable[str]) -> CodedRows:
@@ -65,14 +56,7 @@ class CodedRows:
 
 
 def level_name(value: Any) -> str:
-    """
-    Name of a level: a text as it is, a number with all its digits.
-
-    Examples
-    --------
-    >>> level_name("A"), level_name(3.0), level_name(1234567.0), level_name(float("nan"))
-    ('A', '3', '1234567', '(not recorded)')
-    """
+    """Name of a level: a text as it is, a number with all its digits."""
     if is_missing(value):
         return NOT_RECORDED
     return value if isinstance(value, str) else f"{float(value):.15g}"

@@ -21,18 +21,11 @@ class DesignMatrix:
     Terms of a regression, and the means by which their columns are centred.
 
     Terms of fixed shape come first, so that their columns make one matrix.
-
-    Parameters
-    ----------
-    coding : Coding
-    terms : tuple of Term
-    offset : array, shape (columns,)
-        Mean of each column over the rows that were fitted; zero for columns whose shape is learned.
     """
 
     coding: Coding
     terms: tuple[Term, ...]
-    offset: np.ndarray
+    offset: np.ndarray  # mean of each column over the fitted rows; zero where a shape is learned
 
     @classmethod
     def of_cells(cls, coding: Coding, terms: Iterable[Term], cells: Cells) -> DesignMatrix:
@@ -97,17 +90,9 @@ class DesignMatrix:
 
     def predictor(self, cells: Cells, effects: Any, shapes: Mapping[str, Any]) -> Any:
         """
-        Add up the columns times their effects.
+        Columns times effects, shape (rows,) or (draws, rows).
 
-        Parameters
-        ----------
-        cells : mapping of factor to array, shape (rows,) or (draws, rows)
-        effects : PyTensor vector (columns,) or array, shape (draws, columns)
-        shapes : mapping of name to variable or draws
-
-        Returns
-        -------
-        PyTensor vector (rows,) or array, shape (draws, rows)
+        Cells of shape (rows,) or (draws, rows); effects (columns,), symbolic, or (draws, columns).
         """
         columns = self.columns(cells, shapes)
         symbolic = isinstance(effects, pt.Variable)

@@ -19,31 +19,16 @@ CONSTANT = 1e-12
 
 @dataclasses.dataclass(frozen=True)
 class FactorCode:
-    """
-    Coding of one factor.
-
-    Parameters
-    ----------
-    name, unit : str
-    centre, spread : float [unit of the factor]
-        Mean and standard deviation of the fitted values; a number enters as (x - centre) / spread.
-    low, high : float [unit of the factor]
-        Smallest and largest fitted value.
-    levels : tuple of str
-        Of a factor that is a name; empty for numbers.
-    with_missing : bool
-        Whether rows without a level were fitted. They form a group beside the levels, with the
-        index ``len(levels)``.
-    """
+    """Coding of one factor."""
 
     name: str
     unit: str = ""
-    centre: float = 0.0
+    centre: float = 0.0  # a number enters as (x - centre) / spread
     spread: float = 1.0
-    low: float = 0.0
-    high: float = 0.0
-    levels: tuple[str, ...] = ()
-    with_missing: bool = False
+    low: float = 0.0  # smallest fitted value
+    high: float = 0.0  # largest fitted value
+    levels: tuple[str, ...] = ()  # of a factor that is a name; empty for numbers
+    with_missing: bool = False  # rows without a level form a group, with the index len(levels)
 
     @property
     def is_number(self) -> bool:
@@ -56,14 +41,7 @@ class FactorCode:
         return (*self.levels, *([NOT_RECORDED] if self.with_missing else []))
 
     def encode(self, values: Any) -> np.ndarray:
-        """
-        Give standardised numbers (NaN where missing), or level indices (-1 where not fitted).
-
-        Raises
-        ------
-        DataError
-            If a factor that was fitted as a number holds something else.
-        """
+        """Standardised numbers (NaN where missing), or level indices (-1 where not fitted)."""
         if self.is_number:
             try:
                 numbers = np.asarray(values, dtype=float)
@@ -115,16 +93,8 @@ class Coding:
         """
         Estimate centres and ranges, list levels, and leave out factors that do not vary.
 
-        Returns
-        -------
-        Coding
-        list of str
-            Warnings: constant factors, exact copies, missing cells.
-
-        Raises
-        ------
-        DataError
-            If a factor is unknown, or none varies.
+        Gives warnings beside: constant factors, exact copies, missing cells. Refuses (`DataError`)
+        unknown factors, and tables in which none varies.
         """
         codes, warnings = [], []
         for name in factors:
@@ -181,22 +151,7 @@ class Coding:
         )
 
     def cells(self, rows: Any) -> dict[str, np.ndarray]:
-        """
-        Encode rows.
-
-        Parameters
-        ----------
-        rows : DataFrame or mapping of factor to values
-
-        Returns
-        -------
-        dict of factor to array, shape (rows,)
-
-        Raises
-        ------
-        DataError
-            If a factor is missing altogether.
-        """
+        """Encode rows, shape (rows,) by factor; a factor missing altogether is refused."""
         lacking = [name for name in self.names if name not in rows]
         if lacking:
             raise DataError(
@@ -257,14 +212,7 @@ def _level_code(
 
 
 def as_table(given: Table | pd.DataFrame, response: str) -> Table:
-    """
-    Take a Table as it is, and make one of a DataFrame: text and categories become levels.
-
-    Raises
-    ------
-    DataError
-        If it is neither, or the response is missing.
-    """
+    """Table of a DataFrame, whose text and categories become levels; a Table as it is."""
     if isinstance(given, Table):
         table = given
     elif isinstance(given, pd.DataFrame):

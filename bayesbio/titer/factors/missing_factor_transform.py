@@ -18,22 +18,12 @@ class StandardisedGivenTiter(Transform):
     """
     Coordinates in which standard normal cells stay standard normal given the titer of their row.
 
-    Where the cells are standard normal a priori and the titer is normal with a mean linear in those
-    of its row, their conditional distribution is normal; the coordinates are whitened by it. Where
-    the titer is not linear in the cells, or not normal, the coordinates are less efficient, and
-    the posterior is the same.
-
-    Parameters
-    ----------
-    row : int array, (cells,)
-        To which of the rows a cell belongs.
-
-    Notes
-    -----
-    The variable it belongs to has as last three inputs the slopes g of the titer in each cell, its
-    residual e where all cells are zero and its standard deviation s, the latter two by row. With
-    t = s^2 + g'g, cells are g e / t + z - g (g'z) (1 - s / sqrt(t)) / g'g, which has mean g e / t
-    and covariance I - g g' / t. Residuals beyond five sqrt(t) count as five.
+    Where the titer is normal with a mean linear in the cells of its row, their conditional
+    distribution is normal; the coordinates are whitened by it. Elsewhere they are less efficient,
+    and the posterior is the same. The variable has as last three inputs the slopes g of the titer
+    in each cell, its residual e where all cells are zero and its standard deviation s, the latter
+    two by row. With t = s^2 + g'g, cells are g e / t + z - g (g'z) (1 - s / sqrt(t)) / g'g, which
+    has mean g e / t and covariance I - g g' / t. Residuals beyond five sqrt(t) count as five.
     """
 
     name = "standardised_given_titer"
@@ -81,21 +71,7 @@ class _Conditional(NamedTuple):
 def standard_normal_cells(
     name: str, row: np.ndarray, slope: Any, residual: Any, spread: Any
 ) -> Any:
-    """
-    Register cells, standard normal, that are sampled as `StandardisedGivenTiter` says.
-
-    Parameters
-    ----------
-    name : str
-    row : int array, (cells,)
-        To which of the rows a cell belongs.
-    slope : PyTensor vector, (cells,)
-    residual, spread : PyTensor vector, (rows,)
-
-    Returns
-    -------
-    PyTensor vector, (cells,)
-    """
+    """Register standard normal cells, shape (cells,), sampled as `StandardisedGivenTiter` says."""
     return pm.CustomDist(
         name,
         slope,

@@ -26,28 +26,12 @@ class FactorDistribution:
 
     Mean and covariance are estimated from the pairs of cells that are there, the correlations
     shrunk towards zero with the weight of ten rows, and taken as known.
-
-    Parameters
-    ----------
-    names : tuple of str
-    mean : array, shape (factors,)
-    covariance : array, shape (factors, factors)
-    error : array, shape (factors,)
-        Standard deviation with which a cell is read; zero for exact ones.
-
-    Examples
-    --------
-    >>> factors = FactorDistribution(("a", "b"), np.zeros(2), np.array([[1.0, 0.8], [0.8, 1.0]]),
-    ...     np.zeros(2))
-    >>> mean, root = factors.conditional(np.array([1.0, np.nan]))
-    >>> mean.round(3).tolist(), root.round(3).tolist()
-    ([0.8], [[0.6]])
     """
 
     names: tuple[str, ...]
-    mean: np.ndarray
-    covariance: np.ndarray
-    error: np.ndarray
+    mean: np.ndarray  # shape (factors,)
+    covariance: np.ndarray  # shape (factors, factors)
+    error: np.ndarray  # standard deviation with which a cell is read; zero for exact ones
 
     @classmethod
     def of_cells(
@@ -72,18 +56,9 @@ class FactorDistribution:
 
     def conditional(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """
-        Conditional distribution of the uncertain cells of a row.
+        Conditional normal of the uncertain cells of a row of scores, NaN where missing.
 
-        Parameters
-        ----------
-        row : array, shape (factors,)
-            Standardised values, NaN where missing.
-
-        Returns
-        -------
-        mean : array, shape (uncertain,)
-        root : array, shape (uncertain, uncertain)
-            Lower triangular; mean + root @ standard normals are draws.
+        Mean, and lower triangular root: mean + root @ standard normals are draws.
         """
         read = np.isfinite(row)
         uncertain = ~read | (self.error > 0.0)
@@ -106,14 +81,9 @@ class FactorDistribution:
         self, cells: Cells, draws: int, rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """
-        Draw the missing cells of new rows, given the others of their row.
+        Draw the missing cells of new rows given the others of their row, shape (draws, rows).
 
         Cells that are there count as exact, whatever the error of reading them was.
-
-        Returns
-        -------
-        dict
-            Shape (draws, rows) for factors of which cells are missing, else as it came.
         """
         exact = dataclasses.replace(self, error=np.zeros_like(self.error))
         scores, uncertain = exact.rows(cells)
@@ -169,46 +139,20 @@ class FactorDistribution:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LatentCells:
-    """
-    Uncertain cells as functions of a vector that is replaced once they are registered.
+    """Uncertain cells as functions of a vector that is replaced once they are registered."""
 
-    Parameters
-    ----------
-    raw : PyTensor vector, shape (uncertain,)
-        Stands for what is standard normal given the other cells of the row.
-    row : int array, shape (uncertain,)
-        The row of each.
-    values : PyTensor vector, shape (uncertain,)
-        The cells, standardised.
-    cells : mapping of factor to array or PyTensor vector
-        All cells, with `values` where they are uncertain.
-    """
-
-    raw: Any
-    row: np.ndarray
-    values: Any
-    cells: Mapping[str, Any]
+    raw: Any  # standard normal given the other cells of the row, shape (uncertain,)
+    row: np.ndarray  # the row of each, shape (uncertain,)
+    values: Any  # the cells, standardised, shape (uncertain,)
+    cells: Mapping[str, Any]  # all cells, with `values` where they are uncertain
 
     def sampled(self, location: Any, value: np.ndarray, assay: np.ndarray, noise: Any) -> Any:
         """
-        Register ``missing_cell_raw`` and ``missing_cell`` in the current ``pm.Model``.
+        Register ``missing_cell_raw`` and ``missing_cell``; gives what replaces `raw`.
 
-        They are sampled standardised given the titer of their row, where that is quantified.
-
-        Parameters
-        ----------
-        location : PyTensor vector, shape (rows,)
-            Of the readings, from `cells`.
-        value, assay : array, shape (rows,)
-            Readings, NaN where they are not quantified, and the known standard deviation of the
-            assay.
-        noise : variable
-            Standard deviation of a culture around its location.
-
-        Returns
-        -------
-        PyTensor vector, shape (uncertain,)
-            What replaces `raw`.
+        They are sampled standardised given the titer of their row, where that is quantified: its
+        location and reading (NaN where it is not), shape (rows,), known standard deviation of the
+        assay, and noise of a culture around its location.
         """
         rows, index = np.unique(self.row, return_inverse=True)
         known = np.isfinite(value)

@@ -88,14 +88,7 @@ class Term:
         raise NotImplementedError
 
     def unseen_columns(self, rows: CodedRows, coding: Coding) -> list[np.ndarray]:
-        """
-        Columns of levels that were not fitted; their effects are drawn from the prior of the term.
-
-        Raises
-        ------
-        DataError
-            If such levels have no meaning for it.
-        """
+        """Columns of levels that were not fitted, with effects from the prior of the term."""
         return []
 
     def _number(self, coding: Coding) -> FactorCode:

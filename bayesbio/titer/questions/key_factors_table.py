@@ -223,14 +223,7 @@ def _confounded(
 
 
 def threshold_of(posterior: TiterDraws, size: float | str | None) -> float:
-    """
-    Give the size that matters in the unit of the response.
-
-    Raises
-    ------
-    DataError
-        If it is no number above zero and no share such as "10 %".
-    """
+    """Size that matters in the unit of the response, from a number or a share such as '10 %'."""
     readings = posterior.table[posterior.response]
     if size is None:
         return SHARE_OF_SPREAD * float(np.std(readings))

@@ -25,42 +25,20 @@ ALL = slice(None)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TiterDraws:
-    """
-    Posterior draws of a titer regression, with what they belong to.
+    """Posterior draws of a titer regression, with what they belong to."""
 
-    Parameters
-    ----------
-    model : RegressionSpecification
-        The `TiterModel` that was fitted.
-    table : Table
-        The rows it was fitted on.
-    transform : {"log", "identity"}
-        Whether effects multiply or add.
-    regression : Regression
-        Terms and groups.
-    factor_distribution : FactorDistribution
-        Joint distribution of the numeric factors, for missing cells.
-    distribution : ReadingDistribution
-        Of a reading around its linear predictor.
-    posterior : DataTree
-        Groups posterior (intercept; effect by column, of the transformed titer per standard
-        deviation of the factor; noise; ``sd_`` and ``by_`` of groups; shapes), sample_stats,
-        posterior_predictive, log_likelihood and observed_data.
-    options : mapping
-        What was asked of the sampler.
-    warnings : tuple of str
-        Sentences about the data and what was decided from them.
-    """
-
-    model: RegressionSpecification
-    table: Table
-    transform: str
-    regression: Regression
-    factor_distribution: FactorDistribution
-    distribution: ReadingDistribution
+    model: RegressionSpecification  # the `TiterModel` that was fitted
+    table: Table  # the rows it was fitted on
+    transform: str  # whether effects multiply or add
+    regression: Regression  # terms and groups
+    factor_distribution: FactorDistribution  # of the numeric factors, for missing cells
+    distribution: ReadingDistribution  # of a reading around its linear predictor
+    # Groups posterior (intercept; effect by column, of the transformed titer per standard deviation
+    # of the factor; noise; sd_ and by_ of groups; shapes), sample_stats, posterior_predictive,
+    # log_likelihood and observed_data.
     posterior: xr.DataTree
-    options: Mapping[str, Any]
-    warnings: tuple[str, ...] = ()
+    options: Mapping[str, Any]  # what was asked of the sampler
+    warnings: tuple[str, ...] = ()  # sentences about the data and what was decided from them
 
     @property
     def response(self) -> str:
@@ -101,13 +79,7 @@ class TiterDraws:
         return np.unique(np.linspace(0, self.number - 1, min(most, self.number)).astype(int))
 
     def rows(self, frame: pd.DataFrame, rng: np.random.Generator, draws: Selection = ALL) -> Any:
-        """
-        Code rows of cultures; missing numbers are drawn given the other factors of their row.
-
-        Returns
-        -------
-        CodedRows
-        """
+        """Code rows; missing numbers are drawn given the other factors of their row."""
         rows = CodedRows.of_frame(frame, self.design.coding, self.regression.groups)
         if not any(np.isnan(rows.cells[name]).any() for name in self.factor_distribution.names):
             return rows

@@ -55,21 +55,10 @@ class Horseshoe:
 
     def effects(self, name: str, design: DesignMatrix, noise: Any, rows: int) -> Any:
         """
-        Register the effects in the current ``pm.Model``, standardised.
+        Register standardised effects, shape (columns,), and prior scales, shape (terms,).
 
-        Parameters
-        ----------
-        name : str
-            Prefix of the names.
-        design : DesignMatrix
-        noise : variable or float
-            Standard deviation of a reading, in that of the response.
-        rows : int
-
-        Returns
-        -------
-        effects : PyTensor vector, shape (columns,)
-        prior_sd : PyTensor vector, shape (terms,)
+        `name` is the prefix of the names in the current ``pm.Model``, `noise` the standard
+        deviation of a reading in that of the response.
         """
         counts = np.bincount(design.kind_of_term)
         shares = np.array([term.expected_share for term in design.terms])
@@ -81,7 +70,7 @@ class Horseshoe:
         raw = pm.Normal(f"{name}_raw", 0.0, 1.0, shape=len(design.labels))
         wide = overall * noise * local
         shrinkage = wide / pt.sqrt(slab + wide**2)  # 0: shrunk to zero, 1: as wide as the slab
-        prior_sd = pt.sqrt(slab) * _inherited(shrinkage, design, self.heredity)
+        prior_sd = pt.sqrt(slab) * inherited(shrinkage, design, self.heredity)
         return raw * prior_sd[design.term_of_column], prior_sd
 
 
@@ -135,7 +124,7 @@ class R2D2:
         raw = pm.Normal(f"{name}_raw", 0.0, 1.0, shape=len(design.labels))
         share = part / pt.sum(part)
         odds = explained / (1.0 - explained)
-        prior_sd = noise * pt.sqrt(odds) * _inherited(pt.sqrt(share), design, self.heredity)
+        prior_sd = noise * pt.sqrt(odds) * inherited(pt.sqrt(share), design, self.heredity)
         return raw * prior_sd[design.term_of_column], prior_sd
 
 
@@ -144,7 +133,7 @@ def _check_heredity(heredity: str | None) -> None:
         raise ModelError(f"heredity is {heredity!r}; expected None, 'weak' or 'strong'.")
 
 
-def _inherited(shrinkage: Any, design: DesignMatrix, heredity: str | None) -> Any:
+def inherited(shrinkage: Any, design: DesignMatrix, heredity: str | None) -> Any:
     """Multiply the shrinkage factors of squares and interactions by those of their parents."""
     if heredity is None:
         return shrinkage

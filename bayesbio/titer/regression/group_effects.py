@@ -51,16 +51,7 @@ class Varying:
         """
         Register the levels' effects, standardised, in the current ``pm.Model``.
 
-        Parameters
-        ----------
-        levels : tuple of str
-        spread : variable
-            Standard deviation between levels, see `spread`.
-        prefix : str
-            Of the names.
-        centred : bool
-            Centred parameterisation, right where the readings of each level are informative; else
-            non-centred.
+        Centred where the readings of each level are informative, else non-centred.
         """
         if centred:
             effects = pm.Normal(f"{prefix}by_{self.name}_raw", 0.0, spread, shape=len(levels))
@@ -76,19 +67,10 @@ class Varying:
 
     def level_means(self, expected: Any, spread: Any) -> Any:
         """
-        Register the means of levels, around what the regression expects of each.
+        Register the means of levels around what the regression expects of each, shape (levels,).
 
         The same prior as that of `effects`, hierarchically centred: right where the readings of
         each level are informative and its rows share their factors, as replicates do.
-
-        Parameters
-        ----------
-        expected : PyTensor vector, shape (levels,)
-        spread : variable
-
-        Returns
-        -------
-        PyTensor vector, shape (levels,)
         """
         means = pm.Normal(f"by_{self.name}_raw", expected, spread, shape=expected.shape)
         pm.Deterministic(f"by_{self.name}_score", means - expected)
@@ -101,29 +83,14 @@ class Varying:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GroupLevels:
-    """
-    Levels of a group in a table.
-
-    Parameters
-    ----------
-    names : tuple of str
-    index : int array, shape (rows,)
-        Level of each row.
-    """
+    """Levels of a group in a table."""
 
     names: tuple[str, ...]
-    index: np.ndarray
+    index: np.ndarray  # level of each row, shape (rows,)
 
     @classmethod
     def of_table(cls, table: Table, group: str) -> GroupLevels:
-        """
-        List the levels that occur.
-
-        Raises
-        ------
-        DataError
-            If the column is unknown.
-        """
+        """List the levels that occur; an unknown column is refused (`DataError`)."""
         if group not in tuple(table):
             raise DataError(
                 f"There is no column {group!r} to vary by; the table's columns are "

@@ -124,25 +124,12 @@ class Hurdle:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Readings:
-    """
-    Readings on the standardised scale of the model.
+    """Readings on the standardised scale of the model."""
 
-    Parameters
-    ----------
-    value : array, shape (rows,)
-        NaN for a zero of a hurdle.
-    flag : text array, shape (rows,)
-        Blank, below, above, between or zero (a true zero of a hurdle).
-    assay : array, shape (rows,)
-        Known standard deviation of the assay, zero where it is not given.
-    upper : array, shape (rows,)
-        Upper limit of readings between limits, whose lower one is the value; NaN elsewhere.
-    """
-
-    value: np.ndarray
-    flag: np.ndarray
-    assay: np.ndarray
-    upper: np.ndarray
+    value: np.ndarray  # NaN for a zero of a hurdle, shape (rows,)
+    flag: np.ndarray  # blank, below, above, between or zero (a true zero of a hurdle)
+    assay: np.ndarray  # known standard deviation of the assay, zero where it is not given
+    upper: np.ndarray  # upper limit of readings between limits, whose lower one is the value
 
     @property
     def quantified(self) -> np.ndarray:
@@ -160,35 +147,14 @@ class ReadingDistribution:
     Distribution of a reading given its linear predictor: density, probabilities, draws and mean.
 
     Likelihood and predictions both come from here. Where readings cannot be below zero, the
-    distribution ends there: with a hurdle the positive part is truncated, without one the
-    probability of less than zero is that of reading zero (a Tobit model).
-
-    Parameters
-    ----------
-    family : Gaussian or StudentT
-    zero : float
-        Zero titer on the scale of `location`; -inf for log titer.
-    bounded : bool
-        Whether no reading can be below zero.
-    hurdle : bool
-
-    Notes
-    -----
-    Tobin (1958), doi:10.2307/1907382; Cragg (1971), doi:10.2307/1909582
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> law = ReadingDistribution(Gaussian(), zero=0.0, bounded=True, hurdle=True)
-    >>> drawn = law.draw(np.zeros(20000), 1.0, {}, rng, np.full(20000, 50.0))
-    >>> mean = law.mean(np.zeros(1), 1.0, {}, np.full(1, 50.0))
-    >>> float(drawn.min()) > 0.0, round(float(mean[0]), 3)
-    (True, 0.798)
+    distribution ends there: with a hurdle the positive part is truncated (Cragg 1971,
+    doi:10.2307/1909582), without one the probability of less than zero is that of reading zero
+    (Tobin 1958, doi:10.2307/1907382).
     """
 
     family: Gaussian
-    zero: float
-    bounded: bool
+    zero: float  # zero titer on the scale of the location; -inf for log titer
+    bounded: bool  # no reading can be below zero
     hurdle: bool
 
     @property
@@ -209,22 +175,10 @@ class ReadingDistribution:
         production_logit: Any = None,
     ) -> dict[str, Any]:
         """
-        Log probability of readings, by flag.
+        Log probability of readings by flag, shape (..., rows of that flag).
 
-        Parameters
-        ----------
-        readings : Readings
-        location : PyTensor vector (rows,) or array, shape (..., rows)
-        noise : scalar variable or array, broadcastable
-            Standard deviation of a culture around its location.
-        values : mapping of name to variable or array
-            Further unknowns of the family.
-        production_logit : like `location`, optional
-            For a hurdle.
-
-        Returns
-        -------
-        dict of flag to (..., rows of that flag)
+        Symbolic or for arrays: location and production_logit (of a hurdle) of shape (..., rows),
+        noise of a culture around its location, and further unknowns of the family.
         """
         result: dict[str, Any] = {}
         for flag in ("", "below", "above", "between", "zero"):
@@ -266,22 +220,7 @@ class ReadingDistribution:
         rng: np.random.Generator,
         production_logit: np.ndarray | None = None,
     ) -> np.ndarray:
-        """
-        Draw readings, on the scale of `location`.
-
-        Parameters
-        ----------
-        location : array, shape (..., rows)
-        spread : broadcastable
-            Standard deviation, assay included.
-        values : mapping of name to array
-        rng : numpy Generator
-        production_logit : like `location`, optional
-
-        Returns
-        -------
-        array, shape (..., rows)
-        """
+        """Draw readings on the scale of `location`; `spread` includes the assay."""
         residuals, shape = self.family.residuals, self.family.shape(values)
         if self.truncated:
             drawn = draw_between(residuals, self.zero, np.inf, location, spread, *shape, rng=rng)
@@ -301,11 +240,7 @@ class ReadingDistribution:
         values: Mapping[str, Any],
         production_logit: np.ndarray | None = None,
     ) -> np.ndarray:
-        """
-        Mean of readings, on the scale of `location`; of log titer, the mean where there is product.
-
-        For parameters see `draw`.
-        """
+        """Mean of readings on the scale of `location`; of log titer, where there is product."""
         mean = location
         if self.bounded and np.isfinite(self.zero):
             start = (self.zero - location) / spread

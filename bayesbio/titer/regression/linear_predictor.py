@@ -16,38 +16,19 @@ Draws = Mapping[str, np.ndarray]
 
 
 class LinearPredictor(NamedTuple):
-    """
-    Linear predictor of rows, for many draws.
+    """Linear predictor of rows, for many draws."""
 
-    Parameters
-    ----------
-    location : array, shape (draws, rows)
-        Of the transformed titer.
-    production_logit : array, shape (draws, rows), or None
-        Log odds of product, for a hurdle.
-    """
-
-    location: np.ndarray
-    production_logit: np.ndarray | None
+    location: np.ndarray  # of the transformed titer, shape (draws, rows)
+    production_logit: np.ndarray | None  # log odds of product, for a hurdle, shape (draws, rows)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Regression:
-    """
-    Designs and groups of a fitted regression.
-
-    Parameters
-    ----------
-    design : DesignMatrix
-    production_design : DesignMatrix or None
-        Of a hurdle.
-    levels : mapping of Varying to tuple of str
-        Fitted levels of the groups.
-    """
+    """Designs and groups of a fitted regression."""
 
     design: DesignMatrix
-    production_design: DesignMatrix | None
-    levels: Mapping[Varying, tuple[str, ...]]
+    production_design: DesignMatrix | None  # of a hurdle
+    levels: Mapping[Varying, tuple[str, ...]]  # fitted levels of the groups
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -57,16 +38,7 @@ class Regression:
     def linear_predictor(
         self, rows: CodedRows, draws: Draws, rng: np.random.Generator
     ) -> LinearPredictor:
-        """
-        Linear predictor of rows.
-
-        Parameters
-        ----------
-        rows : CodedRows
-        draws : mapping of name to array, shape (draws, ...)
-        rng : numpy Generator
-            For the effects of levels that were not fitted.
-        """
+        """Linear predictor of rows; effects of levels that were not fitted are drawn with `rng`."""
         location = draws["intercept"][:, None] + fixed_effects(self.design, rows, draws, "", rng)
         location = location + self._group_effects(rows, draws, "", rng)
         if self.production_design is None:

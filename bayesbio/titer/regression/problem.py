@@ -41,32 +41,14 @@ RESERVED = frozenset(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
-    """
-    A specification and a table that fit each other, with everything the data decided.
-
-    Parameters
-    ----------
-    model : RegressionSpecification
-    table : Table
-        The rows that have a reading.
-    transform : {"log", "identity"}
-    design : DesignMatrix
-    production_design : DesignMatrix or None
-        Of the probability of product, for a hurdle.
-    cells : mapping of factor to array
-        Coded cells, NaN where missing.
-    factor_distribution : FactorDistribution
-    response : Response
-    levels : mapping of Varying to GroupLevels
-    warnings : tuple of str
-    """
+    """A specification and a table that fit each other, with everything the data decided."""
 
     model: RegressionSpecification
-    table: Table
+    table: Table  # the rows that have a reading
     transform: str
     design: DesignMatrix
-    production_design: DesignMatrix | None
-    cells: Mapping[str, np.ndarray]
+    production_design: DesignMatrix | None  # of the probability of product, for a hurdle
+    cells: Mapping[str, np.ndarray]  # coded cells, NaN where missing
     factor_distribution: FactorDistribution
     response: Response
     levels: Mapping[Varying, GroupLevels]

@@ -14,39 +14,16 @@ from bayesbio.titer.regression.specification import RegressionSpecification
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Response:
-    """
-    Standardised readings and their distribution.
-
-    Parameters
-    ----------
-    readings : Readings
-    distribution : ReadingDistribution
-        On the scale of the transformed titer.
-    centre, spread : float
-        By which the transformed readings were standardised.
-    """
+    """Standardised readings and their distribution."""
 
     readings: Readings
-    distribution: ReadingDistribution
-    centre: float
-    spread: float
+    distribution: ReadingDistribution  # on the scale of the transformed titer
+    centre: float  # by which the transformed readings were standardised
+    spread: float  # by which the transformed readings were standardised
 
 
 def measured(table: Table, model: RegressionSpecification) -> tuple[Table, list[str]]:
-    """
-    Keep the rows with a reading, and flag what lies below the detection limit.
-
-    Returns
-    -------
-    Table
-    list of str
-        Warnings.
-
-    Raises
-    ------
-    DataError
-        If the response is no number, all zero, or hardly measured.
-    """
+    """Rows with a reading, those below the detection limit flagged, and warnings."""
     response, warnings = model.response, []
     if not table.column(response).is_number:
         raise DataError(f"The response {response!r} holds names; expected numbers.")
@@ -82,20 +59,7 @@ def measured(table: Table, model: RegressionSpecification) -> tuple[Table, list[
 def standardised(
     table: Table, model: RegressionSpecification, transform: str
 ) -> tuple[Response, list[str]]:
-    """
-    Transform and standardise the readings.
-
-    Returns
-    -------
-    Response
-    list of str
-        Warnings.
-
-    Raises
-    ------
-    DataError
-        If a reading has no logarithm, a hurdle no zero, or readings do not vary.
-    """
+    """Transform and standardise the readings; one without a logarithm is refused (`DataError`)."""
     response, log, warnings = model.response, transform == "log", []
     values, flag = table[response], table.flag(response).astype("U8")
     if model.is_hurdle:

@@ -18,27 +18,11 @@ def choose_transform(
     table: Table, response: str, factors: Iterable[str], *, hurdle: bool
 ) -> tuple[str, str]:
     """
-    Choose the transform under which held-out readings are likelier.
+    Choose the transform under which held-out readings are likelier, and say why.
 
-    Parameters
-    ----------
-    table : Table
-        Rows with a reading.
-    response : str
-    factors : iterable of str
-    hurdle : bool
-        Whether zeros have a likelihood of their own.
-
-    Returns
-    -------
-    transform : {"log", "identity"}
-    why : str
-
-    Notes
-    -----
     Normal log likelihood of the residuals of a ridge regression (lines and squares) on rows it did
     not see, with the Jacobian of the logarithm: Box and Cox (1964),
-    doi:10.1111/j.2517-6161.1964.tb00553.x
+    doi:10.1111/j.2517-6161.1964.tb00553.x. With a hurdle zeros have a likelihood of their own.
     """
     values, flag = table[response], table.flag(response)
     if (values[~((values == 0.0) & hurdle)] <= 0.0).any():

@@ -33,26 +33,12 @@ def lost_levels(problem: Problem, rows: np.ndarray) -> dict[Varying, tuple[str, 
 
 def density_of_rows(problem: Problem, fitted: TiterDraws, rows: np.ndarray) -> np.ndarray | None:
     """
-    Log density of some rows together, the effects of levels that only they have integrated out.
+    Log density of rows together, effects of levels that only they have integrated out, by draw.
 
-    Parameters
-    ----------
-    problem : Problem
-        What was fitted.
-    fitted : TiterDraws
-    rows : whole numbers
-        Indices of rows of the table of the problem.
-
-    Returns
-    -------
-    array, shape (draws,), or None
-        On the standardised scale. None where levels of several groups would be lost at once, or
-        cells of the rows were drawn along with the model: then only a refit is valid.
-
-    Notes
-    -----
-    The trapezoidal rule over eight standard deviations to either side, its step no wider than the
-    integrand's own standard deviation, converges exponentially: Trefethen and Weideman (2014),
+    On the standardised scale. None where levels of several groups would be lost at once, or cells
+    of the rows were drawn along with the model: then only a refit is valid. The trapezoidal rule
+    over eight standard deviations to either side, its step no wider than the integrand's own
+    standard deviation, converges exponentially: Trefethen and Weideman (2014),
     doi:10.1137/130932132. The logit of product and the location are integrated separately unless a
     reading below a limit depends on both.
     """
@@ -105,24 +91,12 @@ def _block_density(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Axis:
-    """
-    Linear predictor of rows without an effect that they share, and what to integrate over.
+    """Linear predictor of rows without an effect that they share, and what to integrate over."""
 
-    Parameters
-    ----------
-    centre : array, shape (draws, rows)
-    spread : array, shape (draws,)
-        Standard deviation of the shared effect.
-    multiplier : array, shape (rows,)
-        Factor of the effect in each row.
-    width : array, shape (draws,)
-        Smallest standard deviation that the rows may leave it.
-    """
-
-    centre: np.ndarray
-    spread: np.ndarray
-    multiplier: np.ndarray
-    width: np.ndarray
+    centre: np.ndarray  # shape (draws, rows)
+    spread: np.ndarray  # standard deviation of the shared effect, shape (draws,)
+    multiplier: np.ndarray  # factor of the effect in each row, shape (rows,)
+    width: np.ndarray  # smallest standard deviation that the rows may leave it, shape (draws,)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Nodes in standard deviations, and their log weights; a single one if nothing varies."""
