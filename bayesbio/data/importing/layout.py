@@ -122,6 +122,8 @@ class _Finder:
         if not layout.is_long:
             for role in (*LONG, "sd", "value_upper"):
                 layout.roles.pop(role, None)
+        if "flag" not in layout.roles and (marked := self._exclusions()) is not None:
+            layout.roles["flag"] = marked
         self._choose_time(layout)
         layout.run = self._run(layout)
         if layout.run is not None:
@@ -141,6 +143,21 @@ class _Finder:
 
     def _first(self, role: str) -> Column | None:
         return next((column for column in self._named(role) if _suits(column, role)), None)
+
+    def _exclusions(self) -> Column | None:
+        """Give a column of marks, such as x or yes, as flags of excluded rows."""
+        marked, unmarked = (self.dialect.sheets[name] for name in ("marked", "unmarked"))
+        for column in self._named("excluded"):
+            texts = [plain_text(cell) for cell in column.cells]
+            marks = [bool(marked.fullmatch(text)) for text in texts]
+            if any(marks) and all(
+                mark or unmarked.fullmatch(text) for mark, text in zip(marks, texts, strict=True)
+            ):
+                flags = dataclasses.replace(column, cells=["excluded" * mark for mark in marks])
+                self.block.columns[self.block.columns.index(column)] = flags
+                self.keys[id(flags)] = self.keys[id(column)]
+                return flags
+        return None
 
     def _choose_time(self, layout: Layout) -> None:
         """Choose the finest time column; elapsed time goes before days, and days before dates."""

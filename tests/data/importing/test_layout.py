@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from bayesbio.data import read_campaign
 from bayesbio.data.importing.columns import ReadOptions
 from bayesbio.data.importing.layout import fill_down, lay_out, row_runs, row_times
 from bayesbio.data.importing.sheets.blocks import take_apart
@@ -47,3 +48,18 @@ def test_dates_and_times_of_day_are_joined():
 
 def test_names_go_on_to_the_next_one():
     assert fill_down([None, "A", " ", "B"]) == [None, "A", "A", "B"]
+
+
+@pytest.mark.parametrize("marks", [["", "x", ""], [False, True, False], ["no", "yes", "no"]])
+def test_a_column_of_marks_excludes_rows(marks):
+    sheet = pd.DataFrame({"time_h": [0, 1, 2], "outlier": marks, "glucose (g/L)": [5.0, 9.0, 4.0]})
+    campaign = read_campaign(sheet)
+    assert campaign["run 1"].measurements["flag"].tolist() == ["", "excluded", ""]
+
+
+def test_a_column_that_holds_no_marks_excludes_nothing():
+    sheet = pd.DataFrame(
+        {"time_h": [0, 1, 2], "outlier": [1.0, 0.7, 0.2], "glucose (g/L)": [5.0, 9.0, 4.0]}
+    )
+    campaign = read_campaign(sheet)
+    assert campaign["run 1"].measurements["flag"].tolist() == ["", "", ""]

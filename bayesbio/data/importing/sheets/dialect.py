@@ -29,8 +29,8 @@ PARTS = {
     "columns": dict,
 }
 ORDERING = (  # roles of the columns that order a table, as they stand in [headers]
-    "run", "time", "moment", "inoculation", "replicate", "flag", "sd", "value_upper", "quantity",
-    "value", "unit",
+    "run", "time", "moment", "inoculation", "replicate", "flag", "excluded", "sd", "value_upper",
+    "quantity", "value", "unit",
 )  # fmt: skip
 
 
@@ -58,7 +58,8 @@ class Dialect:
         Texts in place of a number: missing, undetected, over_range or out_of_range.
     flags, event_kinds, interpolations : mapping of text in lower case to word of the house
     sheets : mapping of str to pattern
-        Titles that name no run (``plain``), sheets of feeds, rows that are no samples (``footer``).
+        Titles that name no run (``plain``), sheets of feeds, marks of excluded rows, rows that are
+        no samples (``footer``).
     columns : mapping of header to quantity
         Such as ``{"Glc-04": "glucose [mM]"}``.
 
