@@ -13,6 +13,8 @@ from numpy.testing import assert_allclose
 from bayesbio.calibrate import build_model, fit
 from bayesbio.calibrate.completion import Completion
 from bayesbio.calibrate.coordinates.starts import CompiledProblem
+from bayesbio.calibrate.problem.formulation import formulate
+from bayesbio.calibrate.requests import FitRequest, Tolerances
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import CalibrationError, DataError, ModelError
 from bayesbio.inference import between
@@ -81,9 +83,24 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="module")
-def fitted(awkward):
+def compiled(awkward):
+    """The density of these fits, compiled once for all of them."""
+    request = FitRequest(awkward, Growth(), vary=OPTIONS["vary"], noise=OPTIONS["noise"])
+    return CompiledProblem.of(formulate(request), Tolerances())
+
+
+@pytest.fixture(scope="module")
+def fitted(awkward, compiled):
     """A short fit: what it holds is looked at, not whether it converged."""
-    return fit(awkward, Growth(), **OPTIONS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CompiledProblem, "of", lambda *_, **__: compiled)
+        return fit(awkward, Growth(), **OPTIONS)
+
+
+@pytest.fixture
+def compiled_once(compiled, monkeypatch):
+    """Further fits of this module take the same density."""
+    monkeypatch.setattr(CompiledProblem, "of", lambda *_, **__: compiled)
 
 
 def test_a_planned_run_is_left_out_with_a_finding_and_can_be_predicted(awkward, fitted):
@@ -157,7 +174,9 @@ def test_a_prediction_says_which_runs_leave_what_was_studied(fitted):
         fitted.predict("A", until=-6.0)
 
 
-def test_what_the_draws_will_go_through_is_done_before_the_first_of_them(awkward, monkeypatch):
+def test_what_the_draws_will_go_through_is_done_before_the_first_of_them(
+    awkward, compiled_once, monkeypatch
+):
     def fails(self, rows, *, random_seed):
         raise CalibrationError("no predictive readings")
 
@@ -168,7 +187,9 @@ def test_what_the_draws_will_go_through_is_done_before_the_first_of_them(awkward
     assert not [each for each in stages if each.finished]
 
 
-def test_draws_are_kept_where_something_beside_them_cannot_be_computed(awkward, monkeypatch):
+def test_draws_are_kept_where_something_beside_them_cannot_be_computed(
+    awkward, compiled_once, monkeypatch
+):
     def fails(self, draws):
         raise ValueError("out of luck")
 
@@ -178,7 +199,9 @@ def test_draws_are_kept_where_something_beside_them_cannot_be_computed(awkward, 
     assert "The draws from the prior could not be computed: out of luck" in kept.warnings
 
 
-def test_chains_on_an_executor_share_one_search_for_the_mode(awkward, fitted, monkeypatch):
+def test_chains_on_an_executor_share_one_search_for_the_mode(
+    awkward, fitted, compiled_once, monkeypatch
+):
     searches = []
     start = CompiledProblem.start
 

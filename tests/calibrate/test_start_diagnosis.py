@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
-from bayesbio.calibrate import quick_look
+from bayesbio.calibrate.coordinates.starts import CompiledProblem
 from bayesbio.calibrate.problem.formulation import formulate
 from bayesbio.calibrate.requests import FitRequest
 from bayesbio.calibrate.start_diagnosis import explain_failed_start
@@ -40,15 +41,23 @@ class Quotient:
         return self.State(cause=0.0 * state.cause, effect=parameters.strength / state.cause)
 
 
-def test_a_division_by_zero_at_the_start_names_the_run():
+def test_a_division_by_zero_at_the_start_names_the_run(monkeypatch):
+    """The search for a mode finds no finite density; which run is to blame is added to its words."""
     frame = pd.DataFrame({"time_h": [1.0, 2.0], "quantity": "effect", "value": [1.0, 2.0]})
     runs = [
         Run("sound", frame, {"initial_cause": 1.0, "initial_effect": 0.0}),
         Run("empty", frame, {"initial_cause": 0.0, "initial_effect": 0.0}),
     ]
     campaign = Campaign(runs, units={"effect": "g/L"})
-    with pytest.raises(CalibrationError, match="Run 'empty'.*divides by zero at the start"):
-        quick_look(campaign, Quotient(), priors={"strength": between(0.5, 2.0)}, random_seed=1)
+
+    def fails(density, **options):
+        raise CalibrationError("No finite start.")
+
+    monkeypatch.setattr("bayesbio.calibrate.coordinates.starts.find_mode", fails)
+    asked = FitRequest(campaign, Quotient(), {"strength": between(0.5, 2.0)})
+    problem = CompiledProblem(formulate(asked), None, SimpleNamespace(failure_log=[]))
+    with pytest.raises(CalibrationError, match="finite start.*Run 'empty'.*divides by zero"):
+        problem.start(random_seed=1)
 
 
 def test_a_signal_of_an_assay_is_looked_up_under_its_source():
