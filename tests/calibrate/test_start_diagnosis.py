@@ -42,7 +42,7 @@ class Quotient:
 
 
 def test_a_division_by_zero_at_the_start_names_the_run(monkeypatch):
-    """The search for a mode finds no finite density; which run is to blame is added to its words."""
+    """The search for a mode finds no finite density; the run to blame is added to its words."""
     frame = pd.DataFrame({"time_h": [1.0, 2.0], "quantity": "effect", "value": [1.0, 2.0]})
     runs = [
         Run("sound", frame, {"initial_cause": 1.0, "initial_effect": 0.0}),
