@@ -12,7 +12,7 @@ from bayesbio.inference.diagnostics.draws import (
     summary_table,
 )
 from bayesbio.inference.diagnostics.fallbacks import fallback_record, record_fallback
-from bayesbio.inference.diagnostics.judgement import verdict_of
+from bayesbio.inference.diagnostics.posterior_checks import verdict_of
 from bayesbio.inference.diagnostics.verdict import Gate, Verdict, VerdictItem
 from bayesbio.inference.hierarchy.correlations import correlate, correlation_matrix, pairs
 from bayesbio.inference.hierarchy.covariates import Design, are_identifiable, design

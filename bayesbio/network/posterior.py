@@ -17,7 +17,7 @@ from bayesbio.data.table import Table
 from bayesbio.errors import CalibrationError
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import FlatDraws, summary_table
-from bayesbio.inference.diagnostics.judgement import verdict_of
+from bayesbio.inference.diagnostics.posterior_checks import verdict_of
 from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
 from bayesbio.network import discrete, pgmpy_bridge
 from bayesbio.network.draws import NetworkDraws

@@ -16,7 +16,7 @@ import xarray as xr
 from bayesbio.errors import CalibrationError, DataError
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import summary_table
-from bayesbio.inference.diagnostics.judgement import verdict_of
+from bayesbio.inference.diagnostics.posterior_checks import verdict_of
 from bayesbio.inference.diagnostics.verdict import Gate, Verdict
 from bayesbio.titer.factors.factor_coding import as_rows
 from bayesbio.titer.questions.contributions import explain

@@ -244,7 +244,10 @@ class _Chains:
             self.counts[chain] = (finished, divergences)
 
         request = ChainRequest(point, number, draws, tune, self.whitening, store, note)
-        self.running[chain] = self.sampler.start(self.density, request)
+        try:
+            self.running[chain] = self.sampler.start(self.density, request)
+        except (RuntimeError, OSError) as error:
+            raise CalibrationError(self._reason(chain, error)) from error
 
     def _collect(self) -> None:
         """Take over the chains that have run to their end."""
@@ -253,14 +256,14 @@ class _Chains:
                 branch = handle.wait(timeout=_POLL / len(self.running))
             except TimeoutError:
                 continue
-            except RuntimeError as error:
+            except (RuntimeError, OSError) as error:
                 raise CalibrationError(self._reason(chain, error)) from error
             self.done[chain] = (
                 branch if self.saved is None else self.saved.read(self.attempt, chain)
             )
             del self.running[chain]
 
-    def _reason(self, chain: int, error: RuntimeError) -> str:
+    def _reason(self, chain: int, error: Exception) -> str:
         """Say why a chain could not run: a start without a density, or a disk that is full."""
         point = self.points[chain]
         point = point if self.whitening is None else self.whitening.point(point)
@@ -268,8 +271,9 @@ class _Chains:
         if self.saved is None or not np.isfinite(self.density.value_and_gradient(point)[0]):
             return f"{text} {self.density.explain_failure(point)}"
         return (
-            f"{text} Its draws go to the checkpoint {os.fspath(self.saved.path)!r}: is the disk "
-            "full? Make room, then go on with resume=True; finished chains are kept."
+            f"{text} The draws of all chains so far are in the checkpoint "
+            f"{os.fspath(self.saved.path)!r}: is the disk full? Make room, then go on with "
+            "resume=True; finished chains are kept, others go on from their last point."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesbio.inference.diagnostics.judgement import verdict_of
+from bayesbio.inference.diagnostics.posterior_checks import verdict_of
 from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
 from bayesbio.surrogate.gaussian_process.conditioning import GaussianProcessDraws
 from bayesbio.surrogate.gaussian_process.inputs import OutcomeTransform

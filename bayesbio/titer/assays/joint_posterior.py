@@ -17,7 +17,7 @@ from bayesbio.data.table import Table
 from bayesbio.errors import CalibrationError, DataError, did_you_mean
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import stack_draws
-from bayesbio.inference.diagnostics.judgement import verdict_of
+from bayesbio.inference.diagnostics.posterior_checks import verdict_of
 from bayesbio.inference.diagnostics.verdict import Verdict
 from bayesbio.titer.assays.assay_likelihood import (
     AssayReadings,

@@ -1,5 +1,6 @@
 """A saved posterior comes back to the last bit, or says why not."""
 
+import errno
 import json
 
 import numpy as np
@@ -201,3 +202,43 @@ def test_what_cannot_be_stored_leaves_the_old_file(saved, tree, tmp_path):
     with pytest.raises(CalibrationError, match="could not be written"):
         write_archive(tmp_path / "no" / "folder.nc", tree, kind="calibration", content={})
     assert [path.name for path in tmp_path.iterdir()] == ["fit.nc"]
+
+
+@pytest.fixture
+def full_disk(tree, tmp_path, monkeypatch):
+    """No room in the folder "full", some of the file written; room elsewhere."""
+    to_netcdf = xr.DataTree.to_netcdf
+
+    def write(self, path, **options):
+        if path.parent.name == "full":
+            path.write_bytes(b"half of it")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return to_netcdf(self, path, **options)
+
+    folder = tmp_path / "full"
+    folder.mkdir()
+    monkeypatch.setattr(xr.DataTree, "to_netcdf", write)
+    return folder
+
+
+def test_a_full_disk_loses_nothing_and_the_sentence_says_where_it_is(
+    full_disk, tree, tmp_path, monkeypatch
+):
+    (tmp_path / "room").mkdir()
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "room"))
+    with pytest.raises(CalibrationError, match="No space left.*saved as '.*' instead") as raised:
+        write_archive(full_disk / "fit.nc", tree, kind="calibration", content={})
+    (rescued,) = (tmp_path / "room").iterdir()
+    assert str(rescued) in str(raised.value) and not list(full_disk.iterdir())
+    again, kind, _ = read_archive(rescued)
+    assert kind == "calibration"
+    assert bits(again["posterior/rate"].values) == bits(tree["posterior/rate"].values)
+
+
+def test_disks_that_are_all_full_leave_the_old_file_and_a_sentence(full_disk, tree, monkeypatch):
+    (full_disk / "fit.nc").write_bytes(b"of yesterday")
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(full_disk))
+    with pytest.raises(CalibrationError, match="Nothing is lost while this process lives"):
+        write_archive(full_disk / "fit.nc", tree, kind="calibration", content={})
+    assert [each.name for each in full_disk.iterdir()] == ["fit.nc"]
+    assert (full_disk / "fit.nc").read_bytes() == b"of yesterday"

@@ -1,5 +1,6 @@
 """Draws survive: a killed process, an interrupted one, and a mistaken folder."""
 
+import errno
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import pymc as pm
 import pytest
 
 from bayesbio.errors import CalibrationError
-from bayesbio.inference import Checkpoint, LogDensity, sample, verdict_of
+from bayesbio.inference import Checkpoint, LogDensity, NoUTurn, sample, verdict_of
 from bayesbio.inference.mcmc.checkpoint import CARD, CheckpointStore
 
 SETTINGS = dict(draws=100, tune=100, chains=2, random_seed=5)
@@ -68,6 +69,45 @@ def test_finished_chains_are_kept_and_only_the_unfinished_one_runs_again(
     assert seen[-1].finished == seen[-1].total
     whole = sample(density, **SETTINGS, checkpoint=Checkpoint(checkpoint, resume=True))
     assert whole["posterior"].to_dataset().equals(tree["posterior"].to_dataset())
+
+
+class FullDisk(NoUTurn):
+    """No room for the second chain: when it is begun, while it runs, or inside nutpie itself."""
+
+    moment = "begun"
+
+    def start(self, density, request):
+        if request.store.parent.name == "chain_1":
+            if self.moment == "inside nutpie":  # which finds a file where its folder was
+                request.store.rmdir()
+                request.store.write_text("")
+            elif self.moment == "begun":
+                self.wait(timeout=0.0)
+            else:
+                return self
+        return super().start(density, request)
+
+    def wait(self, *, timeout):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def cancel(self):
+        pass
+
+
+@pytest.mark.parametrize("moment", ["begun", "running", "inside nutpie"])
+def test_a_full_disk_loses_no_draw_and_the_sentence_says_where_they_are(
+    density, plain, tmp_path, monkeypatch, moment
+):
+    monkeypatch.setattr(FullDisk, "moment", moment)
+    folder = tmp_path / "draws"
+    with pytest.raises(CalibrationError, match="so far are in the checkpoint '.*draws'.*resume"):
+        sample(density, **SETTINGS, cores=1, sampler=FullDisk(), checkpoint=folder)
+    seen = []
+    resumed = Checkpoint(folder, resume=True)
+    tree = sample(density, **SETTINGS, checkpoint=resumed, progress=seen.append)
+    first = next(state for state in seen if state.stage == "sampling")
+    assert first.finished >= 200  # the first chain is not drawn again
+    assert tree["posterior"].to_dataset().equals(plain["posterior"].to_dataset())
 
 
 @pytest.mark.parametrize(
