@@ -44,7 +44,7 @@ def approximate(
     Parameters
     ----------
     campaign, model, priors, vary, noise, covariates, random_seed, rtol, atol
-        As for `fit`.
+        As for `fit`, by the same names, so that one call is exchanged for the other.
     method : {"laplace", "pathfinder", "smc"}
         - ``"laplace"``: the normal distribution that fits the highest of several modes; seconds.
         - ``"pathfinder"``: the best normal distributions along several climbs; seconds.
