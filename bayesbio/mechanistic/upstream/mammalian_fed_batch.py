@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from bayesbio.data.vocabulary.quantities import quantity
+from bayesbio.errors import ModelError, did_you_mean
 from bayesbio.mechanistic.functions import constant
-from bayesbio.mechanistic.kinetics.rates import byproduct_inhibition, monod
+from bayesbio.mechanistic.kinetics.death_laws import DEATH_LAWS
+from bayesbio.mechanistic.kinetics.rates import (
+    arrhenius,
+    byproduct_inhibition,
+    hyperbolic_inhibition,
+    monod,
+)
 from bayesbio.mechanistic.process_model import Parameter, record
 
 __all__ = ["AMMONIUM_PER_GLUTAMINE", "GLUCOSE_DEPLETION", "MammalianFedBatch"]
@@ -30,66 +37,72 @@ AMMONIUM_PER_GLUTAMINE = _molar_mass("ammonium") / _molar_mass("glutamine")
 _XING = "Xing et al. (2010), doi:10.1002/btpr.284"
 _REVIEW = "Ben Yahia, Malphettes and Heinzle (2015), doi:10.1007/s00253-015-6743-6"
 
-_UNITS = {
+_STATES = {
     "viable_cell_density": "1e6 cells/mL",
     "dead_cell_density": "1e6 cells/mL",
     "glucose": "g/L",
     "glutamine": "g/L",
     "lactate": "g/L",
     "ammonium": "g/L",
+    "accumulated_byproduct": "1e9 cells h/L",
     "titer": "g/L",
     "volume": "L",
-    "viability": "1",
-    "feed_rate": "L/h",
-    "feed_glucose": "g/L",
-    "feed_glutamine": "g/L",
-    "maximum_growth_rate": "1/h",
-    "glucose_monod_constant": "g/L",
-    "glutamine_monod_constant": "g/L",
-    "lactate_inhibition_constant": "g/L",
-    "ammonium_inhibition_constant": "g/L",
-    "maximum_death_rate": "1/h",
-    "ammonium_death_constant": "g/L",
-    "death_rate": "1/h",
-    "cell_yield_on_glucose": "1e9 cells/g",
-    "glucose_maintenance": "g/(1e9 cells h)",
-    "cell_yield_on_glutamine": "1e9 cells/g",
-    "glutamine_degradation_rate": "1/h",
-    "lactate_yield_on_glucose": "g/g",
-    "ammonium_yield_on_glutamine": "g/g",
-    "ammonium_yield_on_cells": "g/(1e9 cells)",
-    "specific_productivity": "g/(1e9 cells h)",
 }
+_INPUTS = {"feed_rate": "L/h", "temperature": "K", "ph": "1"}
+_INPUT_DEFAULTS = {"feed_rate": 0.0, "temperature": 310.15, "ph": 7.0}
+_SETPOINT = "assumed: cultures grow best at 36 to 38 degC; hypothermia spares cells and glucose"
+_PER_CELL = "g/(1e9 cells h)"
 
-_INITIAL_DEAD_CELLS = Parameter(
+_PARAMETERS = {
+    "maximum_growth_rate": ("1/h", Parameter(0.015, 0.075, _REVIEW)),
+    "glucose_monod_constant": ("g/L", Parameter(0.01, 0.5, _REVIEW)),
+    "glutamine_monod_constant": ("g/L", Parameter(0.002, 0.08, _REVIEW)),
+    "lactate_inhibition_constant": ("g/L", Parameter(3.0, 40.0, _REVIEW)),
+    "ammonium_inhibition_constant": ("g/L", Parameter(0.05, 0.6, _REVIEW)),
+    "lysis_rate": ("1/h", Parameter(0.0005, 0.03, "assumed: dead cells last 1 to 60 days")),
+    "cell_yield_on_glucose": ("1e9 cells/g", Parameter(0.5, 6.0, _XING)),
+    "glucose_maintenance": (_PER_CELL, Parameter(2e-4, 1e-2, _XING)),
+    "cell_yield_on_glutamine": ("1e9 cells/g", Parameter(2.0, 40.0, _XING)),
+    "glutamine_degradation_rate": ("1/h", Parameter(5e-4, 6e-3, _XING)),
+    "lactate_yield_on_glucose": ("g/g", Parameter(0.1, 1.0, _XING)),
+    "maximum_lactate_uptake": (_PER_CELL, Parameter(5e-5, 3e-3, _REVIEW)),
+    "lactate_uptake_constant": ("g/L", Parameter(0.05, 2.0, _REVIEW)),
+    "ammonium_yield_on_glutamine": ("g/g", Parameter(0.03, 0.15, _XING)),
+    "ammonium_yield_on_cells": ("g/(1e9 cells)", Parameter(0.002, 0.06, _XING)),
+    "maximum_ammonium_uptake": (_PER_CELL, Parameter(1e-6, 1e-4, _REVIEW)),
+    "ammonium_uptake_constant": ("g/L", Parameter(0.005, 0.2, _REVIEW)),
+    "specific_productivity": (_PER_CELL, Parameter(1e-4, 3e-3, _XING)),
+    "productivity_ratio_in_growth": (
+        "1",
+        Parameter(0.2, 2.0, "assumed: growing cells make a fifth to twice as much as resting ones"),
+    ),
+    "growth_activation_energy": ("J/mol", Parameter(40e3, 160e3, _SETPOINT)),
+    "death_activation_energy": ("J/mol", Parameter(20e3, 200e3, _SETPOINT)),
+    "maintenance_activation_energy": ("J/mol", Parameter(20e3, 120e3, _SETPOINT)),
+    "productivity_activation_energy": ("J/mol", Parameter(-100e3, 60e3, _SETPOINT)),
+    "optimal_ph": ("1", Parameter(6.9, 7.25, "assumed: mammalian cultures are held at 6.8 to 7.2")),
+    "ph_width": ("1", Parameter(0.2, 0.8, "assumed: growth halves 0.2 to 0.8 from the optimum")),
+}
+_NUTRIENT = (
+    ("{}_monod_constant", "g/L", Parameter(0.002, 0.08, _REVIEW)),
+    (
+        "cell_yield_on_{}",
+        "1e9 cells/g",
+        Parameter(3.0, 60.0, "assumed: up to a tenfold of glutamine's"),
+    ),
+)
+_DEAD_AT_START = Parameter(
     low=0.002, high=0.1, source="assumed: 0.2 to 1 million cells/mL at 90 to 99 % viability"
 )
-_DEFAULTS = {
-    "maximum_growth_rate": Parameter(low=0.015, high=0.075, source=_REVIEW),
-    "glucose_monod_constant": Parameter(low=0.01, high=0.5, source=_REVIEW),
-    "glutamine_monod_constant": Parameter(low=0.002, high=0.08, source=_REVIEW),
-    "lactate_inhibition_constant": Parameter(low=3.0, high=40.0, source=_REVIEW),
-    "ammonium_inhibition_constant": Parameter(low=0.05, high=0.6, source=_REVIEW),
-    "maximum_death_rate": Parameter(low=0.002, high=0.05, source=_REVIEW),
-    "ammonium_death_constant": Parameter(low=0.02, high=0.4, source=_REVIEW),
-    "death_rate": Parameter(low=0.0005, high=0.02, source=_REVIEW),
-    "cell_yield_on_glucose": Parameter(low=0.5, high=6.0, source=_XING),
-    "glucose_maintenance": Parameter(low=2e-4, high=1e-2, source=_XING),
-    "cell_yield_on_glutamine": Parameter(low=2.0, high=40.0, source=_XING),
-    "glutamine_degradation_rate": Parameter(low=5e-4, high=6e-3, source=_XING),
-    "lactate_yield_on_glucose": Parameter(low=0.1, high=1.0, source=_XING),
-    "ammonium_yield_on_glutamine": Parameter(low=0.03, high=0.15, source=_XING),
-    "ammonium_yield_on_cells": Parameter(low=0.002, high=0.06, source=_XING),
-    "specific_productivity": Parameter(low=1e-4, high=3e-3, source=_XING),
-}
 
 
 @dataclasses.dataclass(frozen=True)
 class MammalianFedBatch:
     """
-    Viable and dead cells, two nutrients, two by-products and a product in a fed vessel.
+    Viable and dead cells, nutrients, two by-products and a product in a fed vessel.
 
-    What nobody measured can be left out; the rest keeps its meaning.
+    What nobody measured can be left out; the rest keeps its meaning. What happens only in some
+    cultures can be added.
 
     Parameters
     ----------
@@ -98,7 +111,7 @@ class MammalianFedBatch:
     lactate : bool
         Without it lactate neither forms nor inhibits.
     ammonium : bool
-        Without it ammonium neither forms nor inhibits, and cells die at one constant rate.
+        Without it ammonium neither forms nor inhibits.
     titer : bool
         Without it there is no product.
     dead_cells : bool
@@ -106,6 +119,27 @@ class MammalianFedBatch:
     feed : bool
         Without it nothing flows in continuously (batch, or boluses only): no feed rate and no
         feed concentrations are asked for.
+    lactate_uptake : bool
+        Cells take lactate up again, the more the slower they grow.
+    ammonium_uptake : bool
+        Cells take ammonium up again, in the same way.
+    lysis : bool
+        Dead cells dissolve, so that total counts fall.
+    death : str, optional
+        A name in `DEATH_LAWS`: "ammonium" where it is modelled, else "constant"; "late",
+        "starvation" and "accumulated" are the others.
+    productivity_with_growth : bool
+        Growing cells make more or less product than resting ones.
+    temperature, ph : bool
+        Rates follow the profile of that name (a shift, say); 310.15 K and 7.0 where a run gives
+        none.
+    nutrients : sequence of str
+        Further nutrients that limit growth, such as ("asparagine", "serine").
+
+    Raises
+    ------
+    ModelError
+        For an option that needs a part that is left out, and for an unknown death law.
 
     Notes
     -----
@@ -114,15 +148,19 @@ class MammalianFedBatch:
         mu = mu_max Glc/(K_glc + Glc) Gln/(K_gln + Gln) K_lac/(K_lac + Lac) K_amm/(K_amm + Amm)
         k_d = k_d,max Amm/(K_d + Amm)
         q_glc = mu/Y_glc + m_glc Glc/(0.1 mM + Glc);  q_gln = mu/Y_gln
-        X_v' = (mu - k_d) X_v - D X_v;  X_d' = k_d X_v - D X_d
+        X_v' = (mu - k_d) X_v - D X_v;  X_d' = k_d X_v - k_lys X_d - D X_d
         Glc' = -q_glc X_v + D (Glc_feed - Glc)
         Gln' = -q_gln X_v - k_deg Gln + D (Gln_feed - Gln)
-        Lac' = Y_lac q_glc X_v - D Lac
-        Amm' = Y_amm q_gln X_v + (M_amm/M_gln) k_deg Gln - D Amm
+        Lac' = (Y_lac q_glc - u_lac) X_v - D Lac
+        Amm' = (Y_amm q_gln - u_amm) X_v + (M_amm/M_gln) k_deg Gln - D Amm
         P' = q_P X_v - D P;  V' = F
 
-    after Xing et al. (2010), doi:10.1002/btpr.284. The input ``feed_rate`` F [L/h] is zero where a
-    run gives none; ``feed_glucose`` and ``feed_glutamine`` are settings [g/L].
+    after Xing et al. (2010), doi:10.1002/btpr.284. Options add the uptakes
+    u = u_max c/(K_u + c) (1 - mu/mu_max), so that by-products are consumed when growth has slowed
+    (forms reviewed by Ben Yahia et al. 2015, doi:10.1007/s00253-015-6743-6); q_P times
+    1 + (r - 1) mu/mu_max; Arrhenius factors around 310.15 K; and 1/(1 + ((pH - pH_opt)/w)^2) on
+    growth. The input ``feed_rate`` F [L/h] is zero where a run gives none; feed concentrations are
+    settings [g/L].
 
     Examples
     --------
@@ -139,56 +177,113 @@ class MammalianFedBatch:
     titer: bool = True
     dead_cells: bool = True
     feed: bool = True
+    lactate_uptake: bool = False
+    ammonium_uptake: bool = False
+    lysis: bool = False
+    death: str | None = None
+    productivity_with_growth: bool = False
+    temperature: bool = False
+    ph: bool = False
+    nutrients: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        given = (self.nutrients,) if isinstance(self.nutrients, str) else self.nutrients
+        object.__setattr__(self, "nutrients", tuple(given))
+        for option, part in (
+            ("lactate_uptake", "lactate"),
+            ("ammonium_uptake", "ammonium"),
+            ("lysis", "dead_cells"),
+            ("productivity_with_growth", "titer"),
+        ):
+            if getattr(self, option) and not getattr(self, part):
+                raise ModelError(f"{option} needs {part}: leave out {part}=False or {option}.")
+        if self._death not in DEATH_LAWS:
+            raise ModelError(
+                f"death={self.death!r} is no death law; the menu has {', '.join(DEATH_LAWS)}."
+                f"{did_you_mean(str(self.death), DEATH_LAWS)}"
+            )
+        if self._death == "ammonium" and not self.ammonium:
+            raise ModelError("death='ammonium' needs ammonium: leave out ammonium=False.")
+        if taken := set(self.nutrients) & set(_STATES):
+            raise ModelError(
+                f"{', '.join(taken)} is part of the model already, no nutrient to add."
+            )
+
+    @property
+    def _death(self) -> str:
+        """Name of the death law."""
+        return self.death or ("ammonium" if self.ammonium else "constant")
+
+    @property
+    def _limiting(self) -> tuple[str, ...]:
+        """Nutrients beside glucose."""
+        return ("glutamine", *self.nutrients) if self.glutamine else self.nutrients
 
     @property
     def State(self) -> type[Any]:
         """Record class of the states."""
-        kept = {
-            "viable_cell_density": True,
-            "dead_cell_density": self.dead_cells,
-            "glucose": True,
-            "glutamine": self.glutamine,
-            "lactate": self.lactate,
-            "ammonium": self.ammonium,
-            "titer": self.titer,
-            "volume": True,
+        left_out = {
+            "dead_cell_density": not self.dead_cells,
+            "accumulated_byproduct": self._death != "accumulated",
+            **{
+                name: not getattr(self, name)
+                for name in ("glutamine", "lactate", "ammonium", "titer")
+            },
         }
-        return record("State", tuple(name for name, keep in kept.items() if keep))
+        names = [name for name in _STATES if not left_out.get(name)]
+        return record("State", (*names[:-1], *self.nutrients, names[-1]))
+
+    @property
+    def _terms(self) -> dict[str, tuple[str, Parameter]]:
+        """Unit and central interval of every parameter, in the order of `Parameters`."""
+        asked = {
+            "glutamine_monod_constant": self.glutamine,
+            "lactate_inhibition_constant": self.lactate,
+            "ammonium_inhibition_constant": self.ammonium,
+            "lysis_rate": self.lysis,
+            "cell_yield_on_glutamine": self.glutamine,
+            "glutamine_degradation_rate": self.glutamine,
+            "lactate_yield_on_glucose": self.lactate,
+            "maximum_lactate_uptake": self.lactate_uptake,
+            "lactate_uptake_constant": self.lactate_uptake,
+            "ammonium_yield_on_glutamine": self.ammonium and self.glutamine,
+            "ammonium_yield_on_cells": self.ammonium and not self.glutamine,
+            "maximum_ammonium_uptake": self.ammonium_uptake,
+            "ammonium_uptake_constant": self.ammonium_uptake,
+            "specific_productivity": self.titer,
+            "productivity_ratio_in_growth": self.productivity_with_growth,
+            "growth_activation_energy": self.temperature,
+            "death_activation_energy": self.temperature,
+            "maintenance_activation_energy": self.temperature,
+            "productivity_activation_energy": self.temperature and self.titer,
+            "optimal_ph": self.ph,
+            "ph_width": self.ph,
+        }
+        terms: dict[str, tuple[str, Parameter]] = {}
+        for name, term in _PARAMETERS.items():
+            if name == "lysis_rate":  # death comes before yields
+                terms |= DEATH_LAWS[self._death].parameters
+            if asked.get(name, True):
+                terms[name] = term
+        for nutrient in self.nutrients:
+            terms |= {name.format(nutrient): (unit, known) for name, unit, known in _NUTRIENT}
+        return terms
 
     @property
     def Parameters(self) -> type[Any]:
         """Record class of the parameters."""
-        kept = {
-            "maximum_growth_rate": True,
-            "glucose_monod_constant": True,
-            "glutamine_monod_constant": self.glutamine,
-            "lactate_inhibition_constant": self.lactate,
-            "ammonium_inhibition_constant": self.ammonium,
-            "maximum_death_rate": self.ammonium,
-            "ammonium_death_constant": self.ammonium,
-            "death_rate": not self.ammonium,
-            "cell_yield_on_glucose": True,
-            "glucose_maintenance": True,
-            "cell_yield_on_glutamine": self.glutamine,
-            "glutamine_degradation_rate": self.glutamine,
-            "lactate_yield_on_glucose": self.lactate,
-            "ammonium_yield_on_glutamine": self.ammonium and self.glutamine,
-            "ammonium_yield_on_cells": self.ammonium and not self.glutamine,
-            "specific_productivity": self.titer,
-        }
-        return record("Parameters", tuple(name for name, keep in kept.items() if keep))
+        return record("Parameters", tuple(self._terms))
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of what changes in time."""
-        return ("feed_rate",) if self.feed else ()
+        asked = {"feed_rate": self.feed, "temperature": self.temperature, "ph": self.ph}
+        return tuple(name for name, wanted in asked.items() if wanted)
 
     @property
     def settings(self) -> tuple[str, ...]:
         """Names of the constants of a run."""
-        if not self.feed:
-            return ()
-        return ("feed_glucose", "feed_glutamine") if self.glutamine else ("feed_glucose",)
+        return tuple(f"feed_{name}" for name in ("glucose", *self._limiting) if self.feed)
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -198,47 +293,53 @@ class MammalianFedBatch:
     @property
     def units(self) -> Mapping[str, str]:
         """Unit of every name."""
-        names = (
-            *self.State._fields,
-            *self.Parameters._fields,
-            *self.inputs,
-            *self.settings,
-            *self.output_names,
-        )
-        return {name: _UNITS[name] for name in names}
+        return {
+            **{name: _STATES.get(name, "g/L") for name in self.State._fields},
+            **{name: unit for name, (unit, _) in self._terms.items()},
+            **{name: _INPUTS[name] for name in self.inputs},
+            **dict.fromkeys(self.settings, "g/L"),
+            **dict.fromkeys(self.output_names, "1"),
+        }
 
     @property
     def defaults(self) -> Mapping[str, Parameter]:
         """Central 90 % interval of every parameter."""
-        known = {name: _DEFAULTS[name] for name in self.Parameters._fields}
-        if "dead_cell_density" in self.State._fields:
-            known["initial_dead_cell_density"] = _INITIAL_DEAD_CELLS
-        return known
+        known = {name: interval for name, (_, interval) in self._terms.items()}
+        return known | ({"initial_dead_cell_density": _DEAD_AT_START} if self.dead_cells else {})
 
     @property
     def setting_defaults(self) -> Mapping[str, float]:
         """Values of settings that a run may leave out: an inoculum brings no product."""
-        return {"initial_titer": 0.0} if self.titer else {}
+        fresh = ("titer", "accumulated_byproduct")
+        return {f"initial_{name}": 0.0 for name in fresh if name in self.State._fields}
 
     @property
     def input_defaults(self) -> Mapping[str, float]:
         """Values of inputs that a run may leave out."""
-        return dict.fromkeys(self.inputs, 0.0)
+        return {name: _INPUT_DEFAULTS[name] for name in self.inputs}
 
     def rates(
         self, time: Any, state: Any, parameters: Any, inputs: Any, settings: Any
     ) -> dict[str, Any]:
         """Elementary rates, by name."""
-        growth = monod(
-            state.glucose,
-            maximum_rate=parameters.maximum_growth_rate,
-            half_saturation=parameters.glucose_monod_constant,
-        )
-        if self.glutamine:
+
+        def warmed(rate: Any, energy: str) -> Any:
+            """Arrhenius factor on a rate, where temperature is followed."""
+            if not self.temperature:
+                return rate
+            return arrhenius(
+                inputs.temperature,
+                rate_at_reference=rate,
+                activation_energy=getattr(parameters, energy),
+                reference_temperature=constant(310.15, "K", like=inputs.temperature),
+            )
+
+        growth = warmed(parameters.maximum_growth_rate, "growth_activation_energy")
+        for nutrient in ("glucose", *self._limiting):
             growth = monod(
-                state.glutamine,
+                getattr(state, nutrient),
                 maximum_rate=growth,
-                half_saturation=parameters.glutamine_monod_constant,
+                half_saturation=getattr(parameters, f"{nutrient}_monod_constant"),
             )
         byproducts = [name for name in ("lactate", "ammonium") if getattr(self, name)]
         growth = growth * byproduct_inhibition(
@@ -247,24 +348,33 @@ class MammalianFedBatch:
                 getattr(parameters, f"{name}_inhibition_constant") for name in byproducts
             ],
         )
-        rates = {"growth": growth}
-        if self.ammonium:
-            rates["death"] = monod(
-                state.ammonium,
-                maximum_rate=parameters.maximum_death_rate,
-                half_saturation=parameters.ammonium_death_constant,
-            )
-        else:
-            rates["death"] = parameters.death_rate
+        if self.ph:
+            distance = (inputs.ph - parameters.optimal_ph) / parameters.ph_width
+            growth = growth * hyperbolic_inhibition(distance**2, inhibition_constant=1)
+        death = DEATH_LAWS[self._death].equation(time, state, parameters)
+        rates = {"growth": growth, "death": warmed(death, "death_activation_energy")}
         rates["glucose_maintenance"] = monod(
             state.glucose,
-            maximum_rate=parameters.glucose_maintenance,
+            maximum_rate=warmed(parameters.glucose_maintenance, "maintenance_activation_energy"),
             half_saturation=constant(GLUCOSE_DEPLETION, "g/L", like=state.glucose),
         )
+        share = growth / parameters.maximum_growth_rate  # of the fastest growth
+        for name in byproducts:
+            if getattr(self, f"{name}_uptake"):
+                uptake = monod(
+                    getattr(state, name),
+                    maximum_rate=getattr(parameters, f"maximum_{name}_uptake"),
+                    half_saturation=getattr(parameters, f"{name}_uptake_constant"),
+                )
+                rates[f"{name}_uptake"] = uptake * (1 - share)
         if self.glutamine:
             rates["glutamine_degradation"] = parameters.glutamine_degradation_rate
         if self.titer:
-            rates["production"] = parameters.specific_productivity
+            production = warmed(parameters.specific_productivity, "productivity_activation_energy")
+            if self.productivity_with_growth:
+                ratio = parameters.productivity_ratio_in_growth
+                production = production * (1 + (ratio - 1) * share)
+            rates["production"] = production
         return rates
 
     def derivatives(
@@ -279,33 +389,41 @@ class MammalianFedBatch:
         """Balances, formed from the rates."""
         cells, growth = state.viable_cell_density, rates["growth"]
         glucose_uptake = growth / parameters.cell_yield_on_glucose + rates["glucose_maintenance"]
+        uptake = {
+            name: growth / getattr(parameters, f"cell_yield_on_{name}") for name in self._limiting
+        }
         formation = {
             "viable_cell_density": (growth - rates["death"]) * cells,
             "glucose": -glucose_uptake * cells,
+            **{name: -rate * cells for name, rate in uptake.items()},
         }
         if self.dead_cells:
             formation["dead_cell_density"] = rates["death"] * cells
+        if self.lysis:
+            formation["dead_cell_density"] -= parameters.lysis_rate * state.dead_cell_density
         if self.lactate:
             formation["lactate"] = parameters.lactate_yield_on_glucose * glucose_uptake * cells
+        if self.ammonium and not self.glutamine:
+            formation["ammonium"] = parameters.ammonium_yield_on_cells * growth * cells
         if self.glutamine:
-            glutamine_uptake = growth / parameters.cell_yield_on_glutamine
             degraded = rates["glutamine_degradation"] * state.glutamine
-            formation["glutamine"] = -glutamine_uptake * cells - degraded
+            formation["glutamine"] -= degraded
             if self.ammonium:
                 formation["ammonium"] = (
-                    parameters.ammonium_yield_on_glutamine * glutamine_uptake * cells
+                    parameters.ammonium_yield_on_glutamine * uptake["glutamine"] * cells
                     + AMMONIUM_PER_GLUTAMINE * degraded
                 )
-        elif self.ammonium:
-            formation["ammonium"] = parameters.ammonium_yield_on_cells * growth * cells
+        for name in ("lactate", "ammonium"):
+            if getattr(self, f"{name}_uptake"):
+                formation[name] -= rates[f"{name}_uptake"] * cells
+        if self._death == "accumulated":
+            formation["accumulated_byproduct"] = cells
         if self.titer:
             formation["titer"] = rates["production"] * cells
         if not self.feed:
             return self.State(**formation, volume=0 * state.volume * growth)
         dilution = inputs.feed_rate / state.volume
-        fed = {"glucose": settings.feed_glucose}
-        if self.glutamine:
-            fed["glutamine"] = settings.feed_glutamine
+        fed = {name: getattr(settings, f"feed_{name}") for name in ("glucose", *self._limiting)}
         slopes = {
             name: formed + dilution * (fed.get(name, 0) - getattr(state, name))
             for name, formed in formation.items()
@@ -321,7 +439,7 @@ class MammalianFedBatch:
 
     def conserved(self, state: Any, parameters: Any, settings: Any) -> dict[str, Any]:
         """Quantities that stay constant between events."""
-        if not self.lactate:
+        if not self.lactate or self.lactate_uptake:
             return {}
         fed = settings.feed_glucose if self.feed else 0
         used = parameters.lactate_yield_on_glucose * (fed - state.glucose)

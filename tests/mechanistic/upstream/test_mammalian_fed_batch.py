@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bayesbio.data.vocabulary.quantities import quantity
+from bayesbio.errors import ModelError
 from bayesbio.mechanistic import MammalianFedBatch
 
 GLC, GLN, LAC, AMM = (
@@ -176,3 +177,96 @@ def test_the_benchmark_truth_lies_inside_the_default_intervals():
     model = MammalianFedBatch()
     for name, value in house_parameters(TRUTH).items():
         assert model.defaults[name].low < value < model.defaults[name].high, name
+
+
+def middle(model, **given):
+    """Parameters in the middle of their intervals, some given."""
+    known = {name: (each.low + each.high) / 2 for name, each in model.defaults.items()}
+    return model.Parameters(**{name: (known | given)[name] for name in model.Parameters._fields})
+
+
+def balances(model, state, inputs=None, **given):
+    """Rates and slopes of a model that is not fed."""
+    parameters, time = middle(model, **given), 240.0
+    rates = model.rates(time, state, parameters, inputs, None)
+    return rates, model.derivatives(time, state, parameters, inputs, None, rates)
+
+
+def test_lactate_is_taken_up_when_growth_has_stopped_and_made_while_cells_grow():
+    model = MammalianFedBatch(feed=False, glutamine=False, lactate_uptake=True)
+    given = dict(maximum_lactate_uptake=2e-3, lactate_uptake_constant=0.5, glucose_maintenance=2e-4)
+    fresh = model.State(5.0, 0.1, 5.0, 0.5, 0.0, 0.0, 2.0)
+    toxic = fresh._replace(ammonium=1e6)
+    assert balances(model, fresh, **given)[1].lactate > 0
+    rates, slopes = balances(model, toxic, **given)
+    assert rates["growth"] < 1e-6 and slopes.lactate < 0
+    assert_allclose(rates["lactate_uptake"], 2e-3 * 0.5 / (0.5 + 0.5), rtol=1e-5)
+
+
+def test_ammonium_uptake_and_lysis_take_away_what_they_name():
+    model = MammalianFedBatch(feed=False, glutamine=False, ammonium_uptake=True, lysis=True)
+    plain = MammalianFedBatch(feed=False, glutamine=False)
+    state = model.State(5.0, 2.0, 5.0, 0.5, 0.1, 0.0, 2.0)
+    rates, with_both = balances(model, state, lysis_rate=0.01)
+    _, without = balances(plain, state)
+    assert_allclose(with_both.dead_cell_density, without.dead_cell_density - 0.01 * 2.0)
+    assert_allclose(with_both.ammonium, without.ammonium - 5.0 * rates["ammonium_uptake"])
+
+
+def test_productivity_ratio_is_reached_at_the_fastest_growth():
+    model = MammalianFedBatch(feed=False, glutamine=False, productivity_with_growth=True)
+    plenty = model.State(5.0, 0.1, 1e9, 0.0, 0.0, 0.0, 2.0)
+    given = dict(specific_productivity=1e-3, productivity_ratio_in_growth=0.25)
+    assert_allclose(balances(model, plenty, **given)[0]["production"], 2.5e-4, rtol=1e-6)
+    starved = plenty._replace(glucose=0.0)
+    assert_allclose(balances(model, starved, **given)[0]["production"], 1e-3)
+
+
+def test_a_temperature_shift_slows_growth_by_the_arrhenius_factor():
+    model = MammalianFedBatch(feed=False, glutamine=False, temperature=True, ph=True)
+    state = model.State(5.0, 0.1, 5.0, 0.5, 0.1, 0.0, 2.0)
+    given = dict(growth_activation_energy=80e3, optimal_ph=7.0, ph_width=0.4)
+    growth = [
+        balances(model, state, SimpleNamespace(temperature=kelvin, ph=ph), **given)[0]["growth"]
+        for kelvin, ph in ((310.15, 7.0), (305.15, 7.0), (310.15, 7.4))
+    ]
+    factor = np.exp(-80e3 / 8.31446261815324 * (1 / 305.15 - 1 / 310.15))
+    assert_allclose(growth[1] / growth[0], factor)
+    assert_allclose(growth[2] / growth[0], 0.5)
+
+
+def test_further_nutrients_limit_growth_and_are_fed():
+    model = MammalianFedBatch(nutrients=("asparagine",))
+    assert model.settings == ("feed_glucose", "feed_glutamine", "feed_asparagine")
+    assert model.units["cell_yield_on_asparagine"] == "1e9 cells/g"
+    closed = MammalianFedBatch(feed=False, nutrients=("asparagine",))
+    state = closed.State(5.0, 0.1, 5.0, 0.5, 0.5, 0.1, 0.0, asparagine=0.03, volume=2.0)
+    rates, slopes = balances(
+        closed, state, asparagine_monod_constant=0.03, cell_yield_on_asparagine=10.0
+    )
+    assert_allclose(slopes.asparagine, -rates["growth"] / 10.0 * 5.0)
+    plenty, _ = balances(closed, state._replace(asparagine=1e9))
+    assert_allclose(rates["growth"], plenty["growth"] / 2)
+
+
+def test_accumulated_byproduct_is_released_by_every_living_cell():
+    model = MammalianFedBatch(feed=False, glutamine=False, death="accumulated")
+    state = model.State(5.0, 0.1, 5.0, 0.5, 0.1, 4000.0, 0.0, 2.0)
+    rates, slopes = balances(model, state, death_per_byproduct=1e-6)
+    assert slopes.accumulated_byproduct == 5.0 and rates["death"] == pytest.approx(0.004)
+    assert model.setting_defaults == {"initial_titer": 0.0, "initial_accumulated_byproduct": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"lactate_uptake": True, "lactate": False}, "lactate_uptake needs lactate"),
+        ({"lysis": True, "dead_cells": False}, "lysis needs dead_cells"),
+        ({"death": "ammonium", "ammonium": False}, "needs ammonium"),
+        ({"death": "lat"}, "no death law.*late"),
+        ({"nutrients": "glucose"}, "part of the model already"),
+    ],
+)
+def test_options_that_contradict_each_other_are_a_sentence(options, words):
+    with pytest.raises(ModelError, match=words):
+        MammalianFedBatch(**options)
