@@ -38,8 +38,9 @@ LIBRARY = (
         glutamine=False, lactate=False, ammonium=False, titer=False, dead_cells=False, feed=False
     ),
     MammalianFedBatch(glutamine=False, lactate_uptake=True, death="late", lysis=True),
-    MammalianFedBatch(glutamine=False, ammonium_uptake=True, death="accumulated"),
-    MammalianFedBatch(ammonium=False, death="starvation", productivity_with_growth=True),
+    MammalianFedBatch(glutamine=False, ammonium_uptake=True, death="accumulated", slowing="age"),
+    MammalianFedBatch(ammonium=False, death="starvation", slowing="accumulated"),
+    MammalianFedBatch(productivity_with_growth=True, lysis=True),
     MammalianFedBatch(temperature=True, ph=True, nutrients=("asparagine", "serine")),
     *(YarrowiaFedBatch(), YarrowiaFedBatch(lipid=False), YarrowiaFedBatch(nitrogen=False)),
     YarrowiaFedBatch(lipid=False, nitrogen=False, base_feed=True),

@@ -16,6 +16,7 @@ from bayesbio.mechanistic.kinetics.rates import (
     hyperbolic_inhibition,
     monod,
 )
+from bayesbio.mechanistic.kinetics.slowing_laws import SLOWING_LAWS
 from bayesbio.mechanistic.process_model import Parameter, record
 
 __all__ = ["AMMONIUM_PER_GLUTAMINE", "GLUCOSE_DEPLETION", "MammalianFedBatch"]
@@ -91,9 +92,12 @@ _NUTRIENT = (
         Parameter(3.0, 60.0, "assumed: up to a tenfold of glutamine's"),
     ),
 )
-_DEAD_AT_START = Parameter(
-    low=0.002, high=0.1, source="assumed: 0.2 to 1 million cells/mL at 90 to 99 % viability"
-)
+_AT_START = {  # of states that nobody measured
+    "dead_cell_density": Parameter(
+        low=0.002, high=0.1, source="assumed: 0.2 to 1 million cells/mL at 90 to 99 % viability"
+    ),
+    "glutamine": Parameter(low=0.2, high=1.5, source="assumed: media hold 1.5 to 10 mM glutamine"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +132,9 @@ class MammalianFedBatch:
     death : str, optional
         A name in `DEATH_LAWS`: "ammonium" where it is modelled, else "constant"; "late",
         "starvation" and "accumulated" are the others.
+    slowing : str, optional
+        A name in `SLOWING_LAWS`, for growth that ends from a cause nobody measured: "age" or
+        "accumulated" (a by-product of all living cells).
     productivity_with_growth : bool
         Growing cells make more or less product than resting ones.
     temperature, ph : bool
@@ -181,6 +188,7 @@ class MammalianFedBatch:
     ammonium_uptake: bool = False
     lysis: bool = False
     death: str | None = None
+    slowing: str | None = None
     productivity_with_growth: bool = False
     temperature: bool = False
     ph: bool = False
@@ -197,11 +205,15 @@ class MammalianFedBatch:
         ):
             if getattr(self, option) and not getattr(self, part):
                 raise ModelError(f"{option} needs {part}: leave out {part}=False or {option}.")
-        if self._death not in DEATH_LAWS:
-            raise ModelError(
-                f"death={self.death!r} is no death law; the menu has {', '.join(DEATH_LAWS)}."
-                f"{did_you_mean(str(self.death), DEATH_LAWS)}"
-            )
+        for option, name, laws in (
+            ("death", self._death, DEATH_LAWS),
+            ("slowing", self.slowing or "age", SLOWING_LAWS),
+        ):
+            if name not in laws:
+                raise ModelError(
+                    f"{option}={name!r} is no {option} law; the menu has {', '.join(laws)}."
+                    f"{did_you_mean(name, laws)}"
+                )
         if self._death == "ammonium" and not self.ammonium:
             raise ModelError("death='ammonium' needs ammonium: leave out ammonium=False.")
         if taken := set(self.nutrients) & set(_STATES):
@@ -224,7 +236,7 @@ class MammalianFedBatch:
         """Record class of the states."""
         left_out = {
             "dead_cell_density": not self.dead_cells,
-            "accumulated_byproduct": self._death != "accumulated",
+            "accumulated_byproduct": "accumulated" not in (self._death, self.slowing),
             **{
                 name: not getattr(self, name)
                 for name in ("glutamine", "lactate", "ammonium", "titer")
@@ -261,7 +273,8 @@ class MammalianFedBatch:
         }
         terms: dict[str, tuple[str, Parameter]] = {}
         for name, term in _PARAMETERS.items():
-            if name == "lysis_rate":  # death comes before yields
+            if name == "lysis_rate":  # growth and death come before yields
+                terms |= SLOWING_LAWS[self.slowing].parameters if self.slowing else {}
                 terms |= DEATH_LAWS[self._death].parameters
             if asked.get(name, True):
                 terms[name] = term
@@ -305,7 +318,8 @@ class MammalianFedBatch:
     def defaults(self) -> Mapping[str, Parameter]:
         """Central 90 % interval of every parameter."""
         known = {name: interval for name, (_, interval) in self._terms.items()}
-        return known | ({"initial_dead_cell_density": _DEAD_AT_START} if self.dead_cells else {})
+        states = self.State._fields
+        return known | {f"initial_{name}": _AT_START[name] for name in _AT_START if name in states}
 
     @property
     def setting_defaults(self) -> Mapping[str, float]:
@@ -351,6 +365,8 @@ class MammalianFedBatch:
         if self.ph:
             distance = (inputs.ph - parameters.optimal_ph) / parameters.ph_width
             growth = growth * hyperbolic_inhibition(distance**2, inhibition_constant=1)
+        if self.slowing:
+            growth = growth * SLOWING_LAWS[self.slowing].equation(time, state, parameters)
         death = DEATH_LAWS[self._death].equation(time, state, parameters)
         rates = {"growth": growth, "death": warmed(death, "death_activation_energy")}
         rates["glucose_maintenance"] = monod(
@@ -416,7 +432,7 @@ class MammalianFedBatch:
         for name in ("lactate", "ammonium"):
             if getattr(self, f"{name}_uptake"):
                 formation[name] -= rates[f"{name}_uptake"] * cells
-        if self._death == "accumulated":
+        if "accumulated" in (self._death, self.slowing):
             formation["accumulated_byproduct"] = cells
         if self.titer:
             formation["titer"] = rates["production"] * cells
