@@ -7,6 +7,7 @@ import pymc as pm
 import pytensor
 import pytest
 from numpy.testing import assert_allclose
+from pytensor.compile.mode import Mode
 from scipy import stats
 
 from bayesbio.errors import CalibrationError, DataError
@@ -103,8 +104,18 @@ def expected(kind, rows, means):
         )
 
 
-@pytest.fixture(scope="module")
-def compiled():
+# The rewritten graph step by step; machine code of all terms in one takes numba over a minute.
+STEP_BY_STEP = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(STEP_BY_STEP, id="step by step"),
+        pytest.param("NUMBA", id="machine code", marks=pytest.mark.slow),
+    ],
+)
+def compiled(request):
     """All kinds, flags and tails in one function: values per term, gradient of their sum."""
     rows, means = grid(own_sd=0.07)
     with pm.Model() as model:
@@ -114,7 +125,7 @@ def compiled():
     terms = model.logp(vars=model.observed_RVs, sum=False, jacobian=False)
     inputs = model.value_vars
     gradients = pytensor.grad(sum(term.sum() for term in terms), inputs)
-    function = pytensor.function(inputs, [*terms, *gradients])
+    function = pytensor.function(inputs, [*terms, *gradients], mode=request.param)
     point = {"mean": means, "noise_heavy_degrees_of_freedom_log__": np.log(DEGREES)}
     values = function(*(point.get(value.name, np.log(SCALE)) for value in inputs))
     names = [variable.name for variable in model.observed_RVs]
