@@ -11,7 +11,7 @@ from bayesbio.errors import DataError
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.network.draws import NetworkDraws
 from bayesbio.network.learning.standardising import linked_column
-from bayesbio.network.queries.student_t import conditional_variances
+from bayesbio.network.queries.student_t_precisions import conditional_variances
 
 
 @thread_policy()

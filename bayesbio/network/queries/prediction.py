@@ -12,7 +12,7 @@ from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.network.draws import NetworkDraws
 from bayesbio.network.queries.conditioning import conditional_draws
 from bayesbio.network.queries.observations import Observations, standardise_observations
-from bayesbio.network.queries.student_t import conditional_variances
+from bayesbio.network.queries.student_t_precisions import conditional_variances
 
 # Numbers held in memory at once.
 _BLOCK = 2_000_000

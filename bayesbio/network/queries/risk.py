@@ -25,7 +25,7 @@ from bayesbio.network.queries.observations import (
     refuse_outside,
     standardise_observations,
 )
-from bayesbio.network.queries.student_t import conditional_variances
+from bayesbio.network.queries.student_t_precisions import conditional_variances
 
 # Draws of the precisions of Student-t residuals over which a probability is averaged.
 MIXING_DRAWS = 16

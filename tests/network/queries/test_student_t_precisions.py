@@ -7,7 +7,7 @@ from scipy import stats
 
 from bayesbio.data import Specification
 from bayesbio.network import NetworkPosterior, Node, ProcessNetwork
-from bayesbio.network.queries.student_t import conditional_variances
+from bayesbio.network.queries.student_t_precisions import conditional_variances
 
 DRAWS = 4000
 LIMIT = Specification("x", upper=3.0)
