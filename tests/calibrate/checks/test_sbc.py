@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from bayesbio.calibrate import fit, simulation_based_calibration
+from bayesbio.calibrate import simulation_based_calibration
 from bayesbio.calibrate.checks import sbc as replicating
-from bayesbio.calibrate.problem.formulation import formulate
-from bayesbio.calibrate.requests import FitRequest, Tolerances
+from bayesbio.calibrate.checks.replicator import Replicator
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference import between, counts, normal
@@ -60,62 +59,17 @@ def test_a_stopped_study_of_a_model_goes_on_and_only_that_study(plan, tmp_path, 
 
 
 @pytest.mark.slow
-def test_a_refit_is_the_fit_of_a_campaign_with_these_readings(plan):
-    planned = replicating._readings(plan, REACTOR, TIMES, None)
-    settings = dict(draws=500, thin=2, tune=500, chains=2, target_accept=0.9, kept=1000)
-    replicator = replicating._Replicator(
-        formulate(FitRequest(planned, REACTOR, noise=ASKED["noise"])),
-        Tolerances(),
-        settings=settings,
-    )
-    replicator.refit(replicator.simulate(8)[1], 1)  # readings of another replication come first
-    _, readings = replicator.simulate(9)
-    runs = []
-    for run in planned:
-        table = run.measurements.copy()
-        for name, rows in replicator.formulation.rows.items():
-            own = rows["run"].astype(str) == run.name
-            table.loc[table["quantity"] == name, "value"] = readings[name][own.to_numpy()]
-        assert (table["value"] > 0).all()
-        runs.append(run.replace(measurements=table))
-    fitted = fit(Campaign(runs), REACTOR, noise=ASKED["noise"], draws=1000, tune=500, random_seed=2)
-    found = replicator.refit(readings, 1)
-    for name in ("rate_constant_1", "rate_constant_2", "noise_concentration_a"):
-        there, here = fitted.draws[name], found[name]
-        assert float(abs(here.mean() - there.mean()) / there.std()) < 0.15
-        assert float(here.std() / there.std()) == pytest.approx(1.0, abs=0.1)
-
-
-@pytest.mark.slow
-def test_effects_are_refitted_given_what_their_own_readings_say(plan):
-    """Coordinates settle on them, whatever readings came before."""
-    planned = replicating._readings(plan, REACTOR, TIMES, None)
-    formulation = formulate(
-        FitRequest(planned, REACTOR, noise=ASKED["noise"], vary={"rate_constant_1": "run"})
-    )
-    settings = dict(draws=200, thin=1, tune=300, chains=1, target_accept=0.9, kept=60)
-    replicator = replicating._Replicator(formulation, Tolerances(), settings=settings)
-    one, other = (replicator.simulate(seed)[1] for seed in (8, 9))
-    said = replicator.problem.density.model["rate_constant_1.information"]
-    first = replicator.refit(one, 1)
-    settled = said.get_value()
-    replicator.refit(other, 1)
-    assert not np.allclose(said.get_value(), settled)
-    assert_allclose(replicator.refit(one, 1)["rate_constant_2"], first["rate_constant_2"])
-
-
-@pytest.mark.slow
 def test_the_reactor_is_calibrated_and_a_likelihood_too_sure_of_itself_is_not(plan, monkeypatch):
     honest = simulation_based_calibration(plan, REACTOR, replications=100, **ASKED)
     assert honest.check().passed, str(honest.check())
-    simulate = replicating._Replicator.simulate
+    simulate = Replicator.simulate
 
     def noisier(self, seed):
         truth, readings = simulate(self, seed)
         rng = np.random.default_rng(seed)
         return truth, {k: v + 0.02 * rng.standard_normal(v.size) for k, v in readings.items()}
 
-    monkeypatch.setattr(replicating._Replicator, "simulate", noisier)
+    monkeypatch.setattr(Replicator, "simulate", noisier)
     wrong = simulation_based_calibration(plan, REACTOR, replications=60, **ASKED)
     assert not wrong.check().passed
 
