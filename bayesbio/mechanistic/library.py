@@ -40,7 +40,7 @@ LIBRARY = (
     MammalianFedBatch(glutamine=False, lactate_uptake=True, death="late", lysis=True),
     MammalianFedBatch(glutamine=False, ammonium_uptake=True, death="accumulated", slowing="age"),
     MammalianFedBatch(ammonium=False, death="starvation", slowing="accumulated"),
-    MammalianFedBatch(productivity_with_growth=True, lysis=True),
+    MammalianFedBatch(productivity_with_growth=True, lysis=True, ammonium_maintenance=True),
     MammalianFedBatch(temperature=True, ph=True, nutrients=("asparagine", "serine")),
     *(YarrowiaFedBatch(), YarrowiaFedBatch(lipid=False), YarrowiaFedBatch(nitrogen=False)),
     YarrowiaFedBatch(lipid=False, nitrogen=False, base_feed=True),

@@ -16,12 +16,13 @@ __all__ = ["DEATH_LAWS"]
 
 _REVIEW = "Ben Yahia, Malphettes and Heinzle (2015), doi:10.1007/s00253-015-6743-6"
 _COURSE = "assumed: viability of fed-batches starts to fall in days 4 to 14, over 1 to 4 days"
+_CONSTANT = ("1/h", Parameter(0.0005, 0.02, _REVIEW))
 _MAXIMUM = ("1/h", Parameter(0.002, 0.05, _REVIEW))
 
 DEATH_LAWS: dict[str, Law] = {
     "constant": Law(
         lambda time, state, p: p.death_rate,
-        {"death_rate": ("1/h", Parameter(0.0005, 0.02, _REVIEW))},
+        {"death_rate": _CONSTANT},
     ),
     "ammonium": Law(
         lambda time, state, p: monod(
@@ -36,9 +37,11 @@ DEATH_LAWS: dict[str, Law] = {
     ),
     "late": Law(
         lambda time, state, p: (
-            p.maximum_death_rate / (1 + exp((p.death_onset - time) / p.death_rise_time))
+            p.death_rate
+            + p.maximum_death_rate / (1 + exp((p.death_onset - time) / p.death_rise_time))
         ),
         {
+            "death_rate": _CONSTANT,
             "maximum_death_rate": _MAXIMUM,
             "death_onset": ("h", Parameter(100.0, 350.0, _COURSE)),
             "death_rise_time": ("h", Parameter(8.0, 80.0, _COURSE)),
@@ -68,7 +71,7 @@ DEATH_LAWS: dict[str, Law] = {
 The death laws, by name.
 
 ``constant`` is one rate; ``ammonium`` saturates with ammonium (Xing et al. 2010,
-doi:10.1002/btpr.284); ``late`` rises along a logistic curve of the culture's age; ``starvation``
-sets in where glucose runs out; ``accumulated`` grows with a by-product that every living cell
-releases and that feeds dilute.
+doi:10.1002/btpr.284); ``late`` rises from a constant rate along a logistic curve of the culture's
+age; ``starvation`` sets in where glucose runs out; ``accumulated`` grows with a by-product that
+every living cell releases and that feeds dilute.
 """

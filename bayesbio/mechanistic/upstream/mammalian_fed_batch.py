@@ -70,6 +70,10 @@ _PARAMETERS = {
     "lactate_uptake_constant": ("g/L", Parameter(0.05, 2.0, _REVIEW)),
     "ammonium_yield_on_glutamine": ("g/g", Parameter(0.03, 0.15, _XING)),
     "ammonium_yield_on_cells": ("g/(1e9 cells)", Parameter(0.002, 0.06, _XING)),
+    "ammonium_maintenance": (
+        _PER_CELL,
+        Parameter(5e-7, 5e-5, "assumed: 0.01 to 1 mM a day from 20 million cells/mL at rest"),
+    ),
     "maximum_ammonium_uptake": (_PER_CELL, Parameter(1e-6, 1e-4, _REVIEW)),
     "ammonium_uptake_constant": ("g/L", Parameter(0.005, 0.2, _REVIEW)),
     "specific_productivity": (_PER_CELL, Parameter(1e-4, 3e-3, _XING)),
@@ -127,6 +131,8 @@ class MammalianFedBatch:
         Cells take lactate up again, the more the slower they grow.
     ammonium_uptake : bool
         Cells take ammonium up again, in the same way.
+    ammonium_maintenance : bool
+        Cells at rest form ammonium, too, as they burn amino acids.
     lysis : bool
         Dead cells dissolve, so that total counts fall.
     death : str, optional
@@ -159,7 +165,7 @@ class MammalianFedBatch:
         Glc' = -q_glc X_v + D (Glc_feed - Glc)
         Gln' = -q_gln X_v - k_deg Gln + D (Gln_feed - Gln)
         Lac' = (Y_lac q_glc - u_lac) X_v - D Lac
-        Amm' = (Y_amm q_gln - u_amm) X_v + (M_amm/M_gln) k_deg Gln - D Amm
+        Amm' = (Y_amm q_gln + m_amm - u_amm) X_v + (M_amm/M_gln) k_deg Gln - D Amm
         P' = q_P X_v - D P;  V' = F
 
     after Xing et al. (2010), doi:10.1002/btpr.284. Options add the uptakes
@@ -186,6 +192,7 @@ class MammalianFedBatch:
     feed: bool = True
     lactate_uptake: bool = False
     ammonium_uptake: bool = False
+    ammonium_maintenance: bool = False
     lysis: bool = False
     death: str | None = None
     slowing: str | None = None
@@ -200,6 +207,7 @@ class MammalianFedBatch:
         for option, part in (
             ("lactate_uptake", "lactate"),
             ("ammonium_uptake", "ammonium"),
+            ("ammonium_maintenance", "ammonium"),
             ("lysis", "dead_cells"),
             ("productivity_with_growth", "titer"),
         ):
@@ -260,6 +268,7 @@ class MammalianFedBatch:
             "lactate_uptake_constant": self.lactate_uptake,
             "ammonium_yield_on_glutamine": self.ammonium and self.glutamine,
             "ammonium_yield_on_cells": self.ammonium and not self.glutamine,
+            "ammonium_maintenance": self.ammonium_maintenance,
             "maximum_ammonium_uptake": self.ammonium_uptake,
             "ammonium_uptake_constant": self.ammonium_uptake,
             "specific_productivity": self.titer,
@@ -429,6 +438,8 @@ class MammalianFedBatch:
                     parameters.ammonium_yield_on_glutamine * uptake["glutamine"] * cells
                     + AMMONIUM_PER_GLUTAMINE * degraded
                 )
+        if self.ammonium_maintenance:
+            formation["ammonium"] += parameters.ammonium_maintenance * cells
         for name in ("lactate", "ammonium"):
             if getattr(self, f"{name}_uptake"):
                 formation[name] -= rates[f"{name}_uptake"] * cells

@@ -19,10 +19,10 @@ def test_saturation_gives_half_the_maximum_at_the_constant():
 
 
 def test_late_death_is_half_its_maximum_at_the_onset_and_rises_with_age():
-    given = dict(maximum_death_rate=0.02, death_onset=200.0, death_rise_time=20.0)
-    assert rate("late", 200.0, **given) == pytest.approx(0.01)
-    assert rate("late", 0.0, **given) == pytest.approx(0.02 / (1 + 22026.4658), rel=1e-6)
-    assert rate("late", 400.0, **given) == pytest.approx(0.02, rel=1e-4)
+    given = dict(death_rate=0.001, maximum_death_rate=0.02, death_onset=200.0, death_rise_time=20.0)
+    assert rate("late", 200.0, **given) == pytest.approx(0.011)
+    assert rate("late", 0.0, **given) == pytest.approx(0.001 + 0.02 / (1 + 22026.4658), rel=1e-6)
+    assert rate("late", 400.0, **given) == pytest.approx(0.021, rel=1e-4)
 
 
 def test_accumulated_byproduct_kills_in_proportion():

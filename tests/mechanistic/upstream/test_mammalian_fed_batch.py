@@ -213,6 +213,12 @@ def test_ammonium_uptake_and_lysis_take_away_what_they_name():
     assert_allclose(with_both.ammonium, without.ammonium - 5.0 * rates["ammonium_uptake"])
 
 
+def test_cells_at_rest_form_ammonium_where_asked():
+    model = MammalianFedBatch(feed=False, glutamine=False, ammonium_maintenance=True)
+    state = model.State(5.0, 2.0, 0.0, 0.5, 0.1, 0.0, 2.0)  # no glucose, no growth
+    assert_allclose(balances(model, state, ammonium_maintenance=1e-5)[1].ammonium, 5e-5)
+
+
 def test_productivity_ratio_is_reached_at_the_fastest_growth():
     model = MammalianFedBatch(feed=False, glutamine=False, productivity_with_growth=True)
     plenty = model.State(5.0, 0.1, 1e9, 0.0, 0.0, 0.0, 2.0)
