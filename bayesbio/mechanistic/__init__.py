@@ -43,7 +43,11 @@ from bayesbio.mechanistic.upstream.citrate_on_oil_supply import CitrateOnOilSupp
 from bayesbio.mechanistic.upstream.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.upstream.growth_curve import GrowthCurve
 from bayesbio.mechanistic.upstream.mammalian_fed_batch import MammalianFedBatch
+from bayesbio.mechanistic.upstream.overflow_fed_batch import OverflowFedBatch
+from bayesbio.mechanistic.upstream.perfusion import Perfusion
+from bayesbio.mechanistic.upstream.pichia_fed_batch import PichiaFedBatch
 from bayesbio.mechanistic.upstream.yarrowia_fed_batch import YarrowiaFedBatch
+from bayesbio.mechanistic.upstream.yeast_fed_batch import YeastFedBatch
 
 __all__ = [
     "LIBRARY",
@@ -74,6 +78,10 @@ __all__ = [
     "SpectralElements",
     "Tessier",
     "Weibull",
+    "OverflowFedBatch",
+    "Perfusion",
+    "PichiaFedBatch",
+    "YeastFedBatch",
     "YarrowiaFedBatch",
     "arrhenius",
     "byproduct_inhibition",

@@ -18,7 +18,11 @@ from bayesbio.mechanistic.upstream.citrate_on_oil_supply import CitrateOnOilSupp
 from bayesbio.mechanistic.upstream.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.upstream.growth_curve import GrowthCurve
 from bayesbio.mechanistic.upstream.mammalian_fed_batch import MammalianFedBatch
+from bayesbio.mechanistic.upstream.overflow_fed_batch import OverflowFedBatch
+from bayesbio.mechanistic.upstream.perfusion import Perfusion
+from bayesbio.mechanistic.upstream.pichia_fed_batch import PichiaFedBatch
 from bayesbio.mechanistic.upstream.yarrowia_fed_batch import YarrowiaFedBatch
+from bayesbio.mechanistic.upstream.yeast_fed_batch import YeastFedBatch
 
 __all__ = ["LIBRARY", "MODELS", "describe_model", "find_model", "rebuild_model"]
 
@@ -42,6 +46,10 @@ LIBRARY = (
     MammalianFedBatch(ammonium=False, death="starvation", slowing="accumulated"),
     MammalianFedBatch(productivity_with_growth=True, lysis=True, ammonium_maintenance=True),
     MammalianFedBatch(temperature=True, ph=True, nutrients=("asparagine", "serine")),
+    *(Perfusion(), Perfusion(glutamine=False, leaking=True, sieving=True, lactate_uptake=True)),
+    *(OverflowFedBatch(), OverflowFedBatch(gas=True, oxygen_transfer=True, base=True)),
+    *(YeastFedBatch(), YeastFedBatch(gas=True)),
+    *(PichiaFedBatch(), PichiaFedBatch(titer=False)),
     *(YarrowiaFedBatch(), YarrowiaFedBatch(lipid=False), YarrowiaFedBatch(nitrogen=False)),
     YarrowiaFedBatch(lipid=False, nitrogen=False, base_feed=True),
     *(GrowthCurve(form=form) for form in GROWTH_FORMS),

@@ -177,7 +177,10 @@ def predictive_p_values(cases: Sequence[Predicted], gate: Gate) -> VerdictItem |
 
 def family_p_value(statistics: Sequence[Statistic], limit: float) -> tuple[float, list[Statistic]]:
     """P-value of a family's largest standardised statistic; the furthest, and all beyond limit."""
-    values = np.array([each.values for each in statistics])
+    computable = [each for each in statistics if np.isfinite(each.values).all()]
+    if not computable:  # replicates overflow
+        return 1.0, [statistics[0]]
+    statistics, values = computable, np.array([each.values for each in computable])
     replicated = values[:, 1:]
     spread = replicated.std(axis=1, keepdims=True)
     standardised = (values - replicated.mean(axis=1, keepdims=True)) / np.where(

@@ -49,8 +49,9 @@ _STATES = {
     "titer": "g/L",
     "volume": "L",
 }
-_INPUTS = {"feed_rate": "L/h", "temperature": "K", "ph": "1"}
-_INPUT_DEFAULTS = {"feed_rate": 0.0, "temperature": 310.15, "ph": 7.0}
+_FLOWS = ("feed_rate", "perfusion_rate", "bleed_rate")
+_INPUTS = dict.fromkeys(_FLOWS, "L/h") | {"temperature": "K", "ph": "1"}
+_INPUT_DEFAULTS = dict.fromkeys(_FLOWS, 0.0) | {"temperature": 310.15, "ph": 7.0}
 _SETPOINT = "assumed: cultures grow best at 36 to 38 degC; hypothermia spares cells and glucose"
 _PER_CELL = "g/(1e9 cells h)"
 
@@ -402,16 +403,8 @@ class MammalianFedBatch:
             rates["production"] = production
         return rates
 
-    def derivatives(
-        self,
-        time: Any,
-        state: Any,
-        parameters: Any,
-        inputs: Any,
-        settings: Any,
-        rates: Mapping[str, Any],
-    ) -> Any:
-        """Balances, formed from the rates."""
+    def formation(self, state: Any, parameters: Any, rates: Mapping[str, Any]) -> dict[str, Any]:
+        """Form each concentration by reaction, per volume and hour."""
         cells, growth = state.viable_cell_density, rates["growth"]
         glucose_uptake = growth / parameters.cell_yield_on_glucose + rates["glucose_maintenance"]
         uptake = {
@@ -447,8 +440,21 @@ class MammalianFedBatch:
             formation["accumulated_byproduct"] = cells
         if self.titer:
             formation["titer"] = rates["production"] * cells
+        return formation
+
+    def derivatives(
+        self,
+        time: Any,
+        state: Any,
+        parameters: Any,
+        inputs: Any,
+        settings: Any,
+        rates: Mapping[str, Any],
+    ) -> Any:
+        """Balances, formed from the rates."""
+        formation = self.formation(state, parameters, rates)
         if not self.feed:
-            return self.State(**formation, volume=0 * state.volume * growth)
+            return self.State(**formation, volume=0 * state.volume * rates["growth"])
         dilution = inputs.feed_rate / state.volume
         fed = {name: getattr(settings, f"feed_{name}") for name in ("glucose", *self._limiting)}
         slopes = {
