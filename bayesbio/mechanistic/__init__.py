@@ -38,15 +38,15 @@ from bayesbio.mechanistic.process_model import (
 )
 from bayesbio.mechanistic.upstream.batch_culture import BatchCulture
 from bayesbio.mechanistic.upstream.batch_reactor import BatchReactor
-from bayesbio.mechanistic.upstream.citrate_on_measured_oil import CitrateOnMeasuredOil
-from bayesbio.mechanistic.upstream.citrate_on_oil_supply import CitrateOnOilSupply
 from bayesbio.mechanistic.upstream.fed_batch_culture import FedBatchCulture
 from bayesbio.mechanistic.upstream.growth_curve import GrowthCurve
 from bayesbio.mechanistic.upstream.mammalian_fed_batch import MammalianFedBatch
 from bayesbio.mechanistic.upstream.overflow_fed_batch import OverflowFedBatch
 from bayesbio.mechanistic.upstream.perfusion import Perfusion
 from bayesbio.mechanistic.upstream.pichia_fed_batch import PichiaFedBatch
-from bayesbio.mechanistic.upstream.yarrowia_fed_batch import YarrowiaFedBatch
+from bayesbio.mechanistic.upstream.yarrowia.citrate_on_measured_oil import CitrateOnMeasuredOil
+from bayesbio.mechanistic.upstream.yarrowia.citrate_on_oil_supply import CitrateOnOilSupply
+from bayesbio.mechanistic.upstream.yarrowia.yarrowia_fed_batch import YarrowiaFedBatch
 from bayesbio.mechanistic.upstream.yeast_fed_batch import YeastFedBatch
 
 __all__ = [

@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 
 from bayesbio.mechanistic import YarrowiaFedBatch
 
-TABLE = Path(__file__).parents[3] / "data" / "yarrowia_citrate_fedbatch.csv"
+TABLE = Path(__file__).parents[4] / "data" / "yarrowia_citrate_fedbatch.csv"
 P = dict(
     alpha_L=0.127275, c_max=130.901733, K_iN=0.12294103, K_iS=612.178130, K_iX=59.9737695,
     K_N=0.02000201, K_O=0.33085322, K_S=0.0430429, K_SL=0.02165744, m_s=0.02252332, r_L=0.47917813,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from bayesbio.mechanistic.functions import constant, smooth_maximum, sqrt
 from bayesbio.mechanistic.kinetics.rates import monod
 from bayesbio.mechanistic.process_model import Parameter
-from bayesbio.mechanistic.upstream.yarrowia_fed_batch import BASE_PER_CITRATE
+from bayesbio.mechanistic.upstream.yarrowia.yarrowia_fed_batch import BASE_PER_CITRATE
 
 LIMITED = 0.2
 """Width over which a supply that does not suffice turns into no citrate [g/(L h)]."""

@@ -1,0 +1,1 @@
+"""Models of Yarrowia lipolytica that makes citrate from oil."""
