@@ -25,7 +25,6 @@ from bayesbio.errors import CalibrationError
 from bayesbio.inference import (
     LogDensity,
     NoUTurn,
-    laplace_approximation,
     sample,
     verdict_of,
 )
@@ -120,18 +119,12 @@ class Replicator:
         }
         return found
 
-    def laplace(self, readings: Mapping[str, np.ndarray], seed: int, *, draws: int) -> xr.DataTree:
-        """Laplace approximation given readings, with predictive, likelihood and readings."""
-        read = {self.names[name]: values for name, values in readings.items()}
-        self.problem.density.set_data(read | self.at_medians)
-        seed = int(np.random.SeedSequence(seed).generate_state(1)[0] // 2)
-        mode = self.problem.start(random_seed=seed).mode
-        found = laplace_approximation(
-            self.problem.density, draws=draws, random_seed=seed, start=mode
-        )
-        posterior = found.tree(self.problem.density)["posterior"].to_dataset()
-        groups = self._predicted(posterior, self._rows(readings), seed)
-        return xr.DataTree.from_dict({"posterior": posterior, **groups})
+    def completed(
+        self, draws: xr.Dataset, readings: Mapping[str, np.ndarray], seed: int
+    ) -> xr.DataTree:
+        """Draws of a refit with predictive, likelihood and readings, as `verdict_of` takes them."""
+        groups = self._predicted(draws, self._rows(readings), seed)
+        return xr.DataTree.from_dict({"posterior": draws, **groups})
 
     def _prepare_prior(self) -> None:
         """Compile what draws every unknown from its prior, on its textbook scale."""

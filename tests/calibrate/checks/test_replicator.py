@@ -28,12 +28,13 @@ def plan():
 def replicator(plan):
     planned = replicating._readings(plan, REACTOR, TIMES, None)
     request = FitRequest(planned, REACTOR, noise=ASKED["noise"])
-    return Replicator(formulate(request), Tolerances(), settings={})
+    settings = dict(draws=100, thin=1, tune=200, chains=2, target_accept=0.9, kept=150)
+    return Replicator(formulate(request), Tolerances(), settings=settings)
 
 
-def test_a_laplace_fit_of_simulated_readings_holds_the_truth_and_its_checks(replicator):
+def test_a_fit_of_simulated_readings_holds_the_truth_and_can_be_checked(replicator):
     truth, readings = replicator.simulate(3)
-    tree = replicator.laplace(readings, 1, draws=400)
+    tree = replicator.completed(replicator.refit(readings, 1), readings, 1)
     for name in ("rate_constant_1", "rate_constant_2"):
         draws = np.log(tree["posterior"][name].to_numpy())
         assert abs(np.log(truth[name]) - draws.mean()) < 5 * draws.std()
