@@ -13,7 +13,7 @@ import typer
 from bayesbio.errors import DataError, ModelError
 
 if TYPE_CHECKING:
-    from bayesbio.data import Campaign
+    from bayesbio.data import Campaign, Plan
 
 EXAMPLES = {
     "--vary": "maximum_growth_rate=run",
@@ -96,6 +96,22 @@ def read_runs(
         model=model,
         strict=strict,
     )
+
+
+def read_a_plan(
+    data: Path,
+    column: list[str] | None,
+    role: list[str] | None,
+    run: str | None,
+    time: str | None,
+    *,
+    model: Any,
+) -> Plan:
+    """Read a plan with the columns mapped as the command line says."""
+    from bayesbio.data import read_plan
+
+    mapped = {"columns": pairs(column, "--column"), "roles": pairs(role, "--role")}
+    return read_plan(data, model=model, run=run, time=time, **mapped)
 
 
 def build_process(name: str, options: list[str] | None) -> Any:

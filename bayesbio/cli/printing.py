@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -31,6 +33,20 @@ MOST_ROWS = 40
 def interactive() -> bool:
     """Whether somebody watches the terminal."""
     return Console().is_terminal
+
+
+@contextlib.contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Say what takes a while, with a spinner and its seconds where somebody watches."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.print(f"{what} ...", highlight=False)
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(what)
+        yield
 
 
 def print_line(text: str, *, label: str = "", style: str | None = None) -> None:

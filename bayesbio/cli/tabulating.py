@@ -16,11 +16,14 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 def write_csv(prediction: xr.Dataset, path: Path) -> int:
     """Write a prediction as CSV, and return the number of rows."""
-    table = table_of(prediction)
-    for column in table.select_dtypes("str"):
-        table[column] = table[column].map(as_text)
+    table = safe_table(table_of(prediction))
     table.to_csv(path, index=False)
     return len(table)
+
+
+def safe_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Give a table whose texts no spreadsheet takes for formulas."""
+    return table.assign(**{name: table[name].map(as_text) for name in table.select_dtypes("str")})
 
 
 def as_text(cell: Any) -> Any:
@@ -39,10 +42,11 @@ def table_of(prediction: xr.Dataset) -> pd.DataFrame:
     """
     Summarise a prediction: one row for each quantity at each point of its other dimensions.
 
-    Columns are the dimensions (``time`` as ``time_h``), quantity, unit, mean, ``eti_5`` to
-    ``eti_95``, and ``outside`` where the prediction says what lies outside the data.
+    Columns are the dimensions (``time`` with its unit, as ``time_h``), quantity, unit, mean,
+    ``eti_5`` to ``eti_95``, and ``outside`` where the prediction says what lies outside the data.
     """
     outside = prediction.get("outside")
+    clock = prediction["time"].attrs.get("units", "h") if "time" in prediction.coords else "h"
     names = [name for name in prediction.data_vars if set(DRAWS) <= set(prediction[name].dims)]
     widest = max((prediction[name].ndim for name in names), default=0)
     parts = []
@@ -59,7 +63,7 @@ def table_of(prediction: xr.Dataset) -> pd.DataFrame:
                 dim: prediction[dim].to_numpy()[index] if dim in prediction.coords else index
                 for dim, index in zip(dims, at, strict=True)
             }
-        ).rename(columns={"time": "time_h"})
+        ).rename(columns={"time": f"time_{clock}"})
         part["quantity"], part["unit"] = str(name), str(values.attrs.get("units", ""))
         part["mean"] = np.nanmean(finite, axis=0)
         quantiles = np.nanquantile(finite, np.array(PERCENT) / 100, axis=0)

@@ -5,6 +5,7 @@ from bayesbio.data.checks.campaign_checks import check
 from bayesbio.data.event import Above, Below, Event
 from bayesbio.data.findings import Columns, ColumnUse, Finding, Findings
 from bayesbio.data.importing.table_reader import read_table
+from bayesbio.data.plan import Plan, read_plan
 from bayesbio.data.run import Profile, Run
 from bayesbio.data.specification import Specification
 from bayesbio.data.table import Table, TableColumn
@@ -21,6 +22,7 @@ __all__ = [
     "Event",
     "Finding",
     "Findings",
+    "Plan",
     "Profile",
     "Quantity",
     "Run",
@@ -31,6 +33,7 @@ __all__ = [
     "convert",
     "quantity",
     "read_campaign",
+    "read_plan",
     "read_table",
     "registry",
     "unit",

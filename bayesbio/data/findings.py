@@ -355,6 +355,18 @@ class Columns(Sequence[ColumnUse]):
         """Give the columns that serve in one role."""
         return tuple(item for item in self.items if item.role == role)
 
+    def unit_of(self, quantity: str, *, role: str = "measurement") -> str | None:
+        """
+        Find the unit that the values of a quantity came in; None where no column has that role.
+
+        Examples
+        --------
+        >>> Columns([ColumnUse("Day", "time", "time", "d", "h")]).unit_of("time", role="time")
+        'd'
+        """
+        stated = (u.unit for u in self if (u.quantity, u.role) == (quantity, role) and u.unit)
+        return next(stated, None)
+
     def to_list(self) -> list[dict[str, Any]]:
         """Give the columns as plain dictionaries."""
         return [dataclasses.asdict(item) for item in self.items]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
+from typing import Any
 
-from bayesbio.data import Campaign, Run
+from bayesbio.data import Campaign, Columns, Run, convert
+from bayesbio.data.vocabulary import quantities as vocabulary
 from bayesbio.mechanistic import ProcessModel
 
 TOLERANCE = 1e-9  # share of the range studied within which a value counts as inside
@@ -24,6 +26,12 @@ def outside_studied(
     >>> outside_studied([Run("R3", settings={"pH": 7.6})], known, 10.0, BatchCulture())
     [['pH is 7.6, studied were 6.8 to 7.2']]
     """
+    columns = Columns(campaign.columns)
+    clock = columns.unit_of("time", role="time") or "h"
+    added: dict[str, list[float]] = {}
+    for run in campaign:
+        for event in _boluses(run):
+            added.setdefault(event.quantity, []).append(event.value)
     ends = [float(run.times().max()) for run in campaign if len(run.times())]
     numbers: dict[str, list[float]] = {}
     labels: dict[str, set[str]] = {}
@@ -50,13 +58,34 @@ def outside_studied(
             if name in inputs:
                 points = [float(value) for _, value in profile.points]
                 reasons += _beyond(name, points, inputs[name])
+        for name in dict.fromkeys(event.quantity for event in _boluses(run)):
+            if name not in added:
+                reasons.append(f"a bolus of {name} was added to no run studied")
+                continue
+            word = vocabulary.find(name)
+            house = "" if word is None else word.amount_unit
+            unit = columns.unit_of(name, role="bolus") or house
+            given = [event.value for event in _boluses(run) if event.quantity == name]
+            planned, studied = (
+                [float(convert(v, house, unit, quantity=name)) if house else v for v in values]
+                for values in (given, added[name])
+            )
+            reasons += _beyond(f"a bolus of {name}", planned, studied, f" {unit}".rstrip())
         if ends and until > max(ends) * (1.0 + TOLERANCE):
-            reasons.append(f"{until:g} h come after the last reading, {max(ends):g} h")
+            last, end = (float(convert(hour, "h", clock)) for hour in (until, max(ends)))
+            reasons.append(f"{last:g} {clock} come after the last reading, {end:g} {clock}")
         found.append(reasons)
     return found
 
 
-def _beyond(name: str, values: Sequence[float], studied: Sequence[float]) -> list[str]:
+def _boluses(run: Run) -> list[Any]:
+    """Additions of a run whose amount is known."""
+    return [event for event in run.fixed_events if event.kind == "bolus"]
+
+
+def _beyond(
+    name: str, values: Sequence[float], studied: Sequence[float], unit: str = ""
+) -> list[str]:
     """Say where values leave the range that was studied."""
     low, high = min(studied), max(studied)
     slack = TOLERANCE * max(abs(low), abs(high))
@@ -64,7 +93,8 @@ def _beyond(name: str, values: Sequence[float], studied: Sequence[float]) -> lis
     if not outside:
         return []
     among = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    return [f"{name} is {outside[0]:g}, studied {'was' if low == high else 'were'} {among}"]
+    verb = "was" if low == high else "were"
+    return [f"{name} is {outside[0]:g}{unit}, studied {verb} {among}{unit}"]
 
 
 def _listed(labels: set[str]) -> str:

@@ -13,7 +13,7 @@ import xarray as xr
 
 from bayesbio.calibrate.predicting.extrapolation import outside_studied
 from bayesbio.calibrate.predicting.noise_draws import add_noise, noise_parameters
-from bayesbio.calibrate.predicting.run_parameters import is_known, run_parameters
+from bayesbio.calibrate.predicting.run_parameters import is_known, run_parameters, unstated_starts
 from bayesbio.calibrate.predicting.units import posterior_units, slope_unit
 from bayesbio.calibrate.problem.formulation import Formulation
 from bayesbio.calibrate.problem.structure import ParameterStructure
@@ -24,7 +24,8 @@ from bayesbio.inference import Noise, draw_shared
 from bayesbio.mechanistic import ProcessModel
 from bayesbio.ode import simulate
 from bayesbio.ode.codegen.cache import kernels
-from bayesbio.ode.simulation import value_names
+from bayesbio.ode.schedule.dynamic_events import names_in
+from bayesbio.ode.simulation import setting_of, value_names
 
 POINTS = 101  # times of a prediction until some hour
 
@@ -139,6 +140,22 @@ class Predictor:
             **self.tolerances.arguments,
         )
 
+    def missing(self, runs: Sequence[Run]) -> list[str]:
+        """Names that a prediction needs and that neither the draws nor every run give."""
+        known = {*map(str, self.draws.data_vars), *self.structure.given}
+        known |= set(getattr(self.model, "setting_defaults", {}))
+        always = kernels(self.model).trace.names
+        return [
+            name
+            for name in value_names(kernels(self.model), runs)
+            if name not in known
+            and any(
+                setting_of(run, name) is None
+                for run in runs
+                if name in always or name in names_in(run.events)
+            )
+        ]
+
     def predict(self, request: PredictionRequest) -> xr.Dataset:
         """Predict what is asked for; see `Calibration.predict`."""
         runs = request.chosen(self.campaign)
@@ -149,6 +166,11 @@ class Predictor:
             known = [is_known(run, self.campaign) for run in runs]
             course = add_noise(course, self.draws, self.noise, rng, known=known)
         course.attrs |= {"noise": "included" if request.noise else "left out"}
+        course.attrs["unstated_starts"] = [
+            f"{run.name}: {', '.join(states)}"
+            for run in runs
+            if (states := unstated_starts(run, self.draws, self.campaign, self.noise))
+        ]
         reasons = outside_studied(runs, self.campaign, float(course["time"].max()), self.model)
         if request.outside == "refuse" and any(reasons):
             where = next(i for i, reason in enumerate(reasons) if reason)

@@ -13,7 +13,6 @@ from bayesbio.calibrate.predicting.noise_draws import noise_parameters
 from bayesbio.calibrate.problem.grouping import groups_of, label_of
 from bayesbio.calibrate.problem.structure import ParameterStructure
 from bayesbio.data import Campaign, Run
-from bayesbio.errors import ModelError
 from bayesbio.inference import Noise, correlation_matrix, covariate_levels, design, nesting, pairs
 
 
@@ -37,12 +36,14 @@ def run_parameters(
 
     A run of the campaign keeps its effects; a new run takes those of its known groups and draws the
     others. A start that was estimated run by run is for a new run what it states, else what it
-    reads first, with its noise.
+    reads first, with its noise, else that of one of the runs calibrated on, drawn at random for
+    each draw and all states together.
     """
     names = tuple(names)
     values: dict[str, Any] = {n: value for n, value in structure.given.items() if n in names}
     coords = {"run": [run.name for run in runs]}
     new = _NewGroupEffects(draws, structure, rng)
+    others = _StartsOfOtherRuns(rng)
     for name in names:
         if name not in draws:
             continue
@@ -55,7 +56,8 @@ def run_parameters(
                 elif value is not None:
                     parts.append(xr.full_like(draws[name].isel(run=0, drop=True), float(value)))
                 else:
-                    parts.append(_start_as_read(name, run, draws, noise or {}, rng))
+                    read = _start_as_read(name, run, draws, noise or {}, rng)
+                    parts.append(others.start(name, run, draws) if read is None else read)
             values[name] = xr.concat(
                 parts, dim="run", coords="minimal", compat="override", join="exact"
             ).assign_coords(coords)
@@ -68,23 +70,65 @@ def run_parameters(
     return values
 
 
+def unstated_starts(
+    run: Run, draws: xr.Dataset, campaign: Campaign, noise: Mapping[str, Noise]
+) -> list[str]:
+    """
+    States whose start a new run neither states nor reads at 0 h, though it was estimated by run.
+
+    Examples
+    --------
+    >>> draws = xr.Dataset({"initial_glucose": (("chain", "draw", "run"), np.ones((1, 2, 1)))})
+    >>> unstated_starts(Run("NEXT"), draws, Campaign(), {})
+    ['glucose']
+    """
+    if is_known(run, campaign):
+        return []
+    by_run = [str(name) for name, values in draws.data_vars.items() if "run" in values.dims]
+    states = [n.removeprefix("initial_") for n in by_run if n.startswith("initial_")]
+    return [
+        state
+        for state in states
+        if f"initial_{state}" not in run.settings
+        and (state not in noise or _first_readings(run, state).empty)
+    ]
+
+
+def _first_readings(run: Run, state: str) -> pd.DataFrame:
+    """Find the readings of a state at the start of a run."""
+    rows = run.measurements
+    first = rows[(rows["quantity"] == state) & (rows["flag"] == "") & (rows["time_h"] <= 0.0)]
+    return first[first["time_h"] == first["time_h"].min()]
+
+
+class _StartsOfOtherRuns:
+    """Starts of a new run: those of a run calibrated on, one drawn for each draw."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng, self.chosen = rng, dict[str, np.ndarray]()
+
+    def start(self, name: str, run: Run, draws: xr.Dataset) -> xr.DataArray:
+        """Start of one state, dims (chain, draw); every state of a run from the same other run."""
+        values = draws[name].transpose("chain", "draw", "run")
+        if run.name not in self.chosen:
+            self.chosen[run.name] = self.rng.integers(values.sizes["run"], size=values.shape[:2])
+        place = self.chosen[run.name][..., None]
+        like = values.isel(run=0, drop=True)
+        return like.copy(data=np.take_along_axis(values.to_numpy(), place, axis=2)[..., 0])
+
+
 def _start_as_read(
     name: str,
     run: Run,
     draws: xr.Dataset,
     noise: Mapping[str, Noise],
     rng: np.random.Generator,
-) -> xr.DataArray:
-    """Start of a new run from its readings at its start: their mean, give or take its noise."""
+) -> xr.DataArray | None:
+    """Start of a new run from its readings at 0 h, give or take their noise; None without one."""
     state = name.removeprefix("initial_")
-    rows = run.measurements
-    first = rows[(rows["quantity"] == state) & (rows["flag"] == "") & (rows["time_h"] <= 0.0)]
-    first = first[first["time_h"] == first["time_h"].min()]
+    first = _first_readings(run, state)
     if state not in noise or first.empty:
-        raise ModelError(
-            f"Run {run.name!r} is new, and {name} was estimated run by run: give it, "
-            f"settings={{{name!r}: ...}}, or a reading of {state} at 0 h."
-        )
+        return None
     like = draws[name].isel(run=0, drop=True)
     mean = np.full(like.shape, float(first["value"].mean()))
     own = noise_parameters(draws, state, noise[state], wide=True)

@@ -14,10 +14,10 @@ from bayesbio.cli.parsing import (
     RunColumn,
     Seed,
     TimeColumn,
-    read_runs,
+    read_a_plan,
     writable,
 )
-from bayesbio.cli.printing import print_line, print_verdict
+from bayesbio.cli.printing import busy, print_line, print_verdict, warn
 from bayesbio.errors import CalibrationError
 
 HEADLINES = ("maximum_growth_rate", "titer")  # parameters a reader asks for first
@@ -29,14 +29,19 @@ def predict(
         Path | None,
         typer.Argument(
             help="What to predict: runs (settings, profiles, events) for a calibrated process "
-            "model, a table with one row per prediction for any other. Default: the runs fitted."
+            "model (a plan needs no readings), a table with one row per prediction for any other. "
+            "Default: the runs fitted."
         ),
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="CSV file to write.")] = Path(
         "prediction.csv"
     ),
     until: Annotated[
-        float | None, typer.Option(help="Predict until this hour; default: the sampling times.")
+        float | None,
+        typer.Option(
+            help="Predict until then, in the unit of time of your sheet (14 is day 14 where it "
+            "says Day); default: the times of the sheet."
+        ),
     ] = None,
     noise: Annotated[
         bool,
@@ -48,21 +53,48 @@ def predict(
     time: TimeColumn = None,
     seed: Seed = 0,
 ) -> None:
-    """Predict from a saved result: median and intervals of every quantity, as a table."""
+    """Predict from a saved result: median and intervals of every quantity, as tables and figure."""
     from bayesbio import load
+    from bayesbio.cli.planning import (
+        as_in_sheet,
+        hours_until,
+        last_hour,
+        notes_of,
+        require_complete,
+        write_answer,
+    )
     from bayesbio.cli.tabulating import write_csv
 
     target = writable(output)
     result = load(posterior)
     if hasattr(result, "campaign") and hasattr(result, "predict"):
-        campaign = None
+        plan, columns = None, [result.campaign.columns]
         if runs is not None:
-            campaign = list(read_runs(runs, column, role, run, time, model=result.model))
-        prediction = result.predict(campaign, until=until, noise=noise, random_seed=seed)
+            with busy("Reading the plan"):
+                plan = read_a_plan(runs, column, role, run, time, model=result.model)
+            require_complete(plan, result)
+            warn(str(item) for item in plan.findings.warnings.merged())
+            columns.insert(0, plan.campaign.columns)
+        hours = hours_until(until, *columns)
+        times = None if plan is None or hours is not None else plan.hours(last_hour(result))
+        with busy("Predicting"):
+            prediction = result.predict(
+                None if plan is None else list(plan.campaign),
+                times=times,
+                until=hours,
+                noise=noise,
+                random_seed=seed,
+            )
+        shown = as_in_sheet(prediction, *columns)
+        notes = notes_of(prediction, result.check())
+        warn(notes)
+        rows = write_answer(prediction, shown, target, notes)
+        print_line(
+            f"Wrote {target}: {rows} rows; {target.stem}.xlsx and {target.stem}.png beside it"
+        )
     else:
-        prediction = _predict_rows(result, posterior, runs, noise, seed)
-    rows = write_csv(prediction, target)
-    print_line(f"Wrote {target}: {rows} rows")
+        rows = write_csv(_predict_rows(result, posterior, runs, noise, seed), target)
+        print_line(f"Wrote {target}: {rows} rows")
     print_verdict(result)
 
 

@@ -398,6 +398,19 @@ def _for_model(campaign: RunSet, model: Any, signals: Iterable[str]) -> Iterator
             f"({', '.join(known)}).",
             "Map the columns with columns={...}, or choose another model.",
         )
+    yield from model_needs(campaign, model)
+
+
+def model_needs(campaign: Iterable[Run], model: Any) -> Iterator[Finding]:
+    """
+    Find the inputs and settings that a model needs and a run does not have.
+
+    Examples
+    --------
+    >>> from bayesbio.mechanistic import BatchReactor
+    >>> next(model_needs([Run("R1")], BatchReactor())).what
+    'The model needs the profile jacket_temperature [K], which the run does not have.'
+    """
     inputs = set(getattr(model, "inputs", ())) - set(getattr(model, "input_defaults", {}))
     settings = set(getattr(model, "settings", ())) - set(getattr(model, "setting_defaults", {}))
     feeds = {name for name in getattr(model, "inputs", ()) if "feed" in name}

@@ -17,7 +17,7 @@ from bayesbio.data.importing.columns import (
     find_header,
     missing_column,
 )
-from bayesbio.data.importing.entries import Entries, assemble
+from bayesbio.data.importing.entries import Entries, assemble, hours_of_runs
 from bayesbio.data.importing.house_tables import (
     read_columns_table,
     read_events,
@@ -46,6 +46,7 @@ class ImportedCampaign:
     units: dict[str, str]
     findings: Findings
     columns: Columns
+    times: Mapping[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
     def require_measurements(self) -> None:
         """
@@ -94,9 +95,10 @@ def import_campaign(
     else:
         order = importer.read_path(Path(path))
     importer.check_names()
+    times = hours_of_runs(importer.entries)
     runs, house_units = assemble(importer.entries, order)
     findings, uses = Findings(importer.entries.findings), Columns(importer.entries.uses)
-    return ImportedCampaign(runs, house_units, findings, uses)
+    return ImportedCampaign(runs, house_units, findings, uses, times)
 
 
 def vocabulary_with(
@@ -120,7 +122,7 @@ class _Importer:
         if not path.is_dir():
             pages = read_sheets(path)
             tables = tables_of([sheet.name for sheet in pages]) if len(pages) > 1 else {}
-            if "measurements" in tables:
+            if "measurements" in tables or {"runs", "events"} <= set(tables):
                 named = {sheet.name: sheet for sheet in pages}
                 return self.read_house({table: named[name] for table, name in tables.items()})
             self.read_foreign(pages, path.stem)

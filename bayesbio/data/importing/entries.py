@@ -52,6 +52,7 @@ class Entries:
     events: list[tuple[str, float | dt.datetime, str, str, float]] = dataclasses.field(
         default_factory=list
     )
+    times: list[tuple[str, float | dt.datetime]] = dataclasses.field(default_factory=list)
     interpolations: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     labels: set[str] = dataclasses.field(default_factory=set)  # headers and analytes met
 
@@ -99,6 +100,21 @@ def assemble(entries: Entries, order: list[str]) -> tuple[list[Run], dict[str, s
     names = dict.fromkeys([*order, *sorted(by_run, key=natural)])
     runs = [_run(name, by_run.get(name, []), events.get(name, []), entries) for name in names]
     return runs, {name: word.unit for name, word in entries.words.items()}
+
+
+def hours_of_runs(entries: Entries) -> dict[str, tuple[float, ...]]:
+    """
+    Hours of the rows of each run, those without readings too; asked before `assemble`.
+
+    Examples
+    --------
+    >>> hours_of_runs(Entries(times=[("R1", 24.0), ("R1", 0.0)]))
+    {'R1': (0.0, 24.0)}
+    """
+    origins, hours = _starts(entries), dict[str, set[float]]()
+    for run, time in entries.times:
+        hours.setdefault(run, set()).add(_hours(time, origins.get(run)))
+    return {run: tuple(sorted(found)) for run, found in hours.items()}
 
 
 def natural(name: str) -> tuple[tuple[int, float, str], ...]:

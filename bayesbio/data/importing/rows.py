@@ -77,6 +77,8 @@ def read_rows(
     _rows_with_time(rows)
     _note_time(rows)
     entries.runs |= dict.fromkeys(rows.runs[row] for row in rows.used)
+    if only is None:
+        entries.times += [(rows.runs[row], rows.times[row]) for row in rows.used]
     _origins(rows)
     _repeated_rows(rows)
     _time_going_back(rows)

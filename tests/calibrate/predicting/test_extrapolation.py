@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bayesbio.calibrate.predicting.extrapolation import outside_studied
-from bayesbio.data import Campaign, Profile, Run
+from bayesbio.data import Campaign, Columns, ColumnUse, Event, Profile, Run
 from bayesbio.mechanistic import FedBatchCulture
 
 ROWS = pd.DataFrame({"time_h": [1.0, 48.0], "quantity": "biomass", "value": [0.3, 5.0]})
@@ -26,3 +26,19 @@ def test_settings_groups_inputs_and_hours_are_compared():
     assert reasons(until=50.0) == ["50 h come after the last reading, 48 h"]
     faster = {"feed_rate": Profile([(0.0, 0.4)]), "stirrer": Profile([(0.0, 9.0)])}
     assert reasons(profiles=faster) == ["feed_rate is 0.4, studied were 0.1 to 0.3"]
+
+
+def test_boluses_and_days_are_compared_in_the_units_of_the_sheet():
+    uses = [ColumnUse("Day", "time", "time", "d", "h")]
+    uses += [ColumnUse("Feed A (mL)", "bolus", "volume", "mL", "L")]
+    fed = [Event(9.0, "bolus", "volume", 0.06), Event(24.0, "bolus", "volume", 0.1)]
+    known = Campaign([Run("R1", ROWS, events=fed)], columns=Columns(uses))
+    more = [Event(9.0, "bolus", "volume", 0.15), Event(9.0, "bolus", "substrate", 1.0)]
+    assert outside_studied([Run("new", events=more)], known, 72.0, FedBatchCulture()) == [
+        [
+            "a bolus of volume is 150 mL, studied were 60 to 100 mL",
+            "a bolus of substrate was added to no run studied",
+            "3 d come after the last reading, 2 d",
+        ]
+    ]
+    assert outside_studied([Run("new", events=fed)], known, 48.0, FedBatchCulture()) == [[]]

@@ -8,10 +8,13 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from bayesbio.calibrate.predicting.run_parameters import group_effects, run_parameters
+from bayesbio.calibrate.predicting.run_parameters import (
+    group_effects,
+    run_parameters,
+    unstated_starts,
+)
 from bayesbio.calibrate.problem.structure import ParameterStructure
 from bayesbio.data import Campaign, Run
-from bayesbio.errors import ModelError
 from bayesbio.inference import design, lognormal, pooling_factor
 
 CLONES, SITES, TEMPERATURES = "AABB", "XYXY", (303.0, 305.0, 306.0, 310.0)
@@ -175,6 +178,14 @@ def test_replicates_of_the_first_reading_narrow_the_start(start_draws):
     assert_allclose([found.mean(), found.std()], [0.5, 0.025], atol=0.002)
 
 
-def test_without_a_quantified_first_reading_a_new_run_has_to_state_its_start(start_draws):
-    with pytest.raises(ModelError, match="or a reading of biomass at 0 h"):
-        start(start_draws, [0.5], flag="below")
+def test_without_a_quantified_first_reading_a_new_run_starts_as_one_of_the_others(start_draws):
+    starts = start_draws["initial_biomass"].to_numpy()
+    starts = np.concatenate([starts, starts + 1.0], axis=2)
+    both = start_draws.drop_dims("run").assign(
+        initial_biomass=(("chain", "draw", "run"), starts), run=["R1", "R2"]
+    )
+    found = start(both, [0.5], flag="below").squeeze("run", drop=True)
+    same = both["initial_biomass"] == found
+    assert same.any("run").all() and (same.mean(("chain", "draw")) > 0.4).all()
+    unread = Run("NEXT", settings={"initial_substrate": 1.0})
+    assert unstated_starts(unread, start_draws, Campaign(), {}) == ["biomass"]
