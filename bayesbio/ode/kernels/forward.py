@@ -74,6 +74,7 @@ def solve_run(p, run, problem, options, stored, tape, step_index, event_times):
         distances[event] = -1.0
     values, factors = np.empty(COLUMNS.size), np.empty(FACTOR_COLUMNS.size)
     work = np.empty((2, STATES))
+    workspace = (values, factors, work)
     begin = p.size - STATES
     for i in range(STATES):
         y[i] = p[begin + i]
@@ -129,9 +130,7 @@ def solve_run(p, run, problem, options, stored, tape, step_index, event_times):
                         h = 0.5 * (stop - time)
                 stiffness = 0.0
                 if implicit:
-                    done = implicit_step(
-                        time, h, y, p, inputs, u, k, new, error, values, factors, work
-                    )
+                    done = implicit_step(time, h, y, p, inputs, u, k, new, error, workspace)
                     size = error_norm(y, new, error, options) if done else np.inf
                     power = 1.25  # of the explicit controller's exponents: one order less
                 else:

@@ -32,13 +32,15 @@ POOR = 1e-9  # backward error of a linear solve beyond which the step is tried a
 
 
 @compiled
-def implicit_step(time, h, y, p, inputs, u, k, new, error, values, factors, work):
+def implicit_step(time, h, y, p, inputs, u, k, new, error, workspace):
     """
     Take one implicit step from y.
 
-    Fills the stages k[0] to k[5], the new state and the error estimate. Returns whether the linear
-    equations could be solved well.
+    Fills the stages k[0] to k[5], the new state and the error estimate. The workspace holds the
+    Jacobian's values, its factors and two rows of states. Returns whether the linear equations
+    could be solved well.
     """
+    values, factors, work = workspace
     right, moving = work[0], work[1]
     set_inputs(time, inputs, u)
     jacobian(time, y, p, u, values)
