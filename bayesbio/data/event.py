@@ -82,11 +82,16 @@ class Event:
         How much, or the name of a parameter or setting that holds it.
     delay : float or str [h]
         Added to the time, or the name of a parameter or setting that holds it.
+    rearms : bool
+        Whether it happens each time the quantity passes the limit, such as a refill whenever
+        glucose falls below 1 g/L; by default the first time only.
 
     Examples
     --------
     >>> Event(72.0, "bolus", "glucose", 4.0).quantity
     'glucose'
+    >>> Event(Below("glucose", 1.0), "bolus", "glucose", 5.0, rearms=True).is_fixed
+    False
     >>> Event("induction_time", "switch", "inducer_feed", 0.02).names
     ('induction_time',)
     >>> Event(72.0, "bolus", "glucose", 4.0, delay="pump_delay").is_fixed
@@ -98,6 +103,7 @@ class Event:
     quantity: str = ""
     value: float | str = 0.0
     delay: float | str = 0.0
+    rearms: bool = False
 
     def __post_init__(self) -> None:
         parts = {"time": self.time, "value": self.value, "delay": self.delay}
@@ -108,6 +114,11 @@ class Event:
                     f"{self._words} happens when {self.time.quantity} reaches its limit; it cannot "
                     "be delayed from there. Leave the delay out, or choose another limit."
                 )
+        elif self.rearms:
+            raise DataError(
+                f"{self._words} has the time {_shown(self.time)}, which comes once; only an event "
+                "that waits for a limit, Below(...) or Above(...), can happen again (rearms=True)."
+            )
         for what, part in parts.items():
             if isinstance(part, str):
                 if not part.isidentifier():
@@ -159,9 +170,9 @@ class Event:
         return f"{what} at {_shown(self.time)}"
 
     def to_list(self) -> list[Any]:
-        """Moment, kind, quantity and value as plain data; a delay only where there is one."""
+        """Moment, kind, quantity and value as plain data; delay and re-arming where given."""
         row = [_moment(self.time), self.kind, self.quantity, self.value]
-        return row if self.delay == 0.0 else [*row, self.delay]
+        return [*row, *([self.delay] if self.delay != 0.0 else []), *["rearms"] * self.rearms]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads."""

@@ -16,10 +16,10 @@ from bayesbio.data import Campaign, Event, Profile, Run
 from bayesbio.errors import ModelError, SolveError
 from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.codegen.cache import Kernels, kernels
-from bayesbio.ode.schedule.dynamic_events import names_in, problem_of
+from bayesbio.ode.schedule.dynamic_events import MOST_REPEATS, names_in, problem_of
 from bayesbio.ode.schedule.events import Plan, schedule
 from bayesbio.ode.schedule.failures import REASONS, new_failure_log
-from bayesbio.ode.schedule.segments import STOP, Options
+from bayesbio.ode.schedule.segments import STOP, DynamicEvents, Options
 
 METHODS = ("auto", "explicit", "implicit")  # in the order of the codes of `forward`
 DIMENSIONS = ("chain", "draw", "run")
@@ -344,6 +344,7 @@ def _solve(
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, spans))
     events = problem.events
+    _refuse_exhausted(compiled, plans, events, happened)
     if not (events.kinds == STOP).any():
         return stored, status, None
     stopped = np.full((count, len(plans)), np.inf)
@@ -353,6 +354,23 @@ def _solve(
                 stopped[:, run] = np.minimum(stopped[:, run], happened[:, event])
     last = np.array([plan.times.max() for plan in plans])
     return stored, status, np.where((stopped < last) & (status <= 0), stopped, np.nan)
+
+
+def _refuse_exhausted(
+    compiled: Kernels, plans: Sequence[Plan], events: DynamicEvents, happened: np.ndarray
+) -> None:
+    """Refuse a run in which an event that re-arms has happened as often as it can."""
+    for event in np.flatnonzero(events.previous >= 0):
+        following = event + 1 < len(events.previous) and events.previous[event + 1] == event
+        hours = happened[:, event][np.isfinite(happened[:, event])]
+        if hours.size and not following:
+            run = int(np.searchsorted(events.runs, event, side="right")) - 1
+            watched = compiled.trace.observed_names[events.watched[event]]
+            raise SolveError(
+                f"Run {plans[run].name!r}: the event that waits for {watched} has happened "
+                f"{MOST_REPEATS} times by {hours.min():.4g} h, the most that a run allows. Let it "
+                "do more each time (a larger bolus), end the run earlier, or feed by a profile."
+            )
 
 
 def _usable_threads() -> int:

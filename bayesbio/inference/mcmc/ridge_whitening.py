@@ -99,7 +99,7 @@ def _followed(
 
     first = _REACHES[0]
     bend = (slope_at(first) + slope_at(-first)) / (2.0 * first**2)
-    if not np.linalg.norm(bend) > _SLIGHT:
+    if not (np.isfinite(bend).all() and np.linalg.norm(bend) > _SLIGHT):
         return known
     going = {-1.0, 1.0}
     for reach in _REACHES:
@@ -111,7 +111,7 @@ def _followed(
                 guess = _spline(known)(knot)
             guess[axis] = knot
             top, value = _summit(climbed, level, guess, behind)
-            if top is None:
+            if top is None or not np.isfinite(top).all():
                 going.remove(side)
                 continue
             top[axis] = 0.0

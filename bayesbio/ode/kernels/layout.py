@@ -159,6 +159,13 @@ def event_function(event, time, y, p, problem, observed):
 
 
 @compiled
+def is_armed(event, time, events, event_times):
+    """Whether what has to happen before an event did so earlier than a time."""
+    previous = events.previous[event]
+    return previous < 0 or event_times[previous, TIME] < time
+
+
+@compiled
 def triggered(run, besides, time, y, p, problem, event_times, distances, observed):
     """Find a waiting event, besides one, whose limit was not reached before and is now; or -1."""
     events = problem.events
@@ -166,6 +173,7 @@ def triggered(run, besides, time, y, p, problem, event_times, distances, observe
     for event in range(first, events.runs[run + 1]):
         waits = events.watched[event] >= 0 and event_times[event, TIME] == NEVER
         waits = waits and event != besides and distances[event - first] > 0.0
+        waits = waits and is_armed(event, time, events, event_times)
         if waits and event_function(event, time, y, p, problem, observed) <= 0.0:
             return event
     return -1
@@ -177,5 +185,7 @@ def measure_distances(run, time, y, p, problem, distances, observed):
     events = problem.events
     first = events.runs[run]
     for event in range(first, events.runs[run + 1]):
-        if events.watched[event] >= 0:
+        if events.previous[event] >= 0:  # a repetition watches what the first did
+            distances[event - first] = distances[events.previous[event] - first]
+        elif events.watched[event] >= 0:
             distances[event - first] = event_function(event, time, y, p, problem, observed)

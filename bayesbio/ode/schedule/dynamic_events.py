@@ -13,6 +13,8 @@ from bayesbio.ode.codegen.trace import Trace
 from bayesbio.ode.schedule.events import WITHOUT_JUMP, Plan, check_event, schedule
 from bayesbio.ode.schedule.segments import SWITCH, DynamicEvents, Problem, Segments
 
+MOST_REPEATS = 100  # how often an event that re-arms can happen in a run
+
 
 @dataclasses.dataclass(frozen=True)
 class EventParameters:
@@ -73,11 +75,11 @@ def dynamic_events(
     """
     states, inputs = len(traced.states), len(traced.inputs)
     runs, triggers, amounts, given = [0], [], [], []
-    rows: list[tuple[int, int, int, float]] = []
+    rows: list[tuple[int, int, int, float, int]] = []
     named: list[tuple[str, tuple[int, ...], str, int]] = []
     for run, plan in enumerate(plans):
         for events in _together(traced, plan):
-            first, row = events[0], len(rows)
+            first, row, begun = events[0], len(rows), len(named)
             watched, sign = -1, 0.0
             if isinstance(first.time, Below | Above):
                 watched = traced.place(first.time.quantity).start
@@ -99,18 +101,29 @@ def dynamic_events(
                         _add(event, added, row, column, run, named)
             if kind == SWITCH:
                 _add(first, added, row, 0, run, named)
-            rows.append((kind, target, watched, sign))
-            amounts.append(added)
-            given.append(is_given)
+            times = MOST_REPEATS if first.rearms else 1
+            rows += [
+                (kind, target, watched, sign, row + time - 1 if time else -1)
+                for time in range(times)
+            ]
+            triggers += [triggers[-1]] * (times - 1)
+            amounts += [added] * times
+            given += [is_given] * times
+            named += [
+                (array, (row + time, *index[1:]), name, run)
+                for array, index, name, run in named[begun:]
+                for time in range(1, times)
+            ]
         runs.append(len(rows))
     count = len(rows)
-    columns = np.array(rows, float).reshape(count, 4).T
+    columns = np.array(rows, float).reshape(count, 5).T
     events_of_runs = DynamicEvents(
         runs=np.array(runs, np.int64),
         kinds=columns[0].astype(np.int64),
         inputs=columns[1].astype(np.int64),
         watched=columns[2].astype(np.int64),
         signs=columns[3].copy(),
+        previous=columns[4].astype(np.int64),
         given=np.array(given, float).reshape(count, states),
         overridden=_overridden(traced, plans, segments, inputs),
     )
@@ -126,7 +139,7 @@ def _together(traced: Trace, plan: Plan) -> list[list[Event]]:
     for number, event in enumerate(plan.dynamic_events):
         check_event(traced, plan.name, event)
         apart = number if event.kind in WITHOUT_JUMP else None
-        groups.setdefault((event.time, event.delay, event.kind, apart), []).append(event)
+        groups.setdefault((event.time, event.delay, event.kind, event.rearms, apart), []).append(event)
     return list(groups.values())
 
 

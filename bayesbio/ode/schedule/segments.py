@@ -61,6 +61,8 @@ class DynamicEvents(NamedTuple):
         Observed quantity that starts the event when it passes its limit; -1: a time does.
     signs : float array, shape (events,)
         1 where it has to rise, -1 where it has to fall.
+    previous : int array, shape (events,)
+        Event that has to happen first, for the repetitions of one that re-arms; -1: none.
     given : float array, shape (events, states)
     overridden : float array, shape (segments, inputs) [h]
         Time of the last switch at a fixed time, which ends what earlier dynamic ones set.
@@ -71,6 +73,7 @@ class DynamicEvents(NamedTuple):
     inputs: np.ndarray
     watched: np.ndarray
     signs: np.ndarray
+    previous: np.ndarray
     given: np.ndarray
     overridden: np.ndarray
 

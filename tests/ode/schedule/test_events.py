@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.testing import assert_allclose
 
 from bayesbio.data import Campaign, Profile, Run
-from bayesbio.errors import DataError, ModelError
+from bayesbio.errors import DataError, ModelError, SolveError
 from bayesbio.ode import Above, Below, Event, sensitivities, simulate, trajectories
 
 TIGHT = {"rtol": 1e-11, "atol": 1e-12}
@@ -121,6 +121,35 @@ def test_two_events_may_wait_for_the_same_limit(decay):
     later = decayed(1.5, TIMES - first, supply=0.6)
     assert_allclose(found, np.where(first < TIMES, later, decayed(START, TIMES)), rtol=1e-9)
     assert amounts(decay, events)[1] == pytest.approx(first, rel=1e-9)
+
+
+def test_an_event_that_rearms_happens_at_every_fall_below_its_limit(decay):
+    refill = Event(Below("amount", 1.0), "bolus", "amount", 0.5, rearms=True)
+    found, _ = amounts(decay, [refill])
+    first, again = np.log(START) / RATE, np.log(1.5) / RATE
+    since = np.where(first < TIMES, (TIMES - first) % again, TIMES)
+    assert_allclose(found, decayed(np.where(first < TIMES, 1.5, START), since), rtol=1e-8)
+    single, _ = amounts(decay, [Event(Below("amount", 1.0), "bolus", "amount", 0.5)])
+    assert single[-1] < 1.0 < found[-1]
+
+
+def test_a_run_that_uses_up_the_repetitions_of_an_event_is_refused(decay):
+    tiny = Event(Below("amount", 1.0), "bolus", "amount", 0.01, rearms=True)
+    last = (np.log(START) + 99 * np.log(1.01)) / RATE
+    with pytest.raises(SolveError, match=f"waits for amount has happened 100 times by {last:.4g}"):
+        amounts(decay, [tiny])
+
+
+def test_the_times_of_repetitions_have_derivatives(decay):
+    refill = Event(Below("amount", "lower"), "bolus", "amount", 0.5, rearms=True)
+    readings = pd.DataFrame({"time_h": TIMES, "quantity": "amount", "value": 1.0})
+    campaign = Campaign(
+        [Run("A", readings, profiles={"supply": Profile([(0.0, 0.0)], "step")}, events=[refill])]
+    )
+    values = {"rate": RATE, "initial_amount": START, "lower": 1.0}
+    found = sensitivities(decay, campaign, values, by=["lower"], **TIGHT)["amount"]
+    ends = [amounts(decay, [refill], lower=1.0 + step)[0] for step in (-1e-5, 1e-5)]
+    assert_allclose(found.to_numpy().ravel(), (ends[1] - ends[0]) / 2e-5, rtol=1e-5, atol=1e-7)
 
 
 def test_draws_stop_each_at_its_own_time(decay):
