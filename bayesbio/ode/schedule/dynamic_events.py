@@ -139,7 +139,9 @@ def _together(traced: Trace, plan: Plan) -> list[list[Event]]:
     for number, event in enumerate(plan.dynamic_events):
         check_event(traced, plan.name, event)
         apart = number if event.kind in WITHOUT_JUMP else None
-        groups.setdefault((event.time, event.delay, event.kind, event.rearms, apart), []).append(event)
+        groups.setdefault((event.time, event.delay, event.kind, event.rearms, apart), []).append(
+            event
+        )
     return list(groups.values())
 
 
