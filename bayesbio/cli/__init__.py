@@ -1,12 +1,14 @@
-"""The command line: check, template, fit, predict, report, run."""
+"""The command line: check, template, models, fit, predict, report, run."""
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from bayesbio.cli.commands import all_commands
 from bayesbio.cli.printing import NOT_POSSIBLE
+from bayesbio.cli.wording import in_options
 from bayesbio.errors import BayesbioError
 
 __all__ = ["app", "main"]
@@ -14,7 +16,6 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="bayesbio",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="From a table of runs to a calibrated model, a prediction and a report.\n\n"
@@ -28,12 +29,31 @@ for command in all_commands():
     app.command()(command)
 
 
+def _print_version(asked: bool) -> None:
+    """Print the version and end."""
+    if asked:
+        from bayesbio import __version__
+
+        typer.echo(f"bayesbio {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=app.info.help)
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Take the options that stand before any command."""
+
+
 def main() -> None:
     """Run the command line; what bayesbio refuses on purpose is one sentence, not a traceback."""
     try:
         app()
     except BayesbioError as refused:
-        _refuse(str(refused))
+        _refuse(in_options(str(refused)))
     except OSError as refused:
         if refused.filename is None:
             raise

@@ -51,7 +51,12 @@ TimeColumn = Annotated[
     str | None, typer.Option("--time", metavar="HEADER", help="The column with the time.")
 ]
 ModelName = Annotated[
-    str, typer.Option("--model", help="A model of the library, such as MammalianFedBatch.")
+    str,
+    typer.Option(
+        "--model",
+        help="A model of the library, such as MammalianFedBatch (bayesbio models lists them), or "
+        "your own: my_model.py:Perfusion.",
+    ),
 ]
 Options = Annotated[
     list[str] | None,
@@ -60,6 +65,19 @@ Options = Annotated[
         metavar="NAME=VALUE",
         help="An option of the model, such as glutamine=false. May be repeated.",
     ),
+]
+Priors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--prior",
+        metavar="NAME=LOW,HIGH",
+        help="Prior knowledge: a central 90 % interval. One number fixes the parameter. May be "
+        "repeated.",
+    ),
+]
+OwnModel = Annotated[
+    str | None,
+    typer.Option("--model", help="The model fitted, where it is your own: my_model.py:Perfusion."),
 ]
 Posterior = Annotated[Path, typer.Argument(help="A file written by 'bayesbio fit -o'.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
@@ -72,6 +90,13 @@ def writable(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path.parent):
         return path
+
+
+def load_result(file: Path, model: str | None, options: list[str] | None) -> Any:
+    """Load a saved result, with the model it belongs to where that is not of the library."""
+    from bayesbio import load
+
+    return load(file) if model is None else load(file, model=build_process(model, options))
 
 
 def read_runs(
@@ -115,10 +140,14 @@ def read_a_plan(
 
 
 def build_process(name: str, options: list[str] | None) -> Any:
-    """Find a model of the library and set its options."""
+    """Find a model of the library or in a file of Python, and set its options."""
     from bayesbio.mechanistic import find_model
 
     given = {key: _literal(text) for key, text in pairs(options, "--option").items()}
+    if ".py" in name:
+        from bayesbio.cli.own_models import load_model
+
+        return load_model(name, given)
     return find_model(name, **given)
 
 

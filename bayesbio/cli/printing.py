@@ -12,6 +12,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 from rich.text import Text
 
+from bayesbio.cli.wording import in_options
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -51,6 +53,7 @@ def busy(what: str) -> Iterator[None]:
 
 def print_line(text: str, *, label: str = "", style: str | None = None) -> None:
     """Print text as it is, never as markup; a label in front takes the style alone."""
+    text = in_options(text)
     line = Text(f"{label}: ", style=style or "") if label else Text("", style=style or "")
     Console().print(
         line.append(text, style=None if label else style), highlight=False, soft_wrap=True
@@ -70,7 +73,7 @@ def print_summary(summary: pd.DataFrame, heading: str) -> None:
     shown = [column for column in COLUMNS if column in summary]
     shown = shown or [str(column) for column in summary.columns[:6]]
     grid = Grid(title=Text(heading), title_justify="left")
-    grid.add_column("")
+    grid.add_column("", overflow="fold")
     for column in shown:
         words = Text(COLUMNS.get(column, column))
         grid.add_column(words, justify="left" if column == "unit" else "right")

@@ -16,13 +16,18 @@ from bayesbio.mechanistic.process_model import Parameter, ProcessModel, model_re
 __all__ = ["check_model", "check_units"]
 
 
-def check_model(model: ProcessModel) -> None:
+def check_model(model: ProcessModel) -> str:
     """
-    Check that a model keeps the contract, by reading it and by evaluating it once.
+    Check that a model keeps the contract, by reading it and by evaluating it.
 
     Parameters
     ----------
     model : ProcessModel
+
+    Returns
+    -------
+    str
+        ``fine``, and what a fit will ask for: parameters without a default interval.
 
     Raises
     ------
@@ -33,6 +38,7 @@ def check_model(model: ProcessModel) -> None:
     --------
     >>> from bayesbio.mechanistic import BatchCulture
     >>> check_model(BatchCulture())
+    'fine'
     """
     if isinstance(model, type):
         raise ModelError(
@@ -45,6 +51,10 @@ def check_model(model: ProcessModel) -> None:
         problems = list(_evaluation_problems(model))
     if problems:
         raise ModelError(f"{_name(model)}: " + " ".join(problems))
+    bare = [name for name in model.Parameters._fields if name not in model.defaults]
+    if not bare:
+        return "fine"
+    return f"fine; without a default interval, so that a fit needs a prior: {', '.join(bare)}"
 
 
 def check_units(model: ProcessModel) -> None:
@@ -157,6 +167,8 @@ def _evaluate(model: Any, arguments: _Arguments) -> dict[tuple[str, str], Any]:
             rates = model.rates(time, state, parameters, inputs, settings)
             found |= {("rates", name): value for name, value in rates.items()}
         slopes = model.derivatives(time, state, parameters, inputs, settings, rates)
+        if not hasattr(slopes, "_asdict"):
+            raise TypeError(f"derivatives gives a {type(slopes).__name__}; return self.State(...)")
         found |= {("derivatives", name): value for name, value in slopes._asdict().items()}
     for body in ("outputs", "conserved"):
         if hasattr(model, body):
@@ -371,6 +383,7 @@ def _evaluation_problems(model: Any) -> Iterable[str]:
             f"{did_you_mean(wrong, known)}"
         )
         return
+    yield from _comparisons(model, arguments)
     yield from _transport_problems(model, found)
     body = "solution" if hasattr(model, "solution") else "derivatives"
     slopes = {name: value for (what, name), value in found.items() if what == body}
@@ -392,6 +405,25 @@ def _evaluation_problems(model: Any) -> Iterable[str]:
             yield f"output {name!r} has no unit; add it to units, '1' for a plain number."
     if set(given) != set(promised):
         yield f"outputs gives {given}, but output_names promises {promised}."
+
+
+def _comparisons(model: Any, arguments: _Arguments) -> Iterable[str]:
+    """Find a decision on a value (if, max, min, and, or): equations are followed with symbols."""
+    if getattr(model, "grids", {}):
+        return
+    several = [type(group)(*(np.array([v, 1.3 * v]) for v in group)) for group in arguments[1:]]
+    try:
+        with np.errstate(all="ignore"):
+            _evaluate(model, _Arguments(arguments.time, *several))
+    except ValueError as error:
+        if "truth value" in str(error):
+            yield (
+                f"an equation decides by a value (if, max, min, and, or).{_place(error)} "
+                "Use smooth laws: smooth_maximum from bayesbio.mechanistic.functions, tanh for a "
+                "switch; a true switch in time is an event of the run."
+            )
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError):
+        return  # a body for single numbers; whether symbols pass is seen when it is compiled
 
 
 def _transport_problems(model: Any, found: Mapping[tuple[str, str], Any]) -> Iterable[str]:

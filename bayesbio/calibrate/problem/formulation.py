@@ -150,7 +150,7 @@ def formulate(request: FitRequest) -> Formulation:
     if before is not None:
         posterior_prior = _posterior_prior(before, traced.names, vary, chosen)
 
-    unknowns, given = [], {}
+    unknowns, given, missing = [], {}, list[str]()
     for name in names:
         prior = priors.get(name)
         if isinstance(prior, numbers.Real) and not isinstance(prior, bool):
@@ -164,11 +164,18 @@ def formulate(request: FitRequest) -> Formulation:
             unknown = Unknown(name, interval, posterior_prior.source, vary.get(name, ()))
         else:
             start = (request.start_priors or {}).get(name)
-            unknown = unknown_of(name, prior, compiled, campaign, rows, vary.get(name, ()), start)
+            try:
+                levels_here = vary.get(name, ())
+                unknown = unknown_of(name, prior, compiled, campaign, rows, levels_here, start)
+            except ModelError as error:  # everything that is missing is asked for at once
+                missing.append(str(error))
+                continue
         if unknown is not None and name in covariates:
             unknown = _with_covariates(unknown, covariates[name], campaign)
         if unknown is not None:
             unknowns.append(unknown)
+    if missing:
+        raise ModelError("\n".join(missing))
     _check_estimated(vary, covariates, given, {unknown.name for unknown in unknowns})
     check_posterior_names(
         (unknown.name for unknown in unknowns),

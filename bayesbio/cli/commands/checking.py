@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,13 +11,20 @@ from bayesbio.cli.parsing import (
     ColumnMaps,
     Data,
     Options,
+    Priors,
     RoleMaps,
     RunColumn,
     TimeColumn,
     build_process,
+    pairs,
+    prior_of,
     read_runs,
 )
-from bayesbio.cli.printing import NOT_A_RESULT, print_line
+from bayesbio.cli.printing import NOT_A_RESULT, busy, print_line
+from bayesbio.errors import BayesbioError
+
+if TYPE_CHECKING:
+    from bayesbio.data import Campaign
 
 
 def check(
@@ -26,6 +33,7 @@ def check(
         str | None, typer.Option("--model", help="Also check what this model needs.")
     ] = None,
     option: Options = None,
+    prior: Priors = None,
     column: ColumnMaps = None,
     role: RoleMaps = None,
     run: RunColumn = None,
@@ -42,10 +50,27 @@ def check(
     for finding in findings.merged():
         colour = "red" if finding.severity == "error" else "yellow"
         print_line(str(finding), label=finding.severity, style=colour)
-    if not findings:
+    missing = "" if built is None or findings.errors else _missing_for_fit(campaign, built, prior)
+    if missing:
+        print_line(missing, label="error", style="red")
+    elif not findings:
         print_line("Nothing looks wrong.", style="green")
-    if findings.errors:
+    if findings.errors or missing:
         raise typer.Exit(NOT_A_RESULT)
+
+
+def _missing_for_fit(campaign: Campaign, model: Any, prior: list[str] | None) -> str:
+    """Find what a fit of the model would ask for beyond the sheet; nothing if it can run."""
+    from bayesbio.calibrate.problem.formulation import formulate
+    from bayesbio.calibrate.requests import FitRequest
+
+    priors = {name: prior_of(text, name) for name, text in pairs(prior, "--prior").items()}
+    with busy("Asking what a fit needs"):
+        try:
+            formulate(FitRequest(campaign, model, priors=priors))
+        except BayesbioError as error:
+            return str(error)
+    return ""
 
 
 def template(

@@ -14,6 +14,7 @@ from bayesbio.cli.parsing import (
     Data,
     ModelName,
     Options,
+    Priors,
     RoleMaps,
     RunColumn,
     Seed,
@@ -26,7 +27,7 @@ from bayesbio.cli.parsing import (
     read_runs,
     writable,
 )
-from bayesbio.cli.printing import interactive, print_line, print_summary, print_verdict, warn
+from bayesbio.cli.printing import busy, interactive, print_line, print_summary, print_verdict, warn
 from bayesbio.errors import BayesbioError
 
 
@@ -41,14 +42,7 @@ def fit(
             "such as clone; 'clone,run' for both. May be repeated.",
         ),
     ] = None,
-    prior: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=LOW,HIGH",
-            help="Prior knowledge: a central 90 % interval. One number fixes the parameter. May be "
-            "repeated.",
-        ),
-    ] = None,
+    prior: Priors = None,
     noise: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,6 +70,19 @@ def fit(
             min=1, help="Number of MCMC chains; at least four are needed to diagnose convergence."
         ),
     ] = 4,
+    tune: Annotated[
+        int, typer.Option(min=50, help="Warm-up draws per chain; more where chains mix slowly.")
+    ] = 500,
+    target_accept: Annotated[
+        float | None,
+        typer.Option(min=0.5, max=0.999, help="Acceptance rate; 0.95 or 0.99 where it diverges."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Folder in which draws are kept while they are made.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted fit.")
+    ] = False,
     seed: Seed = 1,
 ) -> None:
     """Calibrate a model on your runs, and check whether the result can be relied on."""
@@ -96,7 +103,8 @@ def fit(
         from bayesbio.calibrate import quick_look
         from bayesbio.report import write_quick_look
 
-        look = quick_look(campaign, built, **request)
+        with busy("Compiling the model and finding its best fit"):
+            look = quick_look(campaign, built, **request)
         warn(text for text in look.options["findings"] if text not in reading)
         print_summary(look.summary(), f"A {look.label}")
         print_line(f"Wrote {write_quick_look(target, look)}")
@@ -104,6 +112,9 @@ def fit(
 
     from bayesbio.calibrate import fit as calibrate
 
+    kept = checkpoint or (target.with_suffix(".checkpoint") if resume else None)
+    request |= {"tune": tune, "target_accept": target_accept, "checkpoint": kept, "resume": resume}
+    print_line("Compiling the model and finding where to start (up to a minute) ...")
     calibration = calibrate(
         campaign, built, draws=draws, chains=chains, progress=interactive(), **request
     )

@@ -9,11 +9,14 @@ import typer
 
 from bayesbio.cli.parsing import (
     ColumnMaps,
+    Options,
+    OwnModel,
     Posterior,
     RoleMaps,
     RunColumn,
     Seed,
     TimeColumn,
+    load_result,
     read_a_plan,
     writable,
 )
@@ -52,9 +55,10 @@ def predict(
     run: RunColumn = None,
     time: TimeColumn = None,
     seed: Seed = 0,
+    model: OwnModel = None,
+    option: Options = None,
 ) -> None:
     """Predict from a saved result: median and intervals of every quantity, as tables and figure."""
-    from bayesbio import load
     from bayesbio.cli.planning import (
         as_in_sheet,
         hours_until,
@@ -66,7 +70,8 @@ def predict(
     from bayesbio.cli.tabulating import write_csv
 
     target = writable(output)
-    result = load(posterior)
+    with busy("Loading the posterior"):
+        result = load_result(posterior, model, option)
     if hasattr(result, "campaign") and hasattr(result, "predict"):
         plan, columns = None, [result.campaign.columns]
         if runs is not None:
@@ -123,15 +128,17 @@ def report(
     parameter: Annotated[
         str | None, typer.Option(help="Which parameter the answer is about.")
     ] = None,
+    model: OwnModel = None,
+    option: Options = None,
 ) -> None:
     """Write the report of a saved result: one page that works offline and can be mailed."""
-    from bayesbio import load
     from bayesbio.report import write_report
 
-    result = load(posterior)
-    page = write_report(
-        output or Path("reports") / posterior.stem, result, answer=_answer(result, parameter)
-    )
+    with busy("Loading the posterior"):
+        result = load_result(posterior, model, option)
+    folder = output or Path("reports") / posterior.stem
+    with busy("Checking, drawing and writing the report"):
+        page = write_report(folder, result, answer=_answer(result, parameter))
     print_line(f"Wrote {page}")
     print_verdict(result)
 
