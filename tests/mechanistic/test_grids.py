@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from bayesbio.errors import ModelError, UnitError
-from bayesbio.mechanistic import PackedBed, check_model, check_units, spectral_elements
+from bayesbio.errors import ModelError
+from bayesbio.mechanistic import spectral_elements
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3, 4, 6])
@@ -51,33 +51,3 @@ def test_the_operators_are_sparse():
 def test_a_grid_that_cannot_be_built_is_refused(wrong):
     with pytest.raises(ModelError, match="must be positive"):
         spectral_elements(**wrong)
-
-
-def test_the_packed_bed_keeps_the_contract_and_its_units():
-    check_model(PackedBed(elements=2))
-    check_units(PackedBed(elements=2))
-
-
-class WrongOperator(PackedBed):
-    """A bed whose operators do not fit."""
-
-    def transport(self, time, parameters, inputs, settings):
-        grid = spectral_elements(1.0, elements=1, degree=1)
-        return {"concentration": [(grid.advection, parameters.velocity)]}
-
-
-class WrongUnit(PackedBed):
-    """A bed that forgets the velocity of its advection."""
-
-    def transport(self, time, parameters, inputs, settings):
-        return {"concentration": [(self.grid.advection, parameters.axial_dispersion)]}
-
-
-def test_transport_that_does_not_fit_the_grid_is_said():
-    with pytest.raises(ModelError, match=r"operator has shape \(2, 2\); with 9 nodes"):
-        check_model(WrongOperator(elements=2))
-
-
-def test_transport_in_a_wrong_unit_is_said():
-    with pytest.raises(UnitError, match="the transport of concentration comes out in"):
-        check_units(WrongUnit(elements=2))
