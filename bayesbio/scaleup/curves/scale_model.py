@@ -12,6 +12,7 @@ import xarray as xr
 from bayesbio.data import Campaign
 from bayesbio.errors import BayesbioError, CalibrationError, ModelError
 from bayesbio.inference import Progress
+from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.mechanistic import find_model
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.scaleup.curves.curve_fit import CurveFit, predictive_groups
@@ -113,6 +114,7 @@ class ScaleModel:
             for curve in self.curves
         )
 
+    @thread_policy()
     def fit(
         self,
         campaign: Campaign,

@@ -15,7 +15,10 @@ from bayesbio.inference.archive.results import result_from_archive
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.scaleup.fidelity.fidelity_posterior import MultiFidelityPosterior
 from bayesbio.surrogate.gaussian_process.conditioning import Latent, thinned
-from bayesbio.surrogate.gaussian_process.hyperparameters import sample_hyperparameters
+from bayesbio.surrogate.gaussian_process.hyperparameters import (
+    HyperparameterPosterior,
+    sample_hyperparameters,
+)
 from bayesbio.surrogate.gaussian_process.inputs import (
     SAME,
     NoiseModel,
@@ -206,7 +209,7 @@ class MultiFidelity:
                 stacked = np.column_stack([own, column])
             elif simulated is not None and simulator_transform is not None:
                 stacked = np.column_stack([own, simulator_transform.forward(simulated)])
-            process = sample_hyperparameters(
+            target = HyperparameterPosterior(
                 _covariance(self, len(box.names), first=level == 0 and simulator is None),
                 stacked,
                 transform.forward(values[level]),
@@ -214,10 +217,9 @@ class MultiFidelity:
                 noise_design=noise_model.design(own, len(box.names)),
                 inputs=len(box.names),
                 latent=latent,
-                draws=draws,
-                tune=tune,
-                chains=chains,
-                random_seed=random_seed + level,
+            )
+            process = sample_hyperparameters(
+                target, draws=draws, tune=tune, chains=chains, random_seed=random_seed + level
             )
             fitted = dataclasses.replace(fitted, processes=(*fitted.processes, process))
         return fitted

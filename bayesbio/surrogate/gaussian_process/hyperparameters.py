@@ -69,8 +69,9 @@ class HyperparameterPosterior:
         known_noise: np.ndarray,
         noise_design: np.ndarray,
         inputs: int,
-        latent: Latent | None,
+        latent: Latent | None = None,
     ) -> None:
+        self.covariance, self.rows, self.values = covariance, rows, values
         self.parts = noise_design.shape[1]
         self.centre, self.spread = prior_of(covariance, inputs=inputs, noise_parts=self.parts)
         self.size, self.latent = covariance.size, latent
@@ -172,36 +173,8 @@ def starting_modes(
     return [distinct[order[rank]] for rank in ranks]
 
 
-def log_peak(
-    covariance: Covariance,
-    rows: np.ndarray,
-    values: np.ndarray,
-    known_noise: np.ndarray,
-    noise_design: np.ndarray,
-    *,
-    inputs: int,
-    random_seed: int,
-) -> float:
-    """Largest log posterior density of the hyperparameters, to compare links of the outcome."""
-    target = HyperparameterPosterior(
-        covariance, rows, values, known_noise, noise_design, inputs, None
-    )
-    return find_modes(target, random_seed=random_seed, starts=3)[0][0]
-
-
 def sample_hyperparameters(
-    covariance: Covariance,
-    rows: np.ndarray,
-    values: np.ndarray,
-    *,
-    known_noise: np.ndarray,
-    noise_design: np.ndarray,
-    inputs: int,
-    latent: Latent | None = None,
-    draws: int,
-    tune: int,
-    chains: int,
-    random_seed: int,
+    target: HyperparameterPosterior, *, draws: int, tune: int, chains: int, random_seed: int
 ) -> GaussianProcessDraws:
     """
     Posterior draws of hyperparameters and latent inputs by the no-U-turn sampler.
@@ -210,26 +183,7 @@ def sample_hyperparameters(
     approximation): a chain seldom crosses from one to another. The function itself is integrated
     out exactly, so only hyperparameters (and unknown values of the column of the fidelity below)
     are sampled.
-
-    Parameters
-    ----------
-    covariance : Covariance
-    rows, values, known_noise, noise_design : array
-        As in `GaussianProcessDraws`.
-    inputs : int
-        Number of inputs.
-    latent : Latent, optional
-        Values of the last column that are not known exactly.
-    draws, tune, chains, random_seed : int
-        As in `bayesbio.inference.sample`.
-
-    Returns
-    -------
-    GaussianProcessDraws
     """
-    target = HyperparameterPosterior(
-        covariance, rows, values, known_noise, noise_design, inputs, latent
-    )
     modes = find_modes(target, random_seed=random_seed)
     good = starting_modes(target, modes, chains)
     rng = np.random.default_rng((random_seed, 1))
@@ -248,18 +202,18 @@ def sample_hyperparameters(
         sampler=NoUTurn(on_divergence=(0.99,)),
     )
     points = tree["posterior/point"].to_numpy().reshape(chains * draws, -1)
-    size, hyper = covariance.size, len(target.centre)
+    size, hyper, latent = target.size, len(target.centre), target.latent
     unknown = np.empty((len(points), 0))
     latent_rows = np.empty(0, int)
     if latent is not None:
         unknown = latent.mean + points[:, hyper:] @ latent.root.T
         latent_rows = latent.rows
     return GaussianProcessDraws(
-        covariance=covariance,
-        rows=rows,
-        values=values,
-        known_noise=known_noise,
-        noise_design=noise_design,
+        covariance=target.covariance,
+        rows=target.rows,
+        values=target.values,
+        known_noise=target.known_noise,
+        noise_design=target.design,
         parameters=points[:, :size],
         eta=points[:, size:hyper],
         latent=unknown,

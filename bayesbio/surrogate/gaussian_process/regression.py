@@ -23,7 +23,11 @@ from bayesbio.surrogate.gaussian_process.conditioning import (
     draw_function,
     thinned,
 )
-from bayesbio.surrogate.gaussian_process.hyperparameters import log_peak, sample_hyperparameters
+from bayesbio.surrogate.gaussian_process.hyperparameters import (
+    HyperparameterPosterior,
+    find_modes,
+    sample_hyperparameters,
+)
 from bayesbio.surrogate.gaussian_process.inputs import (
     NoiseModel,
     OutcomeTransform,
@@ -157,17 +161,16 @@ class GaussianProcessRegression:
         transform = chosen_transform(
             self.link, covariance, rows, values, noise_model, random_seed=random_seed
         )
-        gaussian_process = sample_hyperparameters(
+        target = HyperparameterPosterior(
             covariance,
             rows,
             transform.forward(values),
             known_noise=transform.noise_variance(noise_model.deviation, values),
             noise_design=noise_model.design(rows, len(box.names)),
             inputs=len(box.names),
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            random_seed=random_seed,
+        )
+        gaussian_process = sample_hyperparameters(
+            target, draws=draws, tune=tune, chains=chains, random_seed=random_seed
         )
         return GaussianProcessPosterior(
             model=self,
@@ -210,15 +213,18 @@ def chosen_transform(
     log = OutcomeTransform.of(values, "log")
     inputs = rows.shape[1]
     heights = [
-        log_peak(
-            covariance,
-            rows,
-            transform.forward(values),
-            transform.noise_variance(noise_model.deviation, values),
-            noise_model.design(rows, inputs),
-            inputs=inputs,
+        find_modes(
+            HyperparameterPosterior(
+                covariance,
+                rows,
+                transform.forward(values),
+                transform.noise_variance(noise_model.deviation, values),
+                noise_model.design(rows, inputs),
+                inputs,
+            ),
             random_seed=random_seed,
-        )
+            starts=3,
+        )[0][0]
         + transform.log_jacobian(values)
         for transform in (identity, log)
     ]

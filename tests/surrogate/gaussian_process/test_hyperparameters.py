@@ -9,7 +9,6 @@ from bayesbio.surrogate.gaussian_process.hyperparameters import (
     SLOPES,
     HyperparameterPosterior,
     find_modes,
-    log_peak,
     prior_of,
     starting_modes,
 )
@@ -47,12 +46,6 @@ def test_modes_are_stationary_and_the_highest_comes_first():
     assert np.abs(posterior(modes[0][1])[1]).max() < 1e-2
     starts = starting_modes(posterior, modes, chains=3)
     assert len(starts) == 3 and all(len(start) == posterior.dimension for start in starts)
-    args = (
-        first_covariance(2, "smooth"),
-        *(posterior.likelihood.rows, posterior.likelihood.values),
-    )
-    height = log_peak(*args, np.zeros(8), np.ones((8, 1)), inputs=2, random_seed=1)
-    assert_allclose(height, values[0], atol=1e-3)
 
 
 def test_far_out_in_the_prior_the_density_is_zero():
