@@ -21,6 +21,7 @@ from bayesbio.calibrate.requests import PredictionRequest
 from bayesbio.data import Campaign, Event
 from bayesbio.errors import BayesbioError, CalibrationError
 from bayesbio.inference import Noise, Verdict, pooling_factor, verdict_of, write_archive
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.mechanistic import ProcessModel, describe_model, rebuild_model
 from bayesbio.ode.codegen.cache import kernels
 
@@ -61,6 +62,8 @@ class Calibration:
     options: Mapping[str, Any]
     fit_arguments: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False)
     start_priors: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False)
+
+    __repr__ = short_repr
 
     @property
     def draws(self) -> xr.Dataset:

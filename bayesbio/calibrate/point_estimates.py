@@ -25,6 +25,7 @@ from bayesbio.calibrate.requests import (
 )
 from bayesbio.data import Campaign, Event
 from bayesbio.inference import Mode, Noise
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.mechanistic import ProcessModel
 
 LABEL = "quick look: most probable parameters, without uncertainty"
@@ -59,6 +60,8 @@ class QuickLook:
     converged: bool
     other_modes: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     label: str = LABEL
+
+    __repr__ = short_repr
 
     @functools.cached_property
     def predictor(self) -> Predictor:

@@ -17,6 +17,7 @@ from scipy import stats
 from bayesbio.data import Table
 from bayesbio.errors import CalibrationError, DataError, did_you_mean
 from bayesbio.inference import Verdict, sample, verdict_of
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import stack_draws, summary_table
 from bayesbio.inference.noise.censoring import STUDENT_T, log_interval_probability
@@ -63,6 +64,8 @@ class ControlChart:
     data_hash: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     @property
     def model(self) -> str:

@@ -16,6 +16,7 @@ from scipy import stats
 from bayesbio.data import Campaign, Run
 from bayesbio.errors import CalibrationError, DataError
 from bayesbio.inference import Verdict, VerdictItem
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.monitoring.references.historical_reference import HistoricalReference
@@ -93,6 +94,8 @@ class FittedMonitor:
     data_hash: str
     options: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     @property
     def quantities(self) -> tuple[str, ...]:

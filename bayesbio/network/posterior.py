@@ -15,6 +15,7 @@ import xarray as xr
 
 from bayesbio.data.table import Table
 from bayesbio.errors import CalibrationError
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import FlatDraws, summary_table
 from bayesbio.inference.diagnostics.posterior_checks import verdict_of
@@ -92,6 +93,8 @@ class NetworkPosterior(NetworkDraws):
     with_process_model = hybrid_network.with_process_model
     to_pgmpy = pgmpy_bridge.to_linear_gaussian
     to_discrete = discrete.discretise
+
+    __repr__ = short_repr
 
     @property
     def model(self) -> ProcessGraph:

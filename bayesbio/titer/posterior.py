@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import CalibrationError, DataError
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import summary_table
 from bayesbio.inference.diagnostics.posterior_checks import verdict_of
@@ -43,6 +44,8 @@ class TiterPosterior(TiterDraws):
 
     Made by `TiterModel.fit`, or read back by `bayesbio.load`. For its attributes see `TiterDraws`.
     """
+
+    __repr__ = short_repr
 
     @classmethod
     def of_sampled(

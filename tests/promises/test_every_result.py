@@ -9,6 +9,7 @@ import dataclasses
 import importlib
 import inspect
 
+import numpy as np
 import pytest
 
 import bayesbio
@@ -51,6 +52,15 @@ def test_a_result_has_every_part_of_the_contract(name):
 @pytest.mark.parametrize("name", sorted(RESULTS))
 def test_a_result_is_frozen(name):
     assert RESULTS[name].__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS))
+def test_the_repr_of_a_result_fits_on_a_screen(name):
+    thing = object.__new__(RESULTS[name])  # only the form of its parts counts
+    for field in dataclasses.fields(thing):
+        object.__setattr__(thing, field.name, np.ones((40, 40)))
+    lines = repr(thing).splitlines()
+    assert len(lines) < 25 and max(map(len, lines)) < 200
 
 
 @pytest.mark.parametrize("name", sorted(n for n, c in RESULTS.items() if hasattr(c, "predict")))

@@ -16,6 +16,7 @@ import xarray as xr
 
 from bayesbio.calibrate.calibration import calibration_from_archive
 from bayesbio.errors import CalibrationError, ModelError
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.verdict import Verdict
 from bayesbio.network.draws import NetworkDraws
@@ -61,6 +62,8 @@ class HybridNetwork(LikelihoodWeighting):
         A run of the calibration whose settings, profiles and events hold where no node gives
         another value.
     """
+
+    __repr__ = short_repr
 
     @property
     def model(self) -> tuple[Any, Any]:

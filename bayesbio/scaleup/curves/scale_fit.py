@@ -18,6 +18,7 @@ import xarray as xr
 from bayesbio.data import Run
 from bayesbio.errors import CalibrationError
 from bayesbio.inference import Verdict, VerdictItem, verdict_of, write_archive
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.scaleup.curves.curve_fit import CurveFit
 from bayesbio.scaleup.curves.prediction import NewRun, predict_run
@@ -35,6 +36,8 @@ class ScaleFit(ScaleDraws):
 
     Made by `ScaleModel.fit`, or read back by `bayesbio.load`. Attributes as of `ScaleDraws`.
     """
+
+    __repr__ = short_repr
 
     @property
     def random_seed(self) -> int:

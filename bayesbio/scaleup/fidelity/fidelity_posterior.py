@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import CalibrationError, ModelError
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import summary_table
 from bayesbio.inference.diagnostics.verdict import Verdict
@@ -71,6 +72,8 @@ class MultiFidelityPosterior:
     tables: tuple[pd.DataFrame, ...]
     random_seed: int
     unit: str = "1"
+
+    __repr__ = short_repr
 
     def simulate(self, rows: np.ndarray) -> np.ndarray:
         """Standardised answers of the simulator at standardised inputs."""

@@ -17,6 +17,7 @@ from bayesbio.data.campaign import Campaign
 from bayesbio.data.table import Table
 from bayesbio.errors import CalibrationError, DataError, UnitError
 from bayesbio.inference.archive.files import write_archive
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
 from bayesbio.scaleup.qualification.scale_down_runs import (
     check_margin,
@@ -87,6 +88,8 @@ class Equivalence:
     data: pd.DataFrame
     random_seed: int
     data_warnings: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     @property
     def model(self) -> str:

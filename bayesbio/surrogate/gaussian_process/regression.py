@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.errors import CalibrationError
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import summary_table
 from bayesbio.inference.diagnostics.verdict import Verdict
@@ -258,6 +259,8 @@ class GaussianProcessPosterior:
     data: pd.DataFrame
     unit: str
     options: Mapping[str, Any]
+
+    __repr__ = short_repr
 
     @thread_policy()
     def predict(

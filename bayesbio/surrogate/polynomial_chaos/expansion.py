@@ -15,6 +15,7 @@ import xarray as xr
 from scipy import linalg, stats
 
 from bayesbio.errors import CalibrationError, DataError, ModelError
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import summary_table
 from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
@@ -291,6 +292,8 @@ class PolynomialChaosPosterior:
     log_evidence: float
     unit: str
     options: Mapping[str, Any]
+
+    __repr__ = short_repr
 
     @cached_property
     def domain(self) -> Domain:

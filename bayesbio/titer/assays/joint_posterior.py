@@ -15,6 +15,7 @@ import xarray as xr
 
 from bayesbio.data.table import Table
 from bayesbio.errors import CalibrationError, DataError, did_you_mean
+from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import stack_draws
 from bayesbio.inference.diagnostics.posterior_checks import verdict_of
@@ -49,6 +50,8 @@ class JointPosterior:
     posterior: xr.DataTree  # standardised: location, between, error, intercept, slope (and effect)
     options: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     @cached_property
     def _flat(self) -> dict[str, np.ndarray]:
