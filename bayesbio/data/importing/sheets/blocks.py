@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bayesbio.data.findings import Finding
+from bayesbio.data.findings import Finding, warning
 from bayesbio.data.importing.sheets.cells import (
     FORMAT_WORDS,
     Cell,
     Reading,
+    date_order,
     decimal_evidence,
     is_blank,
     plain_text,
@@ -68,9 +69,10 @@ class Column:
 
     @functools.cached_property
     def moments(self) -> list[dt.datetime | None]:
-        """Its cells as dates, the day first where that is open."""
+        """Its cells as dates, in the order that the whole column shows; the day first if open."""
+        order = date_order(self.cells) or "day"
         return [
-            to_moment(cell) if reading.kind == "text" else None
+            to_moment(cell, order) if reading.kind == "text" else None
             for cell, reading in zip(self.cells, self.readings, strict=True)
         ]
 
@@ -183,7 +185,26 @@ def take_apart(
     filled = [c for c in columns if c.header or not all(map(is_blank, c.cells))]
     numbers = tuple(number for number, _ in body)
     preamble = _preamble(rows[:top])
-    return Block(sheet.name, filled, numbers, preamble, decimal or usual, sheet.findings)
+    findings = (*sheet.findings, *_sentinels(filled))
+    return Block(sheet.name, filled, numbers, preamble, decimal or usual, findings)
+
+
+def _sentinels(columns: list[Column]) -> list[Finding]:
+    """Say which numbers, such as -9999, were read as gaps."""
+    found = []
+    for column in columns:
+        filled = zip(column.cells, column.readings, strict=True)
+        gaps = [plain_text(c) for c, r in filled if r.kind == "missing" and not is_blank(c)]
+        marks = [text for text in gaps if text.startswith("-999")]
+        if marks:
+            found.append(
+                warning(
+                    f"Column {column.header!r} holds {marks[0]} in {len(marks)} cells, which marks "
+                    "a missing value; they were left out.",
+                    "Leave such cells empty to be sure.",
+                )
+            )
+    return found
 
 
 def _may_be_grouped(cell: Cell) -> bool:

@@ -158,12 +158,14 @@ def read_cell(
     if isinstance(cell, (int, float, np.integer, np.floating)) and not isinstance(cell, bool):
         try:
             value = float(cell)
+            if value <= -999.0 and (words or {}).get(f"{value:g}") == "missing":
+                return GAP
         except OverflowError:
             return TEXT
         return Reading("number", value) if math.isfinite(value) else GAP
     if not isinstance(cell, str) or len(cell) > LONGEST:
         return TEXT
-    if decimal == "." and SIMPLE.fullmatch(cell):
+    if decimal == "." and not cell.startswith("-99") and SIMPLE.fullmatch(cell):
         return Reading("number", float(cell))
     text = cell.strip().rstrip("*†‡ ")
     if match := NAMED_LIMIT.fullmatch(text):  # '<LOQ (5)' is '<5'

@@ -37,6 +37,9 @@ REPLICATE = re.compile(
     r"[\s_\-.#]*)?(?P<number>\d{1,2}|(?<=[\s_\-.(])(?:III|II|I|[ABCabc]))\)?$",
     re.IGNORECASE,
 )
+SYMBOL_AND_UNIT = re.compile(  # 'Penicillin concentration(P:g/L)', 'PAA flow(F:PAA flow (L/h))'
+    r"(?P<name>[^()\[\]{}]+?)\s*\(\w+:(?:[^()]*\()?(?P<unit>[^()]*?)\)+"
+)
 ORDINAL_LETTERS = ("A", "B", "C", "a", "b", "c")
 ORDINALS = {"a": 1, "b": 2, "c": 3, "i": 1, "ii": 2, "iii": 3}
 SINGLE = frozenset(("C", "K", "M", "V", "d", "s", "m", "cell", "cells", "U", "W", "J", "l", "rel"))
@@ -107,6 +110,10 @@ class Headers:
             unit = None if FORMAT_WORDS.fullmatch(unit) and unit != "-" else unit or None
         if len(text) > LONGEST_HEADER or self.dialect.is_ordering(text):
             return Header(text, unit)
+        if match := SYMBOL_AND_UNIT.fullmatch(text):
+            stated = re.sub(r"\^\{(-?\d)\}", r"^\1", match["unit"])
+            stated = stated if units.is_unit(stated) else ""
+            return self.read(f"{match['name']} ({stated})" if stated else match["name"], unit)
         if match := re.fullmatch(r"%\s*(?:of\s+)?([A-Za-z].*)", text):
             return self.read(f"{match.group(1)} (%)", unit)
         if not re.search(r"[\[({%]", text) and (words := self.vocabulary.find_all(text)):

@@ -98,3 +98,23 @@ def test_columns_know_what_they_hold():
     assert number.is_numeric and not number.is_moment and len(number.filled) == 2
     assert date.is_moment and duration.is_duration
     assert date.is_constant_in(["r"] * 3) and not number.is_constant_in(["r"] * 3)
+
+
+@pytest.mark.parametrize(
+    "days", [range(1, 8), range(6, 14), range(8, 15), range(9, 17), range(20, 29)], ids=str
+)
+@pytest.mark.parametrize("form", ["2/{}/2021 10:00", "2/{}/2021  10:00:04 AM", "2-{}-2021 10:00"])
+def test_the_order_of_day_and_month_is_decided_over_the_whole_column(tmp_path, days, form):
+    path = tmp_path / "sheet.csv"
+    rows = [f"A,{form.format(day)},{20 - index}" for index, day in enumerate(days)]
+    path.write_text("\n".join(["Run,Date & Time,Glucose (g/L)", *rows]))
+    times = read_campaign(path)["A"].times()
+    assert times.tolist() == [24.0 * index for index in range(len(days))]
+
+
+def test_a_sentinel_is_a_gap_and_is_said(tmp_path):
+    path = tmp_path / "sheet.csv"
+    path.write_text("Run,Time (h),Glucose (g/L)\nA,0,6.5\nA,1,-9999\nA,2,-999.0\nA,3,4.0\n")
+    campaign = read_campaign(path)
+    assert campaign["A"].measurements["value"].tolist() == [6.5, 4.0]
+    assert "-9999 in 2 cells" in str(campaign.findings)

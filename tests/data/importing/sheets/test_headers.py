@@ -38,3 +38,16 @@ def test_prose_has_no_unit():
 
 def test_headers_become_names_of_the_house():
     assert snake("Cell Line") == "cell_line" and snake("  ") == "unnamed"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "unit"),
+    [
+        ("Penicillin concentration(P:g/L)", "penicillin", "g/L"),
+        ("Offline Penicillin concentration(P_off:P(g L^{-1}))", "penicillin", "g L^-1"),
+        ("pH(pH:pH)", "ph", "pH"),
+    ],
+)
+def test_a_symbol_before_the_unit_is_no_part_of_it(text, name, unit):
+    header = Headers(shipped()).read(text)
+    assert (header.words[0].name, header.unit) == (name, unit)
