@@ -45,7 +45,12 @@ RoleMaps = Annotated[
     ),
 ]
 RunColumn = Annotated[
-    str | None, typer.Option("--run", metavar="HEADER", help="The column that names the run.")
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="HEADER",
+        help="The column that names the run, or several: Clone,Replicate.",
+    ),
 ]
 TimeColumn = Annotated[
     str | None, typer.Option("--time", metavar="HEADER", help="The column with the time.")
@@ -114,7 +119,7 @@ def read_runs(
 
     return read_campaign(
         data,
-        run=run,
+        run=tuple(run.split(",")) if run and "," in run else run,
         time=time,
         columns=pairs(column, "--column") or None,
         roles=pairs(role, "--role") or None,

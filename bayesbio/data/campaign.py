@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -332,7 +332,7 @@ def _units_of(runs: tuple[Run, ...], given: dict[str, str]) -> dict[str, str]:
 def read_campaign(
     path: str | os.PathLike[str] | pd.DataFrame,
     *,
-    run: str | None = None,
+    run: str | Sequence[str] | None = None,
     time: str | None = None,
     columns: Mapping[str, Any] | None = None,
     roles: Mapping[str, str] | None = None,
@@ -353,7 +353,8 @@ def read_campaign(
         headers or in a row below them, one sheet a run, long exports of laboratory systems,
         preambles, replicate columns, days and dates, ``<0.2``, ``n.d.``, decimal commas.
     run, time : str, optional
-        Names of the columns that hold the run and the time, where they are not recognised.
+        Names of the columns that hold the run and the time, where they are not recognised; a run
+        that several columns name together is ``run=("Clone", "Replicate")``.
     columns : mapping of header to quantity, optional
         Such as ``{"Glc YSI": "glucose [mM]"}``; "ignore" leaves a column out.
     roles : mapping of header or quantity to role, optional

@@ -271,7 +271,7 @@ class _Importer:
 
     def _check_named(self, layouts: list[Layout]) -> None:
         """Check that the columns a user named as run and time exist in some sheet."""
-        for wanted in (self.options.run, self.options.time):
+        for wanted in (*self.options.run_key, self.options.time):
             headers = [layout.block.header for layout in layouts]
             if wanted is None or not headers:
                 continue

@@ -34,7 +34,7 @@ class ReadOptions:
 
     words: Vocabulary
     declared: tuple[str, ...] = ()
-    run: str | None = None
+    run: str | Sequence[str] | None = None
     time: str | None = None
     columns: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     roles: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -49,11 +49,16 @@ class ReadOptions:
 
     headers: Headers = dataclasses.field(init=False)
 
+    @property
+    def run_key(self) -> tuple[str, ...]:
+        """The columns that together name the run, as the user stated them."""
+        return (self.run,) if isinstance(self.run, str) else tuple(self.run or ())
+
     def knows(self, text: str) -> bool:
         """Tell whether a text is the name of a column that would be understood."""
         if self.dialect.is_ordering(text) or self.target_of(text) is not None:
             return True
-        if text in (self.run, self.time):
+        if text in (*self.run_key, self.time):
             return True
         header = self.headers.read(text)
         ordering = self.dialect.is_ordering(header.name) and header.unit is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -257,10 +258,10 @@ class _Finder:
 
     def _run(self, layout: Layout) -> Column | None:
         """Choose the column whose names keep samples apart and still have several times each."""
-        if self.options.run is not None:
-            index = find_header(self.block.header, self.options.run)
-            if index is not None:
-                return self.block.columns[index]
+        named = [find_header(self.block.header, name) for name in self.options.run_key]
+        columns = [self.block.columns[index] for index in named if index is not None]
+        if columns:
+            return columns[0] if len(columns) == 1 else joined(columns)
         stated = self._as_stated("run")
         if stated is not None:
             return stated
@@ -276,7 +277,23 @@ class _Finder:
             doubled = len(runs) - _distinct(runs, series)
             lonely = bool(when) and _distinct(runs, when) < 2 * len(set(runs))
             scored.append((lonely and len(candidates) > 1, doubled, rank))
-        return candidates[min(scored)[-1]] if scored else None
+        return candidates[min(scored)[-1]] if scored else self._key(layout, series)
+
+    def _key(self, layout: Layout, series: Sequence[Column]) -> Column | None:
+        """Find the fewest texts that, with a replicate column, part rows into time courses."""
+        replicate, rows = layout.roles.get("replicate"), len(self.block)
+        whole = [""] * rows
+        if layout.time is None or replicate is None or _distinct(whole, series) == rows:
+            return None
+        texts = [c for c in layout.others() if not (c.is_empty or c.is_numeric or c.is_moment)]
+        for size in (1, 2):
+            for chosen in itertools.combinations(texts, size):
+                key = joined([*chosen, replicate])
+                runs = [str(cell) for cell in key.cells]
+                enough = min(runs.count(run) for run in set(runs)) >= 3
+                if enough and _distinct(runs, series) == rows:
+                    return key
+        return None
 
     def _replicate_of_runs(self, layout: Layout) -> None:
         """Leave a replicate column that keeps runs apart, not samples, to the covariates."""
@@ -287,6 +304,16 @@ class _Finder:
         values = {str(cell).strip() for cell in column.filled}
         if len(values) > 1 and column.is_constant_in(runs):
             del layout.roles["replicate"]
+
+
+def joined(columns: Sequence[Column]) -> Column:
+    """Join columns into one key of a run, such as 'K4/1'."""
+    cells: list[Cell] = [
+        "/".join(plain_text(cell) for cell in row)
+        for row in zip(*(fill_down(column.cells) for column in columns), strict=True)
+    ]
+    header = ", ".join(column.header for column in columns)
+    return dataclasses.replace(columns[0], header=header, cells=cells)
 
 
 def _distinct(runs: Sequence[str], columns: Sequence[Column]) -> int:

@@ -63,3 +63,18 @@ def test_a_column_that_holds_no_marks_excludes_nothing():
     )
     campaign = read_campaign(sheet)
     assert campaign["run 1"].measurements["flag"].tolist() == ["", "", ""]
+
+
+@pytest.mark.parametrize("run", [None, ("Clone", "Rep")], ids=["found", "stated"])
+def test_parallel_vessels_of_two_clones_are_four_runs(run):
+    rows = [(c, t, r, 6.0 - t / 24 + r) for t in (0, 24, 48) for c in "KM" for r in (1, 2)]
+    sheet = pd.DataFrame(rows, columns=["Clone", "Time (h)", "Rep", "Glucose (g/L)"])
+    campaign = read_campaign(sheet, run=run)
+    assert sorted(each.name for each in campaign) == ["K/1", "K/2", "M/1", "M/2"]
+    assert campaign["M/2"].settings["clone"] == "M"
+
+
+def test_assays_of_one_run_in_triplicate_stay_one_run():
+    rows = [("R1", t, r, 6.0 + r) for t in (0, 24, 48) for r in (1, 2, 3)]
+    sheet = pd.DataFrame(rows, columns=["Run", "Time (h)", "Replicate", "Glucose (g/L)"])
+    assert [run.name for run in read_campaign(sheet)] == ["R1"]
