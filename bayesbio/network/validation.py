@@ -28,8 +28,6 @@ def leave_one_out(
     until: Sequence[float | None] = (None,),
     runs: Sequence[int] | None = None,
     through: Callable[[NetworkPosterior], Any] | None = None,
-    draws: int = 250,
-    random_seed: int = 0,
     executor: Any = None,
     progress: Callable[[Progress], None] | bool | None = None,
     **options: Any,
@@ -51,15 +49,12 @@ def leave_one_out(
     through : function of a NetworkPosterior, optional
         Gives what predicts, such as ``lambda fitted: fitted.with_process_model(...)``; by default
         the fitted network itself.
-    draws : int
-        Per chain.
-    random_seed : int
     executor : concurrent.futures.Executor or dask.distributed.Client, optional
         Where; by default here, one run after the other, as most fits take less than a second.
     progress : callable or bool, optional
         True shows a bar of the runs.
     **options
-        Of `fit_network`, such as cores.
+        Of `fit_network`, such as cores; 250 draws and random_seed 0 by default.
 
     Returns
     -------
@@ -85,7 +80,7 @@ def leave_one_out(
         for k in (positions if runs is None else runs)
     ]
     wanted = (targets,) if isinstance(targets, str) else tuple(targets)
-    options = {**options, "draws": draws, "random_seed": random_seed}
+    options = {"draws": 250, "random_seed": 0, **options}
     forecaster = _Forecaster(network, wanted, tuple(until), through, options)
     validation = cross_validate(
         {"network": forecaster}, folds, executor=executor or HERE, progress=progress

@@ -51,3 +51,30 @@ def test_no_folder_is_crowded():
     counts = Counter(path.parent for path in FILES if path.stem != "__init__")
     crowded = {folder.name: count for folder, count in counts.items() if count > MOST_FILES}
     assert crowded == {}
+
+
+MOST_PARAMETERS = 10
+DEFENDED = {  # functions with more parameters than that, and why
+    "bayesbio.calibrate.fitting.fit": "a user's one call: data, model, beliefs, sampling, where",
+    "bayesbio.calibrate.approximating.approximate": "the call of fit, exchanged for it",
+    "bayesbio.ode.simulation.simulate": "a user's one call for one run or many",
+    "bayesbio.cli.commands.fitting.fit": "one parameter an option of the command",
+    "bayesbio.cli.commands.results.predict": "one parameter an option of the command",
+}
+
+
+def parameters_of(function: ast.FunctionDef) -> list[str]:
+    """Names of a function's parameters, itself left out."""
+    given = function.args
+    every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    return [each.arg for each in every if each is not None and each.arg not in ("self", "cls")]
+
+
+def test_no_function_takes_more_parameters_than_a_reader_holds():
+    long = {
+        f"{module}.{node.name}"
+        for module, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and len(parameters_of(node)) > MOST_PARAMETERS
+    }
+    assert long == set(DEFENDED)
