@@ -18,6 +18,8 @@ PLAIN = (
     (r"\b(?P<option>draws|tune|chains|target_accept|until)=", r"--\g<option> "),
     (r"\btimes=\[\.\.\.\]", "rows with days in the plan"),
     (r"\bthe argument target_accept\b", "--target-accept"),
+    (r"\bvarying=\[\.\.\.\]", "--group HEADER"),
+    (r" transform= decides otherwise\.", ""),
     (r"calibration\.predict\([^)]*\)+", "bayesbio predict posterior.nc PLAN.xlsx"),
 )
 
