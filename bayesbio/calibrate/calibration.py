@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesbio.calibrate.checks.missing_rates import missing_rates
 from bayesbio.calibrate.predicting.predictor import Predictor
 from bayesbio.calibrate.predicting.run_parameters import group_effects
 from bayesbio.calibrate.problem.structure import ParameterStructure
@@ -108,7 +109,9 @@ class Calibration:
 
     @functools.cached_property
     def _verdict(self) -> Verdict:
-        return verdict_of(self.posterior)
+        verdict = verdict_of(self.posterior)
+        missing = missing_rates(self.posterior, self.model)
+        return Verdict((*verdict.items, missing)) if missing else verdict
 
     def require(self) -> Calibration:
         """Return this calibration if its verdict passed; else raise CalibrationError with it."""

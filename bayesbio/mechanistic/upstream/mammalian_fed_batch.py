@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from bayesbio.data.vocabulary.quantities import quantity
 from bayesbio.errors import ModelError, did_you_mean
@@ -201,6 +201,16 @@ class MammalianFedBatch:
     temperature: bool = False
     ph: bool = False
     nutrients: tuple[str, ...] = ()
+
+    remedies: ClassVar[Mapping[tuple[str, str], str]] = {
+        ("lactate", "falls"): "lactate_uptake=True",
+        ("ammonium", "falls"): "ammonium_uptake=True",
+        ("ammonium", "rises"): "ammonium_maintenance=True",
+        ("viability", "falls"): "death='late'",
+        ("viable_cell_density", "falls"): "death='late'",
+        ("total_cell_density", "falls"): "lysis=True",
+    }
+    """Which option makes a quantity fall or rise late in a run."""
 
     def __post_init__(self) -> None:
         given = (self.nutrients,) if isinstance(self.nutrients, str) else self.nutrients
