@@ -23,6 +23,7 @@ from bayesbio.data import Campaign, Event
 from bayesbio.errors import BayesbioError, CalibrationError
 from bayesbio.inference import Noise, Verdict, pooling_factor, verdict_of, write_archive
 from bayesbio.inference.archive.representation import short_repr
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.mechanistic import ProcessModel, describe_model, rebuild_model
 from bayesbio.ode.codegen.cache import kernels
 
@@ -262,6 +263,19 @@ class Calibration:
             runs, times, until, settings, profiles, events, noise, random_seed, outside
         )
         return self.predictor.predict(request)
+
+    def thinned(self, draws: int) -> Calibration:
+        """Take evenly spaced draws of the posterior, at most so many: enough to draw a band."""
+        step = -(-self.draws.sizes["chain"] * self.draws.sizes["draw"] // draws)
+        groups = {name: node.to_dataset() for name, node in self.posterior.children.items()}
+        groups["posterior"] = groups["posterior"].isel(draw=slice(None, None, step))
+        return dataclasses.replace(self, posterior=xr.DataTree.from_dict(groups))
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        title = f"{type(self.model).__name__} on {len(self.campaign)} runs"
+        headlines = ("maximum_growth_rate", "titer")
+        return Evidence(self, title, headlines=headlines, calibration=self)
 
     def archive_content(self) -> dict[str, Any]:
         """Give what `calibration_from_archive` needs beside the posterior: plain data."""

@@ -20,6 +20,7 @@ from bayesbio.inference import Verdict, sample, verdict_of
 from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import stack_draws, summary_table
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.noise.censoring import STUDENT_T, log_interval_probability
 
 KIND = "control_chart"
@@ -91,6 +92,19 @@ class ControlChart:
     def hash(self) -> str:
         """Hash of the data and the draws."""
         return result_hash(self)
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        low, high = self.limits
+        outside, count = int(self.results["outside"].sum()), len(self.results)
+        answer = (
+            f"{outside} of {count} results lie outside the limits of their lots. The next result "
+            f"of a new lot is expected between {low:.3g} and {high:.3g} {self.unit}".rstrip()
+            + f" ({100.0 * (1.0 - self.false_alarm_rate):g} %)."
+        )
+        title = f"Control chart of {self.quantity}"
+        instead = "It judges results as they come: chart.score(values, lot=...)."
+        return Evidence(self, title, (answer,), instead=instead)
 
     def save(self, path: str | Path) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

@@ -18,6 +18,7 @@ from bayesbio.errors import CalibrationError, DataError
 from bayesbio.inference import Verdict, VerdictItem
 from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.monitoring.references.historical_reference import HistoricalReference
 from bayesbio.monitoring.references.mechanistic_reference import MechanisticReference
@@ -335,6 +336,13 @@ class FittedMonitor:
     def hash(self) -> str:
         """Hash of reference, limit and options."""
         return result_hash(self)
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        count, rate = len(self.held_out), 100.0 * self.model.false_alarm_rate
+        answer = f"Learned from {count} good runs; {rate:g} % of further good runs would alarm."
+        instead = "It judges whole runs: monitor.score(run), or monitor.screen(campaign) for many."
+        return Evidence(self, "Which run is unusual", (answer,), instead=instead)
 
     def save(self, path: str | Path) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

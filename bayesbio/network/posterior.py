@@ -18,6 +18,7 @@ from bayesbio.errors import CalibrationError
 from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import FlatDraws, summary_table
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.diagnostics.posterior_checks import verdict_of
 from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
 from bayesbio.network import discrete, pgmpy_bridge
@@ -190,6 +191,11 @@ class NetworkPosterior(NetworkDraws):
         """Give nodes a stated normal residual; they have no evidence from then on."""
         evidence = {n: value for n, value in self.log_evidence.items() if n not in stated}
         return super().with_residuals(stated).replace(log_evidence=evidence)
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        title = f"Process network of {len(self.names)} nodes"
+        return Evidence(self, title, predict=self.predict)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from bayesbio.errors import CalibrationError, did_you_mean
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.report.labels import number, unit_text
 from bayesbio.report.labels import title as words
 
-__all__ = ["sentence"]
+__all__ = ["answer_of", "sentence"]
 
 
 def sentence(result: Any, parameter: str) -> str:
@@ -63,3 +64,16 @@ def sentence(result: Any, parameter: str) -> str:
     if not result.check().passed:
         answer = f"Not a result yet, some checks failed. {answer}"
     return answer
+
+
+def answer_of(evidence: Evidence) -> str:
+    """Answer for a page whose writer asked nothing: what the result says, or its first number."""
+    if evidence.answers:
+        return " ".join(evidence.answers)
+    summary = evidence.summary
+    if "eti_50" in summary:
+        named = [str(name) for name, value in summary["eti_50"].items() if np.isfinite(value)]
+        asked = [name for name in evidence.headlines if name in named] or named
+        if asked:
+            return sentence(evidence.result, asked[0])
+    return f"{evidence.title}: {evidence.verdict}".splitlines()[0]

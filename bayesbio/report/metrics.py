@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from bayesbio.inference.diagnostics.verdict import QUESTIONS, Badge
-from bayesbio.report.provenance import data_hash
 from bayesbio.report.subject import Subject
 
 __all__ = ["badges_in", "metrics_of", "plain"]
@@ -18,7 +17,8 @@ __all__ = ["badges_in", "metrics_of", "plain"]
 
 def metrics_of(subject: Subject) -> dict[str, Any]:
     """Verdict, hashes, seed and intervals of every parameter: name to number, text or bool."""
-    result, verdict, summary = subject.result, subject.verdict, subject.summary
+    evidence = subject.evidence
+    verdict, summary = evidence.verdict, evidence.summary
     metrics: dict[str, Any] = {"passed": bool(verdict.passed)}
     for badge in verdict.badges:
         for name, value in dataclasses.asdict(badge).items():
@@ -26,12 +26,13 @@ def metrics_of(subject: Subject) -> dict[str, Any]:
     for item in verdict.items:
         slug = re.sub(r"[^a-z0-9]+", "_", item.name.lower()).strip("_")
         metrics[f"verdict_{slug}"] = plain(item.value)
-    if subject.is_process_model:
-        metrics["runs"] = len(result.campaign)
-        metrics["observations"] = int((result.campaign.to_frame()["flag"] != "excluded").sum())
-    metrics["seed"] = plain(getattr(result, "random_seed", None))
-    metrics["data_hash"] = data_hash(result)
-    metrics["posterior_hash"] = result.hash
+    if evidence.calibration is not None:
+        campaign = evidence.calibration.campaign
+        metrics["runs"] = len(campaign)
+        metrics["observations"] = int((campaign.to_frame()["flag"] != "excluded").sum())
+    metrics["seed"] = evidence.random_seed
+    metrics["data_hash"] = evidence.data_hash
+    metrics["posterior_hash"] = evidence.result.hash
     for column in [name for name in ("eti_50", "eti_5", "eti_95") if name in summary]:
         metrics |= {f"{name}_{column}": plain(value) for name, value in summary[column].items()}
     return metrics

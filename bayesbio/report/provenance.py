@@ -6,12 +6,10 @@ import datetime
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
-
-import xarray as xr
 
 import bayesbio
 from bayesbio.inference.archive.environment import versions
+from bayesbio.inference.diagnostics.evidence import Evidence
 
 __all__ = ["lock_hash", "provenance", "versions"]
 
@@ -32,13 +30,13 @@ def lock_hash() -> str | None:
     return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None
 
 
-def provenance(result: Any) -> dict[str, str]:
+def provenance(evidence: Evidence) -> dict[str, str]:
     """
     Origin of a result as labelled text: data, seed, draws, model, options, versions.
 
     Parameters
     ----------
-    result : Calibration, or any other fitted result
+    evidence : Evidence
 
     Returns
     -------
@@ -47,42 +45,32 @@ def provenance(result: Any) -> dict[str, str]:
 
     Examples
     --------
-    ``provenance(calibration)["Seed"]``
+    ``provenance(calibration.evidence())["Seed"]``
     """
     lines = {
-        "Result": type(result).__name__,
-        "Result (SHA-256)": result.hash,
-        "Data (SHA-256)": data_hash(result),
+        "Result": evidence.kind,
+        "Result (SHA-256)": evidence.result.hash,
+        "Data (SHA-256)": evidence.data_hash,
     }
-    if (model := getattr(result, "model", None)) is not None:
+    if (model := getattr(evidence.result, "model", None)) is not None:
         fields = getattr(model, "__dataclass_fields__", {})
         options = ", ".join(f"{name}={getattr(model, name)!r}" for name in fields)
         lines["Model"] = _shortened(f"{type(model).__name__}({options})")
-    if (seed := getattr(result, "random_seed", None)) is not None:
-        lines["Seed"] = str(seed)
-    tree = getattr(result, "posterior", None)
-    if isinstance(tree, xr.DataTree) and "posterior" in tree.children:
-        draws = tree["posterior"]
+    if evidence.random_seed is not None:
+        lines["Seed"] = str(evidence.random_seed)
+    if "posterior" in evidence.tree.children:
+        draws = evidence.tree["posterior"]
         if {"chain", "draw"} <= set(draws.sizes):
             lines["Draws"] = f"{draws.sizes['chain']} chains of {draws.sizes['draw']}"
         if "sampling_time" in draws.attrs:
             lines["Sampling time"] = f"{float(draws.attrs['sampling_time']):.1f} s"
-    for name, value in dict(getattr(result, "options", {})).items():
+    for name, value in evidence.options.items():
         if name in OPTIONS and value not in (None, {}, []):
             lines[OPTIONS[name]] = json.dumps(value, ensure_ascii=False, default=str)
-        elif not hasattr(result, "campaign") and value not in (None, {}, [], ()):
+        elif evidence.calibration is None and value not in (None, {}, [], ()):
             label = name.replace("_", " ").capitalize()
             lines[label] = _shortened(json.dumps(value, ensure_ascii=False, default=str))
     return lines | environment()
-
-
-def data_hash(result: Any) -> str:
-    """Hash of the data that a result was learned from."""
-    for data in (result, getattr(result, "campaign", None), getattr(result, "data", None)):
-        name = "data_hash" if data is result else "hash"
-        if isinstance(known := getattr(data, name, None), str):
-            return known
-    return ""
 
 
 def environment() -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from bayesbio.report.figures.course_figures import draw_predictive
 from bayesbio.report.labels import unit_text
 from bayesbio.report.page import Picture, render_page, table_html
-from bayesbio.report.subject import Subject
+from bayesbio.report.subject import courses_of
 
 __all__ = ["write_quick_look"]
 
@@ -34,14 +34,15 @@ def write_quick_look(path: str | os.PathLike[str], look: Any) -> Path:
     ``write_quick_look("quick_look.html", look)``
     """
     page = Path(path)
-    subject = Subject(look)
+    courses = courses_of(look)
     pictures = [
         Picture.of(
-            draw_predictive(subject.courses, look.campaign, name),
+            draw_predictive(courses, look.campaign, name),
             name=name,
             words=f"Best fit and measurements of {name.replace('_', ' ')} in every run",
         )
-        for name in subject.measured
+        for name in look.campaign.quantities
+        if name in courses
     ]
     estimates = look.summary().rename_axis("parameter").reset_index()
     estimates["unit"] = [unit_text(str(unit)) for unit in estimates["unit"]]

@@ -13,6 +13,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from bayesbio.errors import DataError
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.report.figures.course_figures import draw_courses
 from bayesbio.report.figures.summary_figures import draw_summary
 from bayesbio.report.metrics import metrics_of, plain
@@ -49,8 +50,8 @@ def write_report(
     path : path
         Folder of the report; made when missing.
     result : Calibration, or any other fitted result
-        The result behind the answer: it has ``check()``, ``summary()`` and ``hash``. A calibration
-        also shows its courses, equations and data.
+        The result behind the answer, which gives its ``evidence()``. A calibration also shows its
+        courses, equations and data.
     answer : str
         What the reader came for, in a sentence or two (see `sentence`).
     show : Dataset or Figure, optional
@@ -58,7 +59,7 @@ def write_report(
         in name, or any figure. By default the calibrated courses with their data, or the intervals
         of the summary.
     title : str, optional
-        The question; made from the folder's name by default.
+        The question; what the result is by default.
     sections : sequence of Section
         Further figures and tables of the analysis; they follow the figure.
     scores : DataFrame, optional
@@ -81,18 +82,19 @@ def write_report(
     ``write_report("reports/growth", calibration, answer=sentence(calibration, "death_rate"))``
     """
     folder = Path(path)
-    subject = Subject(result)
+    evidence = result.evidence()
+    subject = Subject(evidence)
     head = _head_figure(subject, show)
     shown = list(sections)
     if scores is not None:
         shown.append(Section("Beside the baselines", SCORES, table=scores, name="scores"))
     shown += standard_sections(subject)
-    shown.append(_provenance_section(result))
+    shown.append(_provenance_section(evidence))
     pictures = [Picture.of(head, name="answer", words="The figure behind the answer")]
     content: dict[str, Any] = {
-        "title": " ".join((title or folder.name.replace("_", " ").capitalize()).split()),
+        "title": " ".join((title or evidence.title).split()),
         "answer": answer,
-        "verdict": subject.verdict,
+        "verdict": evidence.verdict,
         "head": pictures[0],
         "sections": list(_prepared(shown, pictures)),
     }
@@ -113,14 +115,15 @@ def _head_figure(subject: Subject, show: Any) -> Figure:
     """Figure under the answer."""
     if isinstance(show, Figure):
         return show
+    calibration = subject.evidence.calibration
     if show is None:
-        if subject.is_process_model:
-            return draw_courses(subject.courses, subject.result.campaign)
-        return draw_summary(subject.summary)
-    if isinstance(show, xr.Dataset) and subject.is_process_model:
-        return draw_courses(show, subject.result.campaign)
+        if calibration is not None:
+            return draw_courses(subject.courses, calibration.campaign)
+        return draw_summary(subject.evidence.summary)
+    if isinstance(show, xr.Dataset) and calibration is not None:
+        return draw_courses(show, calibration.campaign)
     raise DataError(
-        f"show is a {type(show).__name__}, which the report of a {type(subject.result).__name__} "
+        f"show is a {type(show).__name__}, which the report of a {subject.evidence.kind} "
         "cannot draw; give a Matplotlib figure, or a prediction of courses for a calibration."
     )
 
@@ -145,6 +148,6 @@ def _prepared(sections: Sequence[Section], pictures: list[Picture]) -> Iterator[
         }
 
 
-def _provenance_section(result: Any) -> Section:
-    rows = pd.Series(provenance(result)).rename_axis("what").rename("value").to_frame()
+def _provenance_section(evidence: Evidence) -> Section:
+    rows = pd.Series(provenance(evidence)).rename_axis("what").rename("value").to_frame()
     return Section("Provenance", table=rows, name="provenance")

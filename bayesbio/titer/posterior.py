@@ -17,6 +17,7 @@ from bayesbio.errors import CalibrationError, DataError
 from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import summary_table
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.diagnostics.posterior_checks import verdict_of
 from bayesbio.inference.diagnostics.verdict import Gate, Verdict
 from bayesbio.titer.factors.factor_coding import as_rows
@@ -238,6 +239,10 @@ class TiterPosterior(TiterDraws):
     ) -> pd.DataFrame:
         """Suggest the next cultures; see `bayesbio.titer.suggest`."""
         return suggest(self, n, constraints, target=target, where=where, random_seed=random_seed)
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        return Evidence(self, f"What decides the {self.response}", predict=self.predict)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

@@ -15,6 +15,7 @@ import pytest
 import bayesbio
 
 PARTS = ("check", "require", "summary", "save", "hash", "warnings", "model", "data", "options")
+PARTS += ("evidence",)
 STUDIES = {
     "Ranks",
     "RankStudy",

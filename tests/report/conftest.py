@@ -10,6 +10,7 @@ from bayesbio.data.campaign import Campaign
 from bayesbio.data.findings import Finding
 from bayesbio.data.run import Run
 from bayesbio.inference import Verdict, VerdictItem
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.mechanistic import BatchReactor
 
 TIMES = np.arange(0.0, 337.0, 24.0)
@@ -122,6 +123,19 @@ class StubCalibration:
             "observed_data": observed,
         }
         self.posterior = az.from_dict(groups, dims=dims, coords=coords)
+
+    @property
+    def data(self):
+        return self.campaign
+
+    def evidence(self):
+        return Evidence(self, "A stub", headlines=("maximum_growth_rate",), calibration=self)
+
+    def thinned(self, draws):
+        return self
+
+    def shrinkage(self):
+        return pd.DataFrame({"shrinkage": [0.1]}, index=["maximum_growth_rate_sd_run"])
 
     def unit(self, name):
         return PARAMETER_UNITS.get(name.split("_by_")[0], "1")

@@ -1,3 +1,4 @@
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.report.provenance import lock_hash, provenance, versions
 
 
@@ -11,6 +12,6 @@ def test_every_option_of_a_result_without_a_campaign_is_named():
         hash, data_hash, random_seed = "ab", "cd", 3
         options = {"prior": "R2D2(mean=0.5)", "group": None}
 
-    lines = provenance(Result())
+    lines = provenance(Evidence(Result(), "A law"))
     assert lines["Prior"] == '"R2D2(mean=0.5)"'
     assert lines["Data (SHA-256)"] == "cd" and lines["Seed"] == "3" and "Group" not in lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +23,10 @@ from bayesbio.cli.parsing import (
 from bayesbio.cli.printing import busy, print_line, print_verdict, warn
 from bayesbio.errors import CalibrationError
 
-HEADLINES = ("maximum_growth_rate", "titer")  # parameters a reader asks for first
+if TYPE_CHECKING:
+    from xarray import Dataset
+
+    from bayesbio.inference.diagnostics.evidence import Evidence
 
 
 def predict(
@@ -72,7 +75,8 @@ def predict(
     target = writable(output)
     with busy("Loading the posterior"):
         result = load_result(posterior, model, option)
-    if hasattr(result, "campaign") and hasattr(result, "predict"):
+    evidence = result.evidence()
+    if evidence.calibration is not None:
         plan, columns = None, [result.campaign.columns]
         if runs is not None:
             with busy("Reading the plan"):
@@ -98,26 +102,28 @@ def predict(
             f"Wrote {target}: {rows} rows; {target.stem}.xlsx and {target.stem}.png beside it"
         )
     else:
-        rows = write_csv(_predict_rows(result, posterior, runs, noise, seed), target)
+        rows = write_csv(_predict_rows(evidence, posterior, runs, noise, seed), target)
         print_line(f"Wrote {target}: {rows} rows")
     print_verdict(result)
 
 
-def _predict_rows(result: Any, file: Path, rows: Path | None, noise: bool, seed: int) -> Any:
+def _predict_rows(
+    evidence: Evidence, file: Path, rows: Path | None, noise: bool, seed: int
+) -> Dataset:
     """Predict the rows of a table; a result that predicts nothing says so."""
     from bayesbio.data import read_table
 
-    if not hasattr(result, "predict"):
+    if evidence.predict is None:
         raise CalibrationError(
-            f"{str(file)!r} holds a {type(result).__name__}, which does not predict. "
+            f"{str(file)!r} holds a {evidence.kind}, which does not predict. {evidence.instead} "
             f"Its report: bayesbio report {file}"
         )
     if rows is None:
         raise CalibrationError(
-            f"{str(file)!r} holds a {type(result).__name__}, which predicts the rows of a table. "
+            f"{str(file)!r} holds a {evidence.kind}, which predicts the rows of a table. "
             f"Name one: bayesbio predict {file} new_rows.csv"
         )
-    return result.predict(read_table(rows).frame, noise=noise, random_seed=seed)
+    return evidence.predict(read_table(rows).frame, noise=noise, random_seed=seed)
 
 
 def report(
@@ -132,29 +138,17 @@ def report(
     option: Options = None,
 ) -> None:
     """Write the report of a saved result: one page that works offline and can be mailed."""
-    from bayesbio.report import write_report
+    from bayesbio.report import sentence, write_report
+    from bayesbio.report.answers import answer_of
 
     with busy("Loading the posterior"):
         result = load_result(posterior, model, option)
     folder = output or Path("reports") / posterior.stem
     with busy("Checking, drawing and writing the report"):
-        page = write_report(folder, result, answer=_answer(result, parameter))
+        answer = sentence(result, parameter) if parameter else answer_of(result.evidence())
+        page = write_report(folder, result, answer=answer)
     print_line(f"Wrote {page}")
     print_verdict(result)
-
-
-def _answer(result: Any, parameter: str | None) -> str:
-    """Sentence on the parameter asked for, or on the first that has an interval."""
-    from bayesbio.report import sentence
-
-    summary = result.summary()
-    names = [str(name) for name in summary.index]
-    if parameter is None and "eti_50" in summary:
-        names = [name for name in names if summary["eti_50"].notna()[name]]
-        parameter = next((name for name in HEADLINES if name in names), next(iter(names), None))
-    if parameter is None or "eti_50" not in summary:
-        return f"{type(result).__name__}: {result.check()}".splitlines()[0]
-    return sentence(result, parameter)
 
 
 COMMANDS = (predict, report)

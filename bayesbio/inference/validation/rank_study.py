@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from bayesbio.errors import DataError
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.diagnostics.verdict import Verdict
 from bayesbio.inference.validation.rank_statistics import FAMILY_WISE, Ranks
 
@@ -72,6 +73,10 @@ class RankStudy:
             for name, ranks in self.studies.items()
         ]
         return pd.concat(parts).rename_axis("name")
+
+    def evidence(self) -> Evidence:
+        """Give what a report asks of it."""
+        return Evidence(self, f"Ranks of {len(self.studies)} models")
 
     @property
     def hash(self) -> str:

@@ -18,6 +18,7 @@ from bayesbio.calibrate.calibration import calibration_from_archive
 from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.diagnostics.verdict import Verdict
 from bayesbio.network.draws import NetworkDraws
 from bayesbio.network.process_model_nodes.likelihood_weighting import (
@@ -111,6 +112,11 @@ class HybridNetwork(LikelihoodWeighting):
         if not self.check().passed:
             raise CalibrationError(f"The network did not pass its checks.\n{self.check()}")
         return self
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        title = f"Process network with {type(self.calibration.model).__name__} within"
+        return Evidence(self, title, predict=self.predict)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

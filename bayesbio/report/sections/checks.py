@@ -17,7 +17,7 @@ def section(subject: Subject) -> Section:
     parts = [
         Section(words, html=_table(items), name=f"checks-{question}")
         for question, (words, *_) in QUESTIONS.items()
-        if (items := [item for item in subject.verdict.items if item.question == question])
+        if (items := [item for item in subject.evidence.verdict.items if item.question == question])
     ]
     return Section("Checks", parts=tuple(parts), name="checks")
 

@@ -11,7 +11,8 @@ POSITION = 40
 
 def section(subject: Subject) -> Section | None:
     """Show the learned factors, their share of each course, and their confounding."""
-    made = correction_evidence(subject.result) if subject.is_process_model else None
+    calibration = subject.evidence.calibration
+    made = None if calibration is None else correction_evidence(calibration)
     if made is None:
         return None
     figures, shares, confounded = made

@@ -16,21 +16,21 @@ POSITION = 70
 
 def section(subject: Subject) -> Section | None:
     """Count the measurements, and list findings and warnings."""
-    if hasattr(subject.result, "campaign"):
+    if subject.evidence.calibration is not None:
         return _campaign_section(subject)
-    if not subject.warnings:
+    if not subject.evidence.warnings:
         return None
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in subject.warnings)
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in subject.evidence.warnings)
     return Section("Warnings", html=Markup(f"<ul>{items}</ul>"), name="data")
 
 
 def _campaign_section(subject: Subject) -> Section:
-    campaign = subject.result.campaign
+    campaign = subject.evidence.calibration.campaign
     frame = campaign.to_frame()
     flags = frame["flag"].value_counts()
     flagged = ", ".join(f"{count} {flag}" for flag, count in flags.items() if flag)
     settings = campaign.settings_frame()
-    noted = findings(campaign, subject.warnings)
+    noted = findings(campaign, subject.evidence.warnings)
     parts = [Section("", table=counts(campaign))]
     if settings.size:
         parts.append(Section("Settings of the runs", table=settings.rename_axis("run")))

@@ -14,9 +14,9 @@ POSITION = 50
 
 def section(subject: Subject) -> Section | None:
     """Typeset the equations as they were solved."""
-    if not subject.is_process_model:
+    if subject.evidence.calibration is None:
         return None
-    model = subject.result.model
+    model = subject.evidence.calibration.model
     lines = [
         f'<div class="equation">{equation_svg(line) or f"<code>{escape(line)}</code>"}</div>'
         for line in equation_lines(equations(model))

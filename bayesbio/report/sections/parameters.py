@@ -48,14 +48,14 @@ PARAMETER_HEAD = (
 
 def section(subject: Subject) -> Section:
     """Tabulate the parameters; of a calibration with priors, effects of groups and trade-offs."""
-    if not subject.is_process_model:
-        table = subject.summary.head(MOST_ROWS).copy()
+    calibration, summary = subject.evidence.calibration, subject.evidence.summary
+    if calibration is None:
+        table = summary.head(MOST_ROWS).copy()
         table.index = pd.Index([title(str(name)) for name in table.index], name="parameter")
-        hidden = len(subject.summary) - len(table)
+        hidden = len(summary) - len(table)
         rest = f"{hidden} further rows are not shown; the saved file holds them." if hidden else ""
         return Section("Parameters", rest, table=table, name="parameters")
-    calibration = subject.result
-    parts = [_group_table(group) for group in parameter_groups(calibration, subject.summary)]
+    parts = [_group_table(group) for group in parameter_groups(calibration, summary)]
     parts += [
         Section("", figure=figure, caption=caption, name=name)
         for name, figure, caption in effect_figures(calibration)
@@ -87,7 +87,7 @@ def _group_table(group: dict[str, Any]) -> Section:
 def effect_figures(result: Any) -> list[tuple[str, Figure, str]]:
     """Draw group effects (runs, clones, media), each with its shrinkage in words."""
     posterior = result.posterior["posterior"].to_dataset()
-    shrinkage = result.shrinkage()["shrinkage"] if hasattr(result, "shrinkage") else {}
+    shrinkage = result.shrinkage()["shrinkage"]
     drawn = []
     for name, values in posterior.data_vars.items():
         parameter, _, level = str(name).partition("_by_")

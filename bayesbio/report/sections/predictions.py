@@ -22,14 +22,12 @@ LOO_PIT = (
 
 def section(subject: Subject) -> Section | None:
     """Draw the posterior predictive of every quantity in every run, and the LOO-PIT."""
-    if not subject.is_process_model or not subject.measured:
+    if subject.evidence.calibration is None or not subject.measured:
         return None
-    parts = [
-        Section("", figure=draw_predictive(subject.courses, subject.result.campaign, name),
-                name=f"predictive_{name}")
-        for name in subject.measured
-    ]  # fmt: skip
-    judged = uncensored(subject.tree, subject.measured)
+    campaign = subject.evidence.calibration.campaign
+    figures = {name: draw_predictive(subject.courses, campaign, name) for name in subject.measured}
+    parts = [Section("", figure=figures[name], name=f"predictive_{name}") for name in figures]
+    judged = uncensored(subject.evidence.tree, subject.measured)
     if judged is not None:
         names = [str(name) for name in judged["observed_data"].data_vars]
         figure = draw_loo_pit(judged, names)

@@ -30,10 +30,10 @@ FIGURES = (
 
 def section(subject: Subject) -> Section | None:
     """Draw the diagnostics of the chains, where there are chains."""
-    if "sample_stats" not in subject.tree.children or not subject.scalars:
+    if "sample_stats" not in subject.evidence.tree.children or not subject.scalars:
         return None
     parts = [
-        Section("", figure=draw(subject.tree, subject.scalars), caption=caption, name=name)
+        Section("", figure=draw(subject.evidence.tree, subject.scalars), caption=caption, name=name)
         for name, draw, caption in FIGURES
     ]
     return Section("Sampling", parts=tuple(parts), name="sampling")

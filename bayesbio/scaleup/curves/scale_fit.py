@@ -16,9 +16,10 @@ import pandas as pd
 import xarray as xr
 
 from bayesbio.data import Run
-from bayesbio.errors import CalibrationError
+from bayesbio.errors import CalibrationError, DataError
 from bayesbio.inference import Verdict, VerdictItem, verdict_of, write_archive
 from bayesbio.inference.archive.representation import short_repr
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.ode.codegen.cache import kernels
 from bayesbio.scaleup.curves.curve_fit import CurveFit
 from bayesbio.scaleup.curves.prediction import NewRun, predict_run
@@ -265,6 +266,46 @@ class ScaleFit(ScaleDraws):
         """
         new = NewRun(volume, descriptors=descriptors)
         return prior_sensitivity_table(self, new, factors=factors, random_seed=random_seed)
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        return Evidence(
+            self, f"Curves over volume, {len(self.data)} runs", predict=self.predict_rows
+        )
+
+    def predict_rows(self, rows: Any, *, noise: bool = True, random_seed: int = 0) -> xr.Dataset:
+        """
+        Predict one run a row of a table.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Column ``volume`` [L]; further columns are descriptors of the run.
+        noise, random_seed
+            As `predict`.
+
+        Returns
+        -------
+        Dataset
+            As `predict`, without the parts of the variance; `run` numbers the rows from 1.
+
+        Raises
+        ------
+        DataError
+            Without a column of volumes.
+        """
+        if "volume" not in rows:
+            raise DataError(
+                f"The rows have columns {', '.join(map(str, rows.columns))}; expected a column "
+                "'volume (L)', the working volume of each run to predict."
+            )
+        courses = []
+        for row in rows.to_dict("records"):
+            volume = float(row.pop("volume"))
+            course = self.predict(volume, descriptors=row, noise=noise, random_seed=random_seed)
+            courses.append(course.drop_dims("part").drop_vars("volume"))
+        table = xr.concat(courses, "run", join="outer", coords="minimal", compat="override")
+        return table.assign_coords(run=[f"{n} ({v:g} L)" for n, v in enumerate(rows["volume"], 1)])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

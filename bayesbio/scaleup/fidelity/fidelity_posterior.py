@@ -17,6 +17,7 @@ from bayesbio.errors import CalibrationError, ModelError
 from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import summary_table
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.diagnostics.verdict import Verdict
 from bayesbio.surrogate.gaussian_process.conditioning import (
     GaussianProcessDraws,
@@ -335,6 +336,10 @@ class MultiFidelityPosterior:
     def hash(self) -> str:
         """Content hash of everything that is saved."""
         return result_hash(self)
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        return Evidence(self, f"Fidelities {', '.join(self.names)} as one", predict=self.predict)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads; a simulator is not in it."""

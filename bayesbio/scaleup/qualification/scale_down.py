@@ -18,6 +18,7 @@ from bayesbio.data.table import Table
 from bayesbio.errors import CalibrationError, DataError, UnitError
 from bayesbio.inference.archive.files import write_archive
 from bayesbio.inference.archive.representation import short_repr
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
 from bayesbio.scaleup.qualification.scale_down_runs import (
     check_margin,
@@ -289,6 +290,12 @@ class Equivalence:
     def hash(self) -> str:
         """Fingerprint of the draws."""
         return hash_of(self.data_hash, self.small, self.large)
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        title = f"Does the small scale predict the large one's {self.response}?"
+        instead = "Other margins: result.sensitivity(margins)."
+        return Evidence(self, title, (self.sentence,), instead=instead)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

@@ -17,6 +17,7 @@ from bayesbio.errors import CalibrationError
 from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import summary_table
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.diagnostics.verdict import Verdict
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.surrogate.gaussian_process.conditioning import (
@@ -378,6 +379,10 @@ class GaussianProcessPosterior:
     def hash(self) -> str:
         """Content hash of everything that is saved."""
         return result_hash(self)
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        return Evidence(self, "Gaussian process", predict=self.predict)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

@@ -18,6 +18,7 @@ from bayesbio.errors import CalibrationError, DataError, ModelError
 from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import summary_table
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.diagnostics.verdict import Verdict, VerdictItem
 from bayesbio.inference.parallel.threads import thread_policy
 from bayesbio.surrogate.points import Domain, as_points, prediction_of
@@ -470,6 +471,10 @@ class PolynomialChaosPosterior:
     def hash(self) -> str:
         """Content hash of everything that is saved."""
         return result_hash(self)
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        return Evidence(self, "Polynomial chaos expansion", predict=self.predict)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

@@ -18,6 +18,7 @@ from bayesbio.errors import CalibrationError, DataError, did_you_mean
 from bayesbio.inference.archive.representation import short_repr
 from bayesbio.inference.archive.results import result_hash, save_result
 from bayesbio.inference.diagnostics.draws import stack_draws
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.inference.diagnostics.posterior_checks import verdict_of
 from bayesbio.inference.diagnostics.verdict import Verdict
 from bayesbio.titer.assays.assay_likelihood import (
@@ -258,6 +259,10 @@ class JointPosterior:
     def _backward(self, values: np.ndarray, assay: int) -> np.ndarray:
         raw = self.centre[assay] + self.spread[assay] * values
         return np.exp(raw) if self.model.transform == "log" else raw
+
+    def evidence(self) -> Evidence:
+        """Give what a report and the command line ask of it."""
+        return Evidence(self, "One titer from several assays", predict=self.predict)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save as one ``.nc`` file that `bayesbio.load` reads."""

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from bayesbio.cli import main
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.network import Node, ProcessNetwork
 
 
@@ -60,8 +61,11 @@ def test_a_parameter_that_does_not_exist_is_a_sentence(saved, tmp_path, monkeypa
 class Silent:
     """A result without predictions, such as a monitor."""
 
+    def evidence(self):
+        return Evidence(self, "Silent", instead="It judges runs: monitor.score(run).")
+
 
 def test_a_result_that_does_not_predict_says_so(saved, monkeypatch, capsys):
     monkeypatch.setattr("bayesbio.load", lambda path: Silent())
     code, printed = run(["predict", saved], monkeypatch, capsys)
-    assert code == 2 and "holds a Silent, which does not predict" in printed
+    assert code == 2 and "holds a Silent, which does not predict. It judges runs" in printed

@@ -3,4 +3,4 @@ from bayesbio.report.subject import Subject
 
 
 def test_a_model_without_corrections_has_no_such_section(calibration):
-    assert section(Subject(calibration)) is None
+    assert section(Subject(calibration.evidence())) is None

@@ -14,4 +14,4 @@ def test_findings_of_reading_and_warnings_of_the_fit_stand_in_one_table(calibrat
 
 
 def test_flags_are_counted_in_the_text(calibration):
-    assert "1 excluded" in section(Subject(calibration)).text
+    assert "1 excluded" in section(Subject(calibration.evidence())).text

@@ -3,7 +3,7 @@ from bayesbio.report.subject import Subject
 
 
 def test_every_measured_quantity_has_a_figure_and_the_loo_pit_follows(calibration):
-    made = section(Subject(calibration))
+    made = section(Subject(calibration.evidence()))
     assert [part.name for part in made.parts] == [
         "predictive_glucose",
         "predictive_viability",

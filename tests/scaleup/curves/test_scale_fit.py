@@ -23,3 +23,16 @@ def test_each_law_needs_enough_draws_that_speak_for_it(weak, passed):
     assert item.passed is passed and item.question == "model"
     assert item.value == pytest.approx(2000.0 if passed else 100.0)
     assert FEWEST_EFFECTIVE == 200.0
+
+
+def test_rows_of_a_table_are_predicted_as_runs_at_their_volumes(fitted):
+    rows = fitted.evidence().predict(pd.DataFrame({"volume": [1000.0, 20000.0]}), random_seed=3)
+    alone = fitted.predict(20000.0, random_seed=3)
+    name = next(iter(alone.data_vars))
+    assert rows["run"].to_numpy().tolist() == ["1 (1000 L)", "2 (20000 L)"]
+    np.testing.assert_array_equal(rows[name].isel(run=1), alone[name].isel(run=0))
+
+
+def test_rows_without_a_volume_are_a_sentence(fitted):
+    with pytest.raises(DataError, match="expected a column 'volume"):
+        fitted.evidence().predict(pd.DataFrame({"size": [1.0]}))
