@@ -3,8 +3,10 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from bayesbio.errors import DataError
 from bayesbio.scaleup.curves.scale_fit import FEWEST_EFFECTIVE, _effective_draws
 
 
