@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from bayesbio.cli.commands import all_commands
+from bayesbio.cli.options import grouped
 from bayesbio.cli.printing import NOT_POSSIBLE
 from bayesbio.cli.wording import in_options
 from bayesbio.errors import BayesbioError
@@ -26,7 +27,7 @@ app = typer.Typer(
 )
 
 for command in all_commands():
-    app.command()(command)
+    app.command()(grouped(command))
 
 
 def _print_version(asked: bool) -> None:

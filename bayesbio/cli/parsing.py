@@ -6,14 +6,9 @@ import ast
 import math
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import Any
 
 from bayesbio.errors import DataError, ModelError
-
-if TYPE_CHECKING:
-    from bayesbio.data import Campaign, Plan
 
 EXAMPLES = {
     "--vary": "maximum_growth_rate=run",
@@ -25,68 +20,6 @@ EXAMPLES = {
 }
 NOISES = ("normal", "proportional", "lognormal", "student_t")
 
-Data = Annotated[
-    Path, typer.Argument(help="A CSV or Excel file with your runs, or a folder of tables.")
-]
-ColumnMaps = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--column",
-        metavar="'HEADER=NAME \\[UNIT]'",
-        help="What a column of yours means, such as 'Glc YSI=glucose \\[mM]'. May be repeated.",
-    ),
-]
-RoleMaps = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--role",
-        metavar="'HEADER=ROLE'",
-        help="What a column is for: measurement, profile, setting, ... May be repeated.",
-    ),
-]
-RunColumn = Annotated[
-    str | None,
-    typer.Option(
-        "--run",
-        metavar="HEADER",
-        help="The column that names the run, or several: Clone,Replicate.",
-    ),
-]
-TimeColumn = Annotated[
-    str | None, typer.Option("--time", metavar="HEADER", help="The column with the time.")
-]
-ModelName = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        help="A model of the library, such as MammalianFedBatch (bayesbio models lists them), or "
-        "your own: my_model.py:Perfusion.",
-    ),
-]
-Options = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--option",
-        metavar="NAME=VALUE",
-        help="An option of the model, such as glutamine=false. May be repeated.",
-    ),
-]
-Priors = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--prior",
-        metavar="NAME=LOW,HIGH",
-        help="Prior knowledge: a central 90 % interval. One number fixes the parameter. May be "
-        "repeated.",
-    ),
-]
-OwnModel = Annotated[
-    str | None,
-    typer.Option("--model", help="The model fitted, where it is your own: my_model.py:Perfusion."),
-]
-Posterior = Annotated[Path, typer.Argument(help="A file written by 'bayesbio fit -o'.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
-
 
 def writable(path: Path) -> Path:
     """Refuse an output that cannot be written, before hours of work are lost to it."""
@@ -95,53 +28,6 @@ def writable(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path.parent):
         return path
-
-
-def load_result(file: Path, model: str | None, options: list[str] | None) -> Any:
-    """Load a saved result, with the model it belongs to where that is not of the library."""
-    from bayesbio import load
-
-    return load(file) if model is None else load(file, model=build_process(model, options))
-
-
-def read_runs(
-    data: Path,
-    column: list[str] | None,
-    role: list[str] | None,
-    run: str | None,
-    time: str | None,
-    *,
-    model: Any = None,
-    strict: bool = True,
-) -> Campaign:
-    """Read a campaign with the columns mapped as the command line says."""
-    from bayesbio.data import read_campaign
-
-    return read_campaign(
-        data,
-        run=tuple(run.split(",")) if run and "," in run else run,
-        time=time,
-        columns=pairs(column, "--column") or None,
-        roles=pairs(role, "--role") or None,
-        model=model,
-        strict=strict,
-    )
-
-
-def read_a_plan(
-    data: Path,
-    column: list[str] | None,
-    role: list[str] | None,
-    run: str | None,
-    time: str | None,
-    *,
-    model: Any,
-) -> Plan:
-    """Read a plan with the columns mapped as the command line says."""
-    from bayesbio.data import read_plan
-
-    mapped = {"columns": pairs(column, "--column"), "roles": pairs(role, "--role")}
-    return read_plan(data, model=model, run=run, time=time, **mapped)
 
 
 def build_process(name: str, options: list[str] | None) -> Any:
@@ -206,6 +92,11 @@ def prior_of(text: str, name: str) -> Any:
         f"--prior {name}={text} is neither LOW,HIGH nor one number; write --prior {name}=0.02,0.06 "
         f"or --prior {name}=0.04, in the house unit of {name}."
     )
+
+
+def priors_of(given: list[str] | None) -> dict[str, Any]:
+    """Make the priors given as NAME=LOW,HIGH or NAME=NUMBER."""
+    return {name: prior_of(text, name) for name, text in pairs(given, "--prior").items()}
 
 
 def levels_of(text: str) -> str | tuple[str, ...]:

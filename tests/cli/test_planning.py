@@ -15,6 +15,7 @@ from bayesbio.calibrate.requests import PredictionRequest, Tolerances
 from bayesbio.cli import main
 from bayesbio.data import read_campaign
 from bayesbio.inference import Verdict, normal
+from bayesbio.inference.diagnostics.evidence import Evidence
 from bayesbio.mechanistic import BatchReactor
 
 STATES = ("concentration_a", "concentration_b", "concentration_c")
@@ -34,6 +35,9 @@ class Made:
     @property
     def model(self):
         return self.predictor.model
+
+    def evidence(self):
+        return Evidence(self, "A batch reactor", calibration=self)
 
     def predict(self, runs, **asked):
         return self.predictor.predict(PredictionRequest(runs, **asked))

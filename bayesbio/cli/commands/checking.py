@@ -7,19 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayesbio.cli.parsing import (
-    ColumnMaps,
-    Data,
-    Options,
-    Priors,
-    RoleMaps,
-    RunColumn,
-    TimeColumn,
-    build_process,
-    pairs,
-    prior_of,
-    read_runs,
-)
+from bayesbio.cli.options import Data, Options, Priors, SheetOptions
+from bayesbio.cli.parsing import build_process, priors_of
 from bayesbio.cli.printing import NOT_A_RESULT, busy, print_line
 from bayesbio.errors import BayesbioError
 
@@ -29,21 +18,18 @@ if TYPE_CHECKING:
 
 def check(
     data: Data,
+    sheet: SheetOptions,
     model: Annotated[
         str | None, typer.Option("--model", help="Also check what this model needs.")
     ] = None,
     option: Options = None,
     prior: Priors = None,
-    column: ColumnMaps = None,
-    role: RoleMaps = None,
-    run: RunColumn = None,
-    time: TimeColumn = None,
 ) -> None:
     """Show how every column was understood, and what looks wrong."""
     from bayesbio.data import check as examine
 
     built = None if model is None else build_process(model, option)
-    campaign = read_runs(data, column, role, run, time, model=built, strict=False)
+    campaign = sheet.runs(data, model=built, strict=False)
     findings = examine(campaign, model=built)
     print_line(repr(campaign), style="bold")
     print_line(f"{campaign.columns}\n")
@@ -64,10 +50,9 @@ def _missing_for_fit(campaign: Campaign, model: Any, prior: list[str] | None) ->
     from bayesbio.calibrate.problem.formulation import formulate
     from bayesbio.calibrate.requests import FitRequest
 
-    priors = {name: prior_of(text, name) for name, text in pairs(prior, "--prior").items()}
     with busy("Asking what a fit needs"):
         try:
-            formulate(FitRequest(campaign, model, priors=priors))
+            formulate(FitRequest(campaign, model, priors=priors_of(prior)))
         except BayesbioError as error:
             return str(error)
     return ""

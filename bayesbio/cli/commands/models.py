@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bayesbio.cli.parsing import Options, build_process
+from bayesbio.cli.options import Options
+from bayesbio.cli.parsing import build_process
 from bayesbio.cli.printing import busy, print_line
 
 

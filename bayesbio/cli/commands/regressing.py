@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bayesbio.cli.parsing import Seed, writable
+from bayesbio.cli.options import Seed
+from bayesbio.cli.parsing import writable
 from bayesbio.cli.printing import interactive, print_line, print_summary, print_verdict, warn
 from bayesbio.errors import DataError
 

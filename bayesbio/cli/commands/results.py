@@ -7,19 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bayesbio.cli.parsing import (
-    ColumnMaps,
-    Options,
-    OwnModel,
-    Posterior,
-    RoleMaps,
-    RunColumn,
-    Seed,
-    TimeColumn,
-    load_result,
-    read_a_plan,
-    writable,
-)
+from bayesbio.cli.options import SavedResult, Seed, SheetOptions
+from bayesbio.cli.parsing import writable
 from bayesbio.cli.printing import busy, print_line, print_verdict, warn
 from bayesbio.errors import CalibrationError
 
@@ -30,7 +19,8 @@ if TYPE_CHECKING:
 
 
 def predict(
-    posterior: Posterior,
+    saved: SavedResult,
+    sheet: SheetOptions,
     runs: Annotated[
         Path | None,
         typer.Argument(
@@ -53,13 +43,7 @@ def predict(
         bool,
         typer.Option("--noise/--no-noise", help="New measurements, or the curve without noise."),
     ] = True,
-    column: ColumnMaps = None,
-    role: RoleMaps = None,
-    run: RunColumn = None,
-    time: TimeColumn = None,
     seed: Seed = 0,
-    model: OwnModel = None,
-    option: Options = None,
 ) -> None:
     """Predict from a saved result: median and intervals of every quantity, as tables and figure."""
     from bayesbio.cli.planning import (
@@ -73,14 +57,13 @@ def predict(
     from bayesbio.cli.tabulating import write_csv
 
     target = writable(output)
-    with busy("Loading the posterior"):
-        result = load_result(posterior, model, option)
+    result = saved.load()
     evidence = result.evidence()
     if evidence.calibration is not None:
         plan, columns = None, [result.campaign.columns]
         if runs is not None:
             with busy("Reading the plan"):
-                plan = read_a_plan(runs, column, role, run, time, model=result.model)
+                plan = sheet.plan(runs, model=result.model)
             require_complete(plan, result)
             warn(str(item) for item in plan.findings.warnings.merged())
             columns.insert(0, plan.campaign.columns)
@@ -102,7 +85,7 @@ def predict(
             f"Wrote {target}: {rows} rows; {target.stem}.xlsx and {target.stem}.png beside it"
         )
     else:
-        rows = write_csv(_predict_rows(evidence, posterior, runs, noise, seed), target)
+        rows = write_csv(_predict_rows(evidence, saved.posterior, runs, noise, seed), target)
         print_line(f"Wrote {target}: {rows} rows")
     print_verdict(result)
 
@@ -127,23 +110,20 @@ def _predict_rows(
 
 
 def report(
-    posterior: Posterior,
+    saved: SavedResult,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder to write into.")
     ] = None,
     parameter: Annotated[
         str | None, typer.Option(help="Which parameter the answer is about.")
     ] = None,
-    model: OwnModel = None,
-    option: Options = None,
 ) -> None:
     """Write the report of a saved result: one page that works offline and can be mailed."""
     from bayesbio.report import sentence, write_report
     from bayesbio.report.answers import answer_of
 
-    with busy("Loading the posterior"):
-        result = load_result(posterior, model, option)
-    folder = output or Path("reports") / posterior.stem
+    result = saved.load()
+    folder = output or Path("reports") / saved.posterior.stem
     with busy("Checking, drawing and writing the report"):
         answer = sentence(result, parameter) if parameter else answer_of(result.evidence())
         page = write_report(folder, result, answer=answer)

@@ -1,0 +1,63 @@
+import dataclasses
+import inspect
+
+import pytest
+from typer.testing import CliRunner
+
+from bayesbio.cli import app
+from bayesbio.cli.commands import all_commands
+from bayesbio.cli.options import Assumptions, Sampling, SheetOptions, grouped
+from bayesbio.errors import DataError
+
+
+def test_fields_of_a_group_are_parameters_of_the_command():
+    received = {}
+
+    @dataclasses.dataclass(frozen=True)
+    class Pair:
+        first: int
+        second: int = 2
+
+    def command(pair: Pair, third: int = 3) -> None:
+        """Say so."""
+        received["pair"], received["third"] = pair, third
+
+    offered = grouped(command)
+    parameters = inspect.signature(offered).parameters
+    assert {name: each.default for name, each in parameters.items()} == {
+        "first": inspect.Parameter.empty,
+        "second": 2,
+        "third": 3,
+    }
+    assert offered.__name__ == "command" and offered.__doc__ == "Say so."
+    offered(first=1, second=5, third=7)
+    assert received == {"pair": Pair(1, 5), "third": 7}
+
+
+def test_no_command_takes_more_than_ten_parameters():
+    assert all(len(inspect.signature(command).parameters) <= 10 for command in all_commands())
+
+
+def test_the_help_of_a_command_shows_every_option_of_its_groups():
+    shown = CliRunner().invoke(app, ["fit", "--help"], terminal_width=200, color=False).output
+    for kind in (Assumptions, SheetOptions, Sampling):
+        for field in dataclasses.fields(kind):
+            assert f"--{field.name.replace('_', '-')}" in shown
+    assert "\\" not in shown
+
+
+def test_what_is_assumed_becomes_arguments_of_a_fit():
+    assumed = Assumptions(vary=["growth=clone,run"], prior=["growth=0.04"], noise=["titer=normal"])
+    assert assumed.request() == {
+        "priors": {"growth": 0.04},
+        "vary": {"growth": ("clone", "run")},
+        "noise": {"titer": "normal"},
+    }
+    with pytest.raises(DataError, match="--vary 'growth'"):
+        Assumptions(vary=["growth"]).request()
+
+
+def test_a_fit_that_is_resumed_finds_its_checkpoint_beside_the_file(tmp_path):
+    target = tmp_path / "posterior.nc"
+    assert Sampling().request(target)["checkpoint"] is None
+    assert Sampling(resume=True).request(target)["checkpoint"] == tmp_path / "posterior.checkpoint"
