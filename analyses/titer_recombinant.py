@@ -118,7 +118,7 @@ for label, table in tables.items():
         others = np.arange(len(table)) != place
         drawn = ridge(table.select(others), table.select(~others))[:, 0]
         low, median, high = np.quantile(drawn, [0.05, 0.5, 0.95])
-        line = dict(target="titer", run=name, until=hour, low=low, median=median, high=high)
+        line = dict(target="titer", run=name, until=hour, eti_5=low, eti_50=median, eti_95=high)
         forecasts.append(line | {"observed": table["titer"][place]})
 forecasts = pd.DataFrame(forecasts)
 late = list(tables)[-1]

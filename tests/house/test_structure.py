@@ -58,8 +58,6 @@ DEFENDED = {  # functions with more parameters than that, and why
     "bayesbio.calibrate.fitting.fit": "a user's one call: data, model, beliefs, sampling, where",
     "bayesbio.calibrate.approximating.approximate": "the call of fit, exchanged for it",
     "bayesbio.ode.simulation.simulate": "a user's one call for one run or many",
-    "bayesbio.cli.commands.fitting.fit": "one parameter an option of the command",
-    "bayesbio.cli.commands.results.predict": "one parameter an option of the command",
 }
 
 
