@@ -54,7 +54,7 @@ inner = dict(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
 compiled = njit(_nrt=False, **inner)
 allocating = njit(**inner)
 entry = njit(cache=True, **options)
-entry_on_all_cores = njit(cache=True, parallel=True, **options)
+entry_on_all_cores = njit(cache=True, **options)
 STATES = {states}
 INPUTS = {inputs}
 STAGES = 6
