@@ -23,7 +23,6 @@ from bayesbio.calibrate.requests import (
 )
 from bayesbio.data import Campaign
 from bayesbio.inference import Checkpoint, NoUTurn, Progress, sample
-from bayesbio.inference.parallel.threads import all_cores
 from bayesbio.mechanistic import ProcessModel
 
 
@@ -147,38 +146,34 @@ def fit_request(
     progress: Callable[[Progress], None] | bool | None = None,
 ) -> Calibration:
     """Sample the posterior of a request; see `fit`."""
-    chains_here = sampler.chains if executor is None else 0
-    with all_cores(chains=chains_here, runs=len(request.campaign)) as on_all_cores:
-        formulation = formulate(request)
-        problem = CompiledProblem.of(formulation, tolerances, on_all_cores=on_all_cores)
-        start = problem.start(random_seed=random_seed)
-        completion = Completion(
-            problem, tolerances, random_seed=random_seed, point=start.mode.values
+    formulation = formulate(request)
+    problem = CompiledProblem.of(formulation, tolerances)
+    start = problem.start(random_seed=random_seed)
+    completion = Completion(problem, tolerances, random_seed=random_seed, point=start.mode.values)
+    settings: dict[str, Any] = {
+        "draws": sampler.draws,
+        "tune": sampler.tune,
+        "sampler": NoUTurn(sampler.target_accept or usual_acceptance(formulation)),
+        "checkpoint": None
+        if sampler.checkpoint is None
+        else Checkpoint(
+            sampler.checkpoint,
+            sampler.resume,
+            {"campaign": formulation.campaign.hash, **dataclasses.asdict(tolerances)},
+        ),
+    }
+    if executor is not None:
+        job = ChainJob(request, tolerances, start, settings, random_seed, 0, sampler.chains)
+        tree = chains_on(executor, job, progress=progress)
+    else:
+        tree = sample(
+            problem.density,
+            start=start.mode,
+            chains=sampler.chains,
+            random_seed=random_seed,
+            progress=progress,
+            **settings,
         )
-        settings: dict[str, Any] = {
-            "draws": sampler.draws,
-            "tune": sampler.tune,
-            "sampler": NoUTurn(sampler.target_accept or usual_acceptance(formulation)),
-            "checkpoint": None
-            if sampler.checkpoint is None
-            else Checkpoint(
-                sampler.checkpoint,
-                sampler.resume,
-                {"campaign": formulation.campaign.hash, **dataclasses.asdict(tolerances)},
-            ),
-        }
-        if executor is not None:
-            job = ChainJob(request, tolerances, start, settings, random_seed, 0, sampler.chains)
-            tree = chains_on(executor, job, progress=progress)
-        else:
-            tree = sample(
-                problem.density,
-                start=start.mode,
-                chains=sampler.chains,
-                random_seed=random_seed,
-                progress=progress,
-                **settings,
-            )
     options = completion.complete(tree, warnings=start.warnings)
     return Calibration(
         model=formulation.model,

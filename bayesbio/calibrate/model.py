@@ -93,7 +93,6 @@ def statistical_model(
     tolerances: Tolerances,
     *,
     coordinates: TextbookCoordinates | None = None,
-    on_all_cores: bool = False,
 ) -> pm.Model:
     """Priors, group effects, trajectories and likelihood of a formulation, in some coordinates."""
     coordinates = coordinates or TextbookCoordinates()
@@ -105,7 +104,6 @@ def statistical_model(
             formulation.campaign,
             {name: values[name] for name in (*formulation.given, *formulation.medians)},
             aliases=formulation.aliases,
-            on_all_cores=on_all_cores,
             **tolerances.arguments,
         )
         _likelihood(formulation, course)

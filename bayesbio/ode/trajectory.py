@@ -32,7 +32,7 @@ SCHEDULE = tuple(f"segments_{name}" for name in Segments._fields) + tuple(
 )
 FIXED = len(Segments._fields)
 DIFFERENTIABLE = (*VALUES, "segments_levels", "segments_slopes", "segments_amounts")
-VERSION = 6  # of the calls below; PyTensor's disk cache does not see their code
+VERSION = 5  # of the calls below; PyTensor's disk cache does not see their code
 _counter = itertools.count()
 
 
@@ -44,11 +44,11 @@ class Solve(Op):
     another key and never meets an old compiled one.
     """
 
-    __props__ = ("key", "options", "on_all_cores")
+    __props__ = ("key", "options")
     default_output = 0
 
-    def __init__(self, key: str, options: Options, on_all_cores: bool = False) -> None:
-        self.key, self.options, self.on_all_cores = key, options, on_all_cores
+    def __init__(self, key: str, options: Options) -> None:
+        self.key, self.options = key, options
 
     def make_node(self, *inputs: Any) -> Apply:
         """Build the node from theta, triggers, amounts, the arrays of a schedule and a log."""
@@ -62,7 +62,7 @@ class Solve(Op):
         problem = Problem(
             Segments(*arrays[:FIXED]), DynamicEvents(*arrays[FIXED:]), triggers, amounts
         )
-        stored, status, record = _entry(self, "solve")(theta, problem, self.options, log)
+        stored, status, record = load_module(self.key).solve(theta, problem, self.options, log)
         for storage, value in zip(output_storage, (stored, status, *record), strict=True):
             storage[0] = value
 
@@ -75,8 +75,7 @@ class Solve(Op):
         """Gradient through the adjoint of the accepted steps."""
         if isinstance(cotangents[0].type, DisconnectedType):
             return [disconnected_type() for _ in inputs]
-        pull = Pull(self.key, self.on_all_cores)
-        node = pull.make_node(*inputs[:-1], cotangents[0], *outputs[1:])
+        node = Pull(self.key).make_node(*inputs[:-1], cotangents[0], *outputs[1:])
         gradients = dict(zip(DIFFERENTIABLE, node.outputs, strict=True))
         return [gradients.get(name, disconnected_type()) for name in (*VALUES, *SCHEDULE, "log")]
 
@@ -84,10 +83,10 @@ class Solve(Op):
 class Pull(Op):
     """Adjoint of `Solve`: gradients by theta, triggers, amounts, levels, slopes and amounts."""
 
-    __props__ = ("key", "on_all_cores")
+    __props__ = ("key",)
 
-    def __init__(self, key: str, on_all_cores: bool = False) -> None:
-        self.key, self.on_all_cores = key, on_all_cores
+    def __init__(self, key: str) -> None:
+        self.key = key
 
     def make_node(self, *inputs: Any) -> Apply:
         """Build the node from the inputs of `Solve` but the log, a cotangent, and its outputs."""
@@ -102,7 +101,7 @@ class Pull(Op):
             Segments(*arrays[:FIXED]), DynamicEvents(*arrays[FIXED:]), triggers, amounts
         )
         record = Record(tape, step_index, times)
-        gradients = _entry(self, "pull")(theta, problem, weights, status, record)
+        gradients = load_module(self.key).pull(theta, problem, weights, status, record)
         for storage, value in zip(output_storage, gradients, strict=True):
             storage[0] = value
 
@@ -114,14 +113,9 @@ class Pull(Op):
         ]
 
 
-def _entry(op: Solve | Pull, name: str) -> Any:
-    """Compiled function of an Op: runs one after the other, or on all cores."""
-    return getattr(load_module(op.key), f"{name}_on_all_cores" if op.on_all_cores else name)
-
-
 @register_funcify_default_op_cache_key(Solve)
 def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
-    solve = _entry(op, "solve")
+    solve = load_module(op.key).solve
     rtol, atol, method, keep = op.options
 
     @numba_njit
@@ -137,7 +131,7 @@ def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
 
 @register_funcify_default_op_cache_key(Pull)
 def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
-    pull = _entry(op, "pull")
+    pull = load_module(op.key).pull
 
     @numba_njit
     def pull_runs(theta: Any, triggers: Any, amounts: Any, *inputs: Any) -> Any:
@@ -155,8 +149,7 @@ def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
 def drop_unused_tape(fgraph: Any, node: Apply) -> list[Variable] | bool:
     """Keep no tape in a graph that takes no gradients."""
     if node.op.options.keep and not fgraph.clients[node.outputs[2]]:
-        op = node.op
-        bare = Solve(op.key, op.options._replace(keep=False), op.on_all_cores)
+        bare = Solve(node.op.key, node.op.options._replace(keep=False))
         return bare.make_node(*node.inputs).outputs
     return False
 
@@ -170,7 +163,6 @@ def trajectories(
     rtol: float = 1e-6,
     atol: float = 1e-9,
     method: str = "auto",
-    on_all_cores: bool = False,
 ) -> dict[str, Any]:
     """
     Trajectories at the measurements of a campaign, as PyTensor vectors with exact gradients.
@@ -190,9 +182,6 @@ def trajectories(
         Tolerances of a step, relative and in house units.
     method : {"auto", "explicit", "implicit"}
         ``auto`` starts explicit and goes on implicitly where a run turns out to be stiff.
-    on_all_cores : bool
-        Solve the runs side by side instead of one after another: same bits, for a single chain.
-        Chains that run beside each other share the cores better without.
 
     Returns
     -------
@@ -240,8 +229,7 @@ def trajectories(
         first += len(times)
     runs = list(campaign)
     options = Options(float(rtol), float(atol), METHODS.index(method), True)
-    steps = compiled.trace.derivatives is not None  # a closed form is too quick to be shared out
-    stored: Any = solved(compiled, runs, plans, values, options, on_all_cores and steps)[0]
+    stored: Any = solved(compiled, runs, plans, values, options)[0]
     found = {}
     for name in known:
         part = frame[frame["quantity"] == name]
@@ -261,7 +249,6 @@ def solved(
     plans: list[Plan],
     given: Mapping[str, Any],
     options: Options,
-    on_all_cores: bool = False,
 ) -> list[Variable]:
     """Apply `Solve` to runs and plans; the schedule enters as shared variables."""
     traced = compiled.trace
@@ -286,8 +273,7 @@ def solved(
     log = pytensor.shared(new_failure_log(traced), name=f"failures_{number}", borrow=True)
     log.tag.failure_log = True
     values = _event_values(event_parameters, columns)
-    solve = Solve(compiled.key, options, on_all_cores)
-    return solve.make_node(theta, *values, *shared, log).outputs
+    return Solve(compiled.key, options).make_node(theta, *values, *shared, log).outputs
 
 
 def _event_values(

@@ -100,23 +100,3 @@ def test_nothing_measured_that_the_model_has_is_refused(fed_batch):
     frame = pd.DataFrame({"time_h": [1.0], "quantity": "ph", "value": 7.0})
     with pytest.raises(ModelError, match="Nothing that was measured"):
         trajectories(fed_batch["model"], Campaign([Run("R1", frame)]), fed_batch["parameters"])
-
-
-def test_runs_on_all_cores_give_the_same_bits(fed_batch):
-    frame = pd.DataFrame({"time_h": [24.0, 96.0, 240.0], "quantity": "titer", "value": 1.0})
-    runs = [
-        Run(f"R{i}", frame, {**fed_batch["settings"], "initial_glucose": 4.0 + i},
-            profiles=fed_batch["profiles"], events=tuple(fed_batch["events"]))
-        for i in range(4)
-    ]  # fmt: skip
-    growth = pt.dscalar("growth")
-    values = {**fed_batch["parameters"], "maximum_growth_rate": growth}
-    found = []
-    for on_all_cores in (False, True):
-        course = trajectories(
-            fed_batch["model"], Campaign(runs), values, on_all_cores=on_all_cores
-        )["titer"]
-        compute = pytensor.function([growth], [course, pytensor.grad(course.sum(), growth)])
-        found.append(compute(0.045))
-    assert np.array_equal(found[0][0], found[1][0])
-    assert found[0][1] == found[1][1]

@@ -36,14 +36,10 @@ class CompiledProblem:
     density: LogDensity
 
     @classmethod
-    def of(
-        cls, formulation: Formulation, tolerances: Tolerances, *, on_all_cores: bool = False
-    ) -> CompiledProblem:
+    def of(cls, formulation: Formulation, tolerances: Tolerances) -> CompiledProblem:
         """Build the model in the coordinates of the sampler, and compile it."""
         coordinates = SamplingCoordinates(formulation)
-        model = statistical_model(
-            formulation, tolerances, coordinates=coordinates, on_all_cores=on_all_cores
-        )
+        model = statistical_model(formulation, tolerances, coordinates=coordinates)
         return cls(formulation, coordinates, LogDensity(model))
 
     def start(self, *, random_seed: int) -> Start:

@@ -9,7 +9,6 @@ and its sums depend on how many threads there are.
 from __future__ import annotations
 
 import contextvars
-import functools
 import os
 import threading
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ SINGLE_THREADED = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
 _WORKER = "BAYESBIO_WORKER"  # marks the environment of a process that does jobs
-_RUNS_A_CORE = 2  # so many make it worth sharing the runs of a single chain out
 _in_job = contextvars.ContextVar("in_job", default=False)
 
 
@@ -88,42 +86,6 @@ def single_job() -> Iterator[None]:
 
 
 @contextmanager
-def all_cores(*, chains: int, runs: int) -> Iterator[bool]:
-    """
-    Whether a density shares its runs out over the cores: that of a single chain, on idle cores.
-
-    On a busy machine each share waits for its turn (0.8 ms became 31 ms). One block of a process at
-    a time, because numba's own threads stop a process in which two threads share work out; never in
-    a process forked off one that did, which GNU OpenMP would stop.
-
-    Examples
-    --------
-    >>> with all_cores(chains=4, runs=100) as shared_out:
-    ...     shared_out
-    False
-    """
-    cores = usable_cores()
-    worthwhile = chains == 1 < cores and runs >= _RUNS_A_CORE * cores and _idle(cores)
-    free = worthwhile and _sharing_out.acquire(blocking=False)
-    try:
-        yield free and _first_to_share_out() == os.getpid()
-    finally:
-        if free:
-            _sharing_out.release()
-
-
-def _idle(cores: int) -> bool:
-    """Whether half of the cores had nothing to do in the last minute, where the system says."""
-    return not hasattr(os, "getloadavg") or os.getloadavg()[0] <= 0.5 * cores
-
-
-@functools.cache
-def _first_to_share_out() -> int:
-    """Process that shared work out first: this one, or the one that it was forked off."""
-    return os.getpid()
-
-
-@contextmanager
 def _numba_threads(cores: int) -> Iterator[None]:
     """Threads of numba in this thread, where it has started them: asking would start them."""
     if not parallel._is_initialized:
@@ -170,4 +132,3 @@ class _SingleThreadedBlas:
 
 
 _BLAS = _SingleThreadedBlas()
-_sharing_out = threading.Lock()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from bayesbio.ode.kernels.backward import pull_run
 from bayesbio.ode.kernels.forward import SOLVED, solve_run
@@ -11,7 +10,7 @@ from bayesbio.ode.kernels.kernel_interface import OBSERVED, STATES, entry
 from bayesbio.ode.kernels.layout import TIME, known_event_times
 from bayesbio.ode.schedule.bookkeeping import save_count, write_failure
 from bayesbio.ode.schedule.failure_log import CAPACITY
-from bayesbio.ode.schedule.segments import DynamicEvents, Gradients, Problem, Record, Segments
+from bayesbio.ode.schedule.segments import Gradients, Problem, Record
 
 FIRST_CAPACITY = 512  # rows of tape a run; grows when a run needs more
 ROW = 3 + 7 * STATES  # a row of tape: time, step, method, state, six stages
@@ -24,13 +23,9 @@ def solve(theta, problem, options, log):
 
     Returns what was stored (saves, observed), a status a run, and the `Record` of the solution.
     The log remembers how many rows of tape were needed, so that later calls have room at once.
-    Runs write to rows of their own, so `emission` makes a second function with runs on all cores
-    (into whose loop numba takes tuples that were made in the function, and none of tuples).
     """
     count = theta.shape[0]
-    steps = np.empty(count, np.int64)
-    segments, events = Segments(*problem.segments), DynamicEvents(*problem.events)
-    triggers, amounts = problem.triggers, problem.amounts
+    segments, events = problem.segments, problem.events
     stored = np.empty((save_count(segments), OBSERVED))
     status = np.empty(count, np.int64)
     step_index = np.zeros(segments.saves.size + events.kinds.size, np.int64)
@@ -38,12 +33,12 @@ def solve(theta, problem, options, log):
     while True:
         tape = np.empty((count, capacity, ROW))
         event_times = known_event_times(problem)
-        for run in prange(count):
-            of_run = Problem(segments, events, triggers, amounts)
-            status[run], steps[run] = solve_run(
-                theta[run], run, of_run, options, stored, tape[run], step_index, event_times
+        needed = 0
+        for run in range(count):
+            status[run], steps = solve_run(
+                theta[run], run, problem, options, stored, tape[run], step_index, event_times
             )
-        needed = steps.max()
+            needed = max(needed, steps)
         if not options.keep or needed <= capacity:
             for run in range(count):
                 if status[run] > SOLVED:
@@ -56,25 +51,24 @@ def solve(theta, problem, options, log):
 @entry
 def pull(theta, problem, storedbar, status, record):
     """Discrete adjoint of `solve`: `Gradients`; not-a-number by theta for a run that failed."""
-    segments, events = Segments(*problem.segments), DynamicEvents(*problem.events)
-    triggers, amounts = problem.triggers, problem.amounts
+    segments = problem.segments
     bars = Gradients(
-        np.zeros_like(theta), np.zeros_like(triggers), np.zeros_like(amounts),
+        np.zeros_like(theta), np.zeros_like(problem.triggers), np.zeros_like(problem.amounts),
         np.zeros_like(segments.levels), np.zeros_like(segments.slopes),
         np.zeros_like(segments.amounts),
     )  # fmt: skip
-    for run in prange(theta.shape[0]):
+    for run in range(theta.shape[0]):
         if status[run] > SOLVED:
             bars.theta[run] = np.nan
-        else:
-            of_run = Gradients(
-                bars.theta[run], bars.triggers, bars.amounts, bars.levels, bars.slopes,
-                bars.segment_amounts,
-            )  # fmt: skip
-            pull_run(
-                theta[run], run, Problem(segments, events, triggers, amounts), record.tape[run],
-                record.step_index, record.event_times, storedbar, of_run,
-            )  # fmt: skip
+            continue
+        of_run = Gradients(
+            bars.theta[run], bars.triggers, bars.amounts, bars.levels, bars.slopes,
+            bars.segment_amounts,
+        )  # fmt: skip
+        pull_run(
+            theta[run], run, problem, record.tape[run], record.step_index, record.event_times,
+            storedbar, of_run,
+        )  # fmt: skip
     return bars
 
 

@@ -1,12 +1,10 @@
 """One BLAS thread while work runs, one core in a job, and everything as before afterwards."""
 
-import os
 import threading
 
-import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from bayesbio.inference.parallel.threads import all_cores, single_job, thread_policy, usable_cores
+from bayesbio.inference.parallel.threads import single_job, thread_policy, usable_cores
 
 
 def blas_threads():
@@ -60,41 +58,3 @@ def test_a_worker_process_keeps_to_one_core(monkeypatch):
     for name, value in worker_environment().items():
         monkeypatch.setenv(name, value)
     assert usable_cores() == 1
-
-
-@pytest.fixture
-def idle_cores(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)))
-    monkeypatch.setattr("os.getloadavg", lambda: (0.3, 0.3, 0.3))
-
-
-def shared_out(chains=1, runs=8):
-    with all_cores(chains=chains, runs=runs) as found:
-        return found
-
-
-def test_a_single_chain_over_many_runs_has_all_cores_where_they_are_idle(idle_cores, monkeypatch):
-    assert shared_out()
-    assert not shared_out(chains=2)
-    assert not shared_out(runs=7)
-    with single_job():
-        assert not shared_out()
-    monkeypatch.setattr("os.getloadavg", lambda: (3.0, 0.3, 0.3))
-    assert not shared_out()
-
-
-def test_two_threads_never_share_work_out_at_the_same_time(idle_cores):
-    found = []
-    with all_cores(chains=1, runs=8) as first:
-        thread = threading.Thread(target=lambda: found.append(shared_out()))
-        thread.start()
-        thread.join()
-    assert first and found == [False]
-    assert shared_out()
-
-
-def test_a_process_forked_off_one_that_shared_work_out_does_not(idle_cores, monkeypatch):
-    assert shared_out()
-    parent = os.getpid()
-    monkeypatch.setattr("os.getpid", lambda: parent + 1)
-    assert not shared_out()
