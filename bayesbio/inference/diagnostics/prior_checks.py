@@ -76,7 +76,7 @@ def outside_prior(tree: xr.DataTree) -> VerdictItem | None:
             slip = _slip(median, middle, units.get(label.partition("[")[0], ""))
             outside.append(f"{label} ({median:.3g}; prior {low:.3g} to {high:.3g}{slip})")
     return VerdictItem(
-        "priors left",
+        "outside the prior",
         float(len(outside)),
         "0",
         not outside,

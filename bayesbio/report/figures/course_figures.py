@@ -142,7 +142,14 @@ def draw_courses(
             scale = reader_unit(quantity, prediction[quantity].attrs.get("units", ""))
             if not few:
                 everything = prediction[quantity].stack(all=("draw", "run"), create_index=False)
-                _band(panel, everything.rename(all="draw"), clock, scale, PALETTE[0], inner=False)
+                _band(
+                    panel,
+                    everything.drop_vars(["draw", "run"], errors="ignore").rename(all="draw"),
+                    clock,
+                    scale,
+                    PALETTE[0],
+                    inner=False,
+                )
             for index, run in enumerate(runs):
                 colour = PALETTE[index] if few else PALETTE[0]
                 course = prediction[quantity].sel(run=run)

@@ -60,7 +60,7 @@ def test_sound_draws_pass_every_check():
     assert verdict.names == (
         *("R-hat", "bulk ESS", "tail ESS", "divergences", "failed evaluations", "energy"),
         *("coverage", "Pareto k", "LOO-PIT", "predictive p-values", "prior-data conflict"),
-        "priors left",
+        "outside the prior",
     )
     assert verdict.remedies() == ()
     assert str(verdict).startswith("Passed: 12 checks.\nComputation sound: 6 of 6 checks")
