@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
+from numba import from_dtype, types
 from pytensor.gradient import DisconnectedType, disconnected_type, grad_not_implemented
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
@@ -20,6 +21,7 @@ from bayesbio.data import Campaign
 from bayesbio.errors import ModelError
 from bayesbio.mechanistic.process_model import ProcessModel
 from bayesbio.ode.codegen.cache import Kernels, kernels, load_module
+from bayesbio.ode.codegen.numba_linking import entry_by_symbol
 from bayesbio.ode.schedule.dynamic_events import EventParameters, problem_of
 from bayesbio.ode.schedule.events import Plan
 from bayesbio.ode.schedule.failures import new_failure_log
@@ -32,7 +34,7 @@ SCHEDULE = tuple(f"segments_{name}" for name in Segments._fields) + tuple(
 )
 FIXED = len(Segments._fields)
 DIFFERENTIABLE = (*VALUES, "segments_levels", "segments_slopes", "segments_amounts")
-VERSION = 5  # of the calls below; PyTensor's disk cache does not see their code
+VERSION = 6  # of the calls below; PyTensor's disk cache does not see their code
 _counter = itertools.count()
 
 
@@ -115,15 +117,20 @@ class Pull(Op):
 
 @register_funcify_default_op_cache_key(Solve)
 def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
-    solve = load_module(op.key).solve
     rtol, atol, method, keep = op.options
+    theta, triggers, amounts, *arrays, log = map(_array_type, node.inputs)
+    problem = _problem_type(triggers, amounts, arrays)
+    options = types.NamedTuple((types.float64, types.float64, types.int64, types.boolean), Options)
+    call = entry_by_symbol(
+        load_module(op.key).solve, f"bayesbio_solve_{op.key}", (theta, problem, options, log)
+    )
 
     @numba_njit
     def solve_runs(theta: Any, triggers: Any, amounts: Any, *arrays: Any) -> Any:
         segments, events = Segments(*arrays[:FIXED]), DynamicEvents(*arrays[FIXED:-1])
-        problem = Problem(segments, events, triggers, amounts)
+        problem = Problem(segments, events, triggers.copy(), amounts.copy())
         options = Options(rtol, atol, method, keep)
-        stored, status, record = solve(theta, problem, options, arrays[-1])
+        stored, status, record = call((theta.copy(), problem, options, arrays[-1]))
         return stored, status, record.tape, record.step_index, record.event_times
 
     return solve_runs, VERSION
@@ -131,17 +138,40 @@ def _compile_solve(op: Solve, node: Any = None, **_: Any) -> Any:
 
 @register_funcify_default_op_cache_key(Pull)
 def _compile_pull(op: Pull, node: Any = None, **_: Any) -> Any:
-    pull = load_module(op.key).pull
+    theta, triggers, amounts, *arrays, weights, status, tape, step_index, times = map(
+        _array_type, node.inputs
+    )
+    problem = _problem_type(triggers, amounts, arrays)
+    record = types.NamedTuple((tape, step_index, times), Record)
+    call = entry_by_symbol(
+        load_module(op.key).pull,
+        f"bayesbio_pull_{op.key}",
+        (theta, problem, weights, status, record),
+    )
 
     @numba_njit
     def pull_runs(theta: Any, triggers: Any, amounts: Any, *inputs: Any) -> Any:
         segments, events = Segments(*inputs[:FIXED]), DynamicEvents(*inputs[FIXED:-5])
-        problem = Problem(segments, events, triggers, amounts)
+        problem = Problem(segments, events, triggers.copy(), amounts.copy())
         weights, status, tape, step_index, times = inputs[-5:]
-        g = pull(theta, problem, weights, status, Record(tape, step_index, times))
+        record = Record(tape, step_index, times)
+        g = call((theta.copy(), problem, weights.copy(), status, record))
         return g.theta, g.triggers, g.amounts, g.levels, g.slopes, g.segment_amounts
 
     return pull_runs, VERSION
+
+
+def _array_type(variable: Variable) -> Any:
+    """Type of the array that a variable becomes: contiguous, and not only for reading."""
+    kind: Any = variable.type
+    return types.Array(from_dtype(np.dtype(kind.dtype)), kind.ndim, "C")
+
+
+def _problem_type(triggers: Any, amounts: Any, arrays: list[Any]) -> Any:
+    """Type of the `Problem` that holds the arrays of a schedule."""
+    segments = types.NamedTuple(arrays[:FIXED], Segments)
+    events = types.NamedTuple(arrays[FIXED:], DynamicEvents)
+    return types.NamedTuple((segments, events, triggers, amounts), Problem)
 
 
 @register_specialize

@@ -42,13 +42,16 @@ import math
 import numpy as np
 from numba import njit
 
+from bayesbio.ode.codegen.numba_linking import InnerCompiler
 from bayesbio.ode.schedule.failure_log import CAPACITY, FIRST, RECORDS, RING, add_atomically
 from bayesbio.ode.schedule.segments import STOP, SWITCH, Gradients, Layout, Problem, Record
 
 # No fast-math flags: a caller may hold a copy that was optimised once more, and only arithmetic in
 # the written order gives the same bits in every copy, compiled afresh or loaded from disk.
 options = dict(error_model="numpy", nogil=True, boundscheck={check})
-inner = dict(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+inner = dict(
+    pipeline_class=InnerCompiler, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options
+)
 compiled = njit(_nrt=False, **inner)
 allocating = njit(**inner)
 entry = njit(cache=True, **options)
