@@ -46,6 +46,14 @@ RunColumn = Annotated[
 TimeColumn = Annotated[
     str | None, typer.Option("--time", metavar="HEADER", help="The column with the time.")
 ]
+Feeds = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A table of what your feeds hold: name, component, concentration, unit. A sheet "
+        "'feeds' in the workbook serves as well.",
+    ),
+]
 ModelName = Annotated[
     str,
     typer.Option(
@@ -104,18 +112,22 @@ class SheetOptions:
     role: RoleMaps = None
     run: RunColumn = None
     time: TimeColumn = None
+    feeds: Feeds = None
 
     def runs(self, data: Path, *, model: Any = None, strict: bool = True) -> Campaign:
         """Read a campaign."""
         from bayesbio.data import read_campaign
 
-        return read_campaign(data, model=model, strict=strict, **self._mapped())
+        return read_campaign(self._files(data), model=model, strict=strict, **self._mapped())
 
     def plan(self, data: Path, *, model: Any) -> Plan:
         """Read a plan."""
         from bayesbio.data import read_plan
 
-        return read_plan(data, model=model, **self._mapped())
+        return read_plan(self._files(data), model=model, **self._mapped())
+
+    def _files(self, data: Path) -> Path | list[Path]:
+        return data if self.feeds is None else [data, self.feeds]
 
     def _mapped(self) -> dict[str, Any]:
         columns, roles = pairs(self.column, "--column"), pairs(self.role, "--role")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from bayesbio.data.checks.campaign_checks import check
 from bayesbio.data.findings import Columns, Finding, Findings
-from bayesbio.data.importing.campaign_reader import import_campaign
+from bayesbio.data.importing.campaign_reader import Source, import_campaign
 from bayesbio.data.run import Run
 from bayesbio.data.table import Table
 from bayesbio.data.table_courses import runs_of_table
@@ -330,7 +330,7 @@ def _units_of(runs: tuple[Run, ...], given: dict[str, str]) -> dict[str, str]:
 
 
 def read_campaign(
-    path: str | os.PathLike[str] | pd.DataFrame,
+    path: Source,
     *,
     run: str | Sequence[str] | None = None,
     time: str | None = None,
@@ -349,9 +349,11 @@ def read_campaign(
     ----------
     path : path or DataFrame
         A folder with measurements.csv (and runs, events, profiles, columns), one CSV file, an
-        Excel workbook, or a DataFrame. Foreign sheets are read as they come: aliases, units in
-        headers or in a row below them, one sheet a run, long exports of laboratory systems,
-        preambles, replicate columns, days and dates, ``<0.2``, ``n.d.``, decimal commas.
+        Excel workbook, or a DataFrame; a list of a file and files that say what its feeds hold
+        (name, component, concentration, unit), as a sheet 'feeds' does. Foreign sheets are read as
+        they come: aliases, units in headers or in a row below them, one sheet a run, long exports
+        of laboratory systems, preambles, replicate columns, days and dates, ``<0.2``, ``n.d.``,
+        decimal commas.
     run, time : str, optional
         Names of the columns that hold the run and the time, where they are not recognised; a run
         that several columns name together is ``run=("Clone", "Replicate")``.

@@ -85,6 +85,8 @@ class Event:
     rearms : bool
         Whether it happens each time the quantity passes the limit, such as a refill whenever
         glucose falls below 1 g/L; by default the first time only.
+    of : str
+        Name of the feed that a bolus is part of, such as "Feed A"; blank where it has none.
 
     Examples
     --------
@@ -104,6 +106,7 @@ class Event:
     value: float | str = 0.0
     delay: float | str = 0.0
     rearms: bool = False
+    of: str = ""
 
     def __post_init__(self) -> None:
         parts = {"time": self.time, "value": self.value, "delay": self.delay}
@@ -167,12 +170,14 @@ class Event:
     def __str__(self) -> str:
         """Say it in words, for messages."""
         what = f"{self.kind} of {self.quantity}" if self.quantity else self.kind
-        return f"{what} at {_shown(self.time)}"
+        named = f" ({self.of})" if self.of else ""
+        return f"{what}{named} at {_shown(self.time)}"
 
     def to_list(self) -> list[Any]:
-        """Moment, kind, quantity and value as plain data; delay and re-arming where given."""
+        """Moment, kind, quantity and value as plain data; the rest where it is given."""
         row = [_moment(self.time), self.kind, self.quantity, self.value]
-        return [*row, *([self.delay] if self.delay != 0.0 else []), *["rearms"] * self.rearms]
+        rest = [*([self.delay] if self.delay != 0.0 else []), *["rearms"] * self.rearms]
+        return [*row, *rest, *([f"of {self.of}"] if self.of else [])]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads."""

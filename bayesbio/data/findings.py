@@ -243,6 +243,7 @@ COLUMN_ROLES = (
     "profile",
     "setting",
     "bolus",
+    "feed",
     "sample",
     "replicate",
     "flag",

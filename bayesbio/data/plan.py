@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from bayesbio.data.campaign import Campaign
 from bayesbio.data.checks.campaign_checks import check, model_needs
 from bayesbio.data.findings import Findings
-from bayesbio.data.importing.campaign_reader import import_campaign
+from bayesbio.data.importing.campaign_reader import Source, import_campaign
 from bayesbio.errors import DataError
 
 
@@ -50,14 +49,14 @@ class Plan:
         return np.unique([*np.arange(0.0, last, 24.0), last])
 
 
-def read_plan(path: str | os.PathLike[str], *, model: Any, **reading: Any) -> Plan:
+def read_plan(path: Source, *, model: Any, **reading: Any) -> Plan:
     """
     Read planned runs: settings, feeds, profiles and days; readings are not expected.
 
     Parameters
     ----------
-    path : path
-        A file or folder as `read_campaign` takes it; a workbook needs no sheet of measurements.
+    path : path or paths
+        As `read_campaign` takes it; a workbook needs no sheet of measurements.
     model : process model
         What is going to predict; what it needs is asked for.
     **reading
@@ -83,7 +82,7 @@ def read_plan(path: str | os.PathLike[str], *, model: Any, **reading: Any) -> Pl
     """
     imported = import_campaign(path, model=model, **reading)
     if not imported.runs:
-        raise DataError(f"{os.fspath(path)!r} names no run; expected one row a run or a day.")
+        raise DataError("The plan names no run; expected one row a run or a day.")
     campaign = Campaign(
         imported.runs, units=imported.units, findings=imported.findings, columns=imported.columns
     )

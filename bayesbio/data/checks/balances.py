@@ -13,6 +13,7 @@ from bayesbio.data.vocabulary import quantities as vocabulary
 
 VOLUME_TOLERANCE = 0.1  # of the volume; evaporation and foam stay inside
 CARBON_TOLERANCE = 0.25  # of the carbon there was; several assays add their errors
+MOST_FED = 1.5  # times the start volume: what fed-batches of cells and microbes stay below
 BIOMASS_CARBON = 0.488  # g carbon in 1 g of dry cells of CH1.8 O0.5 N0.2: 12.011 / 24.63
 FLOWS_IN = ("feed_rate", "feed_rate_2", "base_feed_rate", "oil_feed_rate")
 COUNTERS = ("cumulative_feed", "cumulative_base", "cumulative_acid")
@@ -66,6 +67,62 @@ def volume_findings(run: Run) -> Iterator[Finding]:
             "Check the units of the feed (mL/h, L/h, L/d), and that base and samples are listed.",
             run=run.name,
             time=times[worst],
+        )
+
+
+def filling_findings(run: Run) -> Iterator[Finding]:
+    """
+    Find feeds into a vessel of unknown volume, and feeds and samples that it cannot hold or give.
+
+    Examples
+    --------
+    >>> pump = {"feed_rate": Profile([(0.0, 0.06), (120.0, 0.0)], "step")}
+    >>> run = Run("R1", settings={"initial_volume": 2.0}, profiles=pump)
+    >>> [finding.what for finding in filling_findings(run)]
+    ['feeds add 7.2 L to a vessel that held 2 L at the start.']
+    """
+    boluses = [event for event in run.fixed_events if event.kind == "bolus"]
+    volumes = [event.amount for event in boluses if event.quantity == "volume"]
+    samples = [e.amount for e in run.fixed_events if e.kind == "sample" and e.quantity == "volume"]
+    flows = {
+        name: fed(run.profiles[name], 0.0, float(run.profiles[name].times[-1]))
+        for name in FLOWS_IN
+        if name in run.profiles and np.any(run.profiles[name].values > 0)
+    }
+    measured = _series(run, "volume")
+    start = run.settings.get("initial_volume", run.settings.get("volume"))
+    start = measured.iloc[0] if start is None and len(measured) else start
+    if start is None:
+        if boluses or flows:
+            what = boluses[0].of or f"a bolus of {boluses[0].quantity}" if boluses else [*flows][0]
+            yield warning(
+                f"{what} is added, and no volume says what it is added to.",
+                "Add a column with the volume at the start, such as 'Start volume (L)', or the "
+                "readings of the volume.",
+                run=run.name,
+            )
+        return
+    added, out = sum(volumes) + sum(flows.values()), any(n in run.profiles for n in FLOWS_OUT)
+    if isinstance(start, str) or out or "perfusion_rate" in run.profiles:
+        return
+    if added > MOST_FED * float(start):
+        daily = flows and sum(flows.values()) / 24.0 + sum(volumes) < 0.5 * MOST_FED * float(start)
+        slip = (
+            f"If the rates are per day, not per hour, {sum(flows.values()) / 24.0:.3g} L were fed: "
+            "head the column (mL/d). "
+            if daily
+            else ""
+        )
+        yield warning(
+            f"feeds add {added:.3g} L to a vessel that held {float(start):.3g} L at the start.",
+            f"{slip}Check the units of feeds and of the start volume.",
+            run=run.name,
+        )
+    if sum(samples) > float(start) + added:
+        yield warning(
+            f"samples take {sum(samples):.3g} L out of {float(start) + added:.3g} L.",
+            "Check the unit of the samples.",
+            run=run.name,
         )
 
 

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from bayesbio.data.checks.balances import carbon_findings, volume_findings
+from bayesbio.data.checks.balances import carbon_findings, filling_findings, volume_findings
+from bayesbio.data.event import Event
 from bayesbio.data.findings import Finding, Findings, error, warning
 from bayesbio.data.run import Run
 from bayesbio.data.vocabulary import quantities as vocabulary
@@ -21,6 +22,7 @@ ROUNDING = 1e-9  # what a spreadsheet leaves of a zero
 NOISE = 0.04  # of the largest value of a quantity: how far assay noise carries a reading below zero
 SHARE_NOISE = 0.05  # of the upper limit: a viability of 100.5 % is a reading, one of 9800 % a slip
 SPREADS = 3.0  # stated standard deviations within which a reading below zero is noise
+WITHOUT_NUTRIENTS = ("base", "acid", "antifoam", "water")  # additions that are volume only
 JUMP = 6.0  # a slip of the decimal point, less what happens between two samples
 
 
@@ -249,19 +251,23 @@ def feed_findings(run: Run, model: Any) -> Iterator[Finding]:
             "Give it as a setting, such as a column 'feed_glucose (g/L)' in runs.csv.",
             run=run.name,
         )
-    by_time: dict[float, set[str]] = {}
+    held = f"; the setting {named[0]} holds for a feed rate only" if named else ""
+    known = {e.hour for e in run.fixed_events if e.kind == "bolus" and e.quantity != "volume"}
+    bare: dict[str, list[Event]] = {}
     for event in run.fixed_events:
-        if event.kind == "bolus":
-            by_time.setdefault(event.hour, set()).add(event.quantity)
-    bare = [time for time, added in by_time.items() if added <= {"volume"}]
-    if bare:
-        held = f"; the setting {named[0]} holds for a feed rate only" if named else ""
+        volume = event.kind == "bolus" and event.quantity == "volume"
+        if volume and event.hour not in known and event.of.lower() not in WITHOUT_NUTRIENTS:
+            bare.setdefault(event.of, []).append(event)
+    for feed, events in bare.items():
+        of = f" of {feed!r}" if feed else ""
         yield warning(
-            f"{len(bare)} boluses (the first at {bare[0]:g} h) add volume without a concentration "
-            f"or an amount of anything{held}.",
-            "Add rows with what they contain, such as glucose in g at the same time.",
+            f"{len(events)} boluses{of} (the first at {events[0].hour:g} h) add volume without a "
+            f"concentration or an amount of anything{held}.",
+            f"Add a sheet 'feeds' with the columns name, component, concentration and unit, such "
+            f"as {feed or 'Feed A'}, glucose, 70, g/L; or add what was given, such as a column "
+            "'Glucose bolus (g)'.",
             run=run.name,
-            time=bare[0],
+            time=events[0].hour,
         )
 
 
@@ -324,6 +330,7 @@ def check(campaign: RunSet, model: Any = None, *, signals: Iterable[str] = ()) -
         findings += event_findings(run)
         findings += profile_findings(run)
         findings += volume_findings(run)
+        findings += filling_findings(run)
         findings += carbon_findings(run)
         findings += feed_findings(run, model)
     findings += _censored(frame)

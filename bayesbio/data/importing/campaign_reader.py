@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from bayesbio.data.importing.columns import (
     find_header,
     missing_column,
 )
+from bayesbio.data.importing.doses import read_doses
 from bayesbio.data.importing.entries import Entries, assemble, hours_of_runs
+from bayesbio.data.importing.feeds import Feed, read_feeds
 from bayesbio.data.importing.house_tables import (
     read_columns_table,
     read_events,
@@ -36,6 +38,8 @@ from bayesbio.data.vocabulary import quantities as vocabulary
 from bayesbio.data.vocabulary import units
 from bayesbio.data.vocabulary.quantities import Quantity
 from bayesbio.errors import DataError, did_you_mean
+
+type Source = str | os.PathLike[str] | pd.DataFrame | Sequence[str | os.PathLike[str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +72,7 @@ class ImportedCampaign:
 
 
 def import_campaign(
-    path: str | os.PathLike[str] | pd.DataFrame,
+    path: Source,
     *,
     model: Any = None,
     quantities: Mapping[str, Any] | None = None,
@@ -82,6 +86,7 @@ def import_campaign(
     options = ReadOptions(
         vocabulary_with(quantities, model),
         declared=tuple(declared),
+        inputs=tuple(getattr(model, "inputs", ())),
         event_kinds=tuple(getattr(model, "event_kinds", ())),
         dialect=dialect_named(dialect),
         **{name: value for name, value in stated.items() if value is not None},
@@ -93,8 +98,13 @@ def import_campaign(
     if isinstance(path, pd.DataFrame):
         importer.read_foreign([sheet_of_frame(path)], "run 1")
     else:
-        order = importer.read_path(Path(path))
+        main, *feeds = [path] if isinstance(path, str | os.PathLike) else path
+        for file in feeds:
+            importer.read_file_of_feeds(Path(file))
+        order = importer.read_path(Path(main))
     importer.check_names()
+    if importer.entries.doses:
+        read_doses(importer.entries, importer.feeds, importer.options)
     times = hours_of_runs(importer.entries)
     runs, house_units = assemble(importer.entries, order)
     findings, uses = Findings(importer.entries.findings), Columns(importer.entries.uses)
@@ -116,6 +126,31 @@ class _Importer:
 
     def __init__(self, options: ReadOptions) -> None:
         self.options, self.entries = options, Entries()
+        self.feeds: dict[tuple[str, str], Feed] = {}
+
+    def read_file_of_feeds(self, path: Path) -> None:
+        """
+        Read a file that says what feeds hold.
+
+        Raises
+        ------
+        DataError
+            If it does not.
+        """
+        found = [self.take_feeds(sheet, sure=True) for sheet in read_sheets(path)]
+        if not any(found):
+            raise DataError(
+                f"{path.name} does not say what feeds hold; expected the columns name, component, "
+                "concentration, unit, such as Feed A, glucose, 70, g/L."
+            )
+
+    def take_feeds(self, sheet: Sheet, *, sure: bool = False) -> bool:
+        """Read a sheet if it says what feeds hold; tell whether it does."""
+        found = read_feeds(sheet, self.options, self.entries, sure=sure)
+        self.feeds |= found
+        names = {name: feed.name for (_, name), feed in self.feeds.items()}
+        self.options = dataclasses.replace(self.options, feeds=names)
+        return bool(found)
 
     def read_path(self, path: Path) -> list[str]:
         """Read a folder or a file; give the order of the runs if the file states one."""
@@ -172,7 +207,10 @@ class _Importer:
             if block is not None:
                 mapping = {**read_columns_table(block), **self.options.columns}
                 self.options = dataclasses.replace(self.options, columns=mapping)
-        layouts = {n: self.layout(sheet) for n, sheet in sheets.items() if n != "columns"}
+        if "feeds" in sheets:
+            self.take_feeds(sheets["feeds"], sure=True)
+        apart = ("columns", "feeds")
+        layouts = {n: self.layout(sheet) for n, sheet in sheets.items() if n not in apart}
         runs, measurements = layouts.get("runs"), layouts.get("measurements")
         order = [] if runs is None else read_runs(runs, self.options, entries)
         entries.runs |= dict.fromkeys(order)
@@ -222,6 +260,8 @@ class _Importer:
 
     def read_foreign(self, sheets: list[Sheet], stem: str) -> None:
         """Read sheets of any kind: each gives measurements, or settings, or is left out."""
+        if len(sheets) > 1:
+            sheets = [sheet for sheet in sheets if not self.take_feeds(sheet)]
         layouts = {sheet.name: self.layout(sheet) for sheet in sheets}
         tables = [layout for layout in layouts.values() if layout is not None]
         self._check_named(tables)

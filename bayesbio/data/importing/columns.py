@@ -41,6 +41,8 @@ class ReadOptions:
     event_kinds: tuple[str, ...] = ()
     dialect: Dialect = dataclasses.field(default_factory=lambda: dialect_named(None))
     decimal: str | None = None
+    feeds: Mapping[str, str] = dataclasses.field(default_factory=dict)  # by reduced name
+    inputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.decimal not in (None, ".", ","):
@@ -53,6 +55,18 @@ class ReadOptions:
     def run_key(self) -> tuple[str, ...]:
         """The columns that together name the run, as the user stated them."""
         return (self.run,) if isinstance(self.run, str) else tuple(self.run or ())
+
+    def feed_key(self, text: str) -> str:
+        """Reduce the name of a feed to what is compared: 'Feed A added' is a."""
+        words = re.split(r"[^0-9A-Za-zäöüÄÖÜ+]+", text)
+        kept = [w for w in words if w and not self.dialect.is_a("feed_word", w)]
+        return key("".join(kept)) or key(text)
+
+    def is_feed(self, text: str) -> bool:
+        """Tell whether a name is that of a feed: known from a sheet of feeds, or by its words."""
+        words = [word for word in re.split(r"[^0-9A-Za-zäöüÄÖÜ+]+", text) if word]
+        named = any(self.dialect.is_a("feed_noun", word) for word in words)
+        return named or self.feed_key(text) in self.feeds
 
     def knows(self, text: str) -> bool:
         """Tell whether a text is the name of a column that would be understood."""
@@ -114,6 +128,9 @@ class ColumnPlan:
     part: str = ""
     note: str = ""
     name: str = ""
+    feed: str = ""  # the feed of which volumes were added, or that flows
+    dosed: bool = False  # the sheet says that it is what was added
+    counts: bool = False  # it counts what was added since the start
 
     def use(self, sheet: str) -> ColumnUse:
         """Say it for the user."""
@@ -229,6 +246,8 @@ def plan_quantity(
     own = options.headers.read(header, unit_text or None)
     if target is not None:
         return _as_mapped(plan, target, own, values, options)
+    if options.role_of(header, None) is None and _is_dose(plan, own, options, dosed):
+        return plan, []
     if not own.words and (match := ADDED.fullmatch(own.name)):
         return _added(plan, match["front"] or match["back"], own, options)
     if dosed and _is_amount(own) and options.role_of(header, None) is None:
@@ -283,6 +302,42 @@ def _declared(own: Header, options: ReadOptions) -> Header:
     return own
 
 
+ADDITIONS = {"cumulative_base": "base", "cumulative_acid": "acid"}
+OF_FEEDS = ("feed_rate", "cumulative_feed", "feed_output", "cumulative_feed_mass", *ADDITIONS)
+LITRES = {"g": "mL", "kg": "L", "mg": "uL"}  # at 1 kg/L
+
+
+def _is_dose(plan: ColumnPlan, own: Header, options: ReadOptions, dosed: bool) -> bool:
+    """Read a column that says how much of a feed was added or flows; tell whether it is one."""
+    words = own.words
+    if not words and (match := ADDED.fullmatch(own.name)):
+        words = options.headers.read((match["front"] or match["back"]).strip(" _-")).words
+        words = words if words and words[0].name in ADDITIONS else ()
+    first = words[0].name if words else ""
+    if own.unit is None or own.part or first in options.declared:
+        return False
+    bare = re.sub(r"\s*[\[(][^\[\]()]*[\])]\s*", " ", plan.header)
+    name = (bare if own.replicate else own.name).strip(" _-")  # F01 is no replicate of F
+    known = options.feed_key(name) in options.feeds
+    plan.dosed = known or dosed
+    named = known or options.is_feed(name) or (dosed and not COUNTED.search(name))
+    if not (named or first in ADDITIONS) or (first and first not in OF_FEEDS and not known):
+        return False
+    unit = own.unit
+    if known and unit in LITRES and not own.words:
+        unit, plan.note = LITRES[unit], f"{unit} taken for {LITRES[unit]}, at 1 kg/L"
+    if units.same_dimension(unit, "L"):
+        plan.role, plan.word, plan.unit = "bolus", options.words.quantity("volume"), unit
+        plan.feed = plan.name = ADDITIONS.get(first, name)
+        return True
+    numbered = first == "feed_rate" and own.replicate > 0
+    if units.same_dimension(unit, "L/h") and (known or not first or numbered):
+        plan.role, plan.word, plan.unit = "profile", options.words.quantity("feed_rate"), unit
+        plan.feed = plan.name = name
+        return True
+    return False
+
+
 def _is_amount(own: Header) -> bool:
     """Tell an amount or a volume from what is not added each time."""
     if own.unit is None or COUNTED.search(own.name):
@@ -299,7 +354,7 @@ def _added(
     if unit is not None and units.same_dimension(unit, "L"):
         volume = options.words.find("volume")
         plan.role, plan.word, plan.unit = "bolus", volume, unit
-        plan.note = "volume added"
+        plan.note, plan.feed = "volume added", own.name.strip(" _-")
         return plan, []
     if words and unit is not None:
         word = words[0]

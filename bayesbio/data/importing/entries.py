@@ -39,6 +39,17 @@ class Entry:
 
 
 @dataclasses.dataclass
+class Dose:
+    """A volume of a feed that was added [L], a count of it since the start [L], or a flow [L/h]."""
+
+    run: str
+    time: float | dt.datetime
+    feed: str
+    kind: str  # added, counter or rate
+    value: float
+
+
+@dataclasses.dataclass
 class Entries:
     """Everything that the sheets of one file gave."""
 
@@ -49,9 +60,10 @@ class Entries:
     words: dict[str, Quantity] = dataclasses.field(default_factory=dict)
     findings: list[Finding] = dataclasses.field(default_factory=list)
     uses: list[ColumnUse] = dataclasses.field(default_factory=list)
-    events: list[tuple[str, float | dt.datetime, str, str, float]] = dataclasses.field(
+    events: list[tuple[str, float | dt.datetime, str, str, float, str]] = dataclasses.field(
         default_factory=list
     )
+    doses: list[Dose] = dataclasses.field(default_factory=list)
     times: list[tuple[str, float | dt.datetime]] = dataclasses.field(default_factory=list)
     interpolations: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     labels: set[str] = dataclasses.field(default_factory=set)  # headers and analytes met
@@ -93,10 +105,10 @@ def assemble(entries: Entries, order: list[str]) -> tuple[list[Run], dict[str, s
         entry.time = _hours(entry.time, origins.get(entry.run))
         by_run.setdefault(entry.run, []).append(entry)
     events: dict[str, list[Event]] = {}
-    for run, time, kind, quantity, value in entries.events:
+    for run, time, kind, quantity, value, feed in entries.events:
         by_run.setdefault(run, [])
         hour = _hours(time, origins.get(run))
-        events.setdefault(run, []).append(Event(hour, kind, quantity, value))
+        events.setdefault(run, []).append(Event(hour, kind, quantity, value, of=feed))
     names = dict.fromkeys([*order, *sorted(by_run, key=natural)])
     runs = [_run(name, by_run.get(name, []), events.get(name, []), entries) for name in names]
     return runs, {name: word.unit for name, word in entries.words.items()}
@@ -137,8 +149,10 @@ def _starts(entries: Entries) -> dict[str, dt.datetime]:
     for entry in entries.values:
         if isinstance(entry.time, dt.datetime):
             moments.setdefault(entry.run, []).append(entry.time)
-    for run, time, *_ in entries.events:
-        if isinstance(time, dt.datetime) and run not in moments:
+    measured = set(moments)
+    others = [(run, time) for run, time, *_ in entries.events]
+    for run, time in (*entries.times, *others):
+        if isinstance(time, dt.datetime) and run not in measured:
             moments.setdefault(run, []).append(time)
     for run, dated in moments.items():
         starts.setdefault(run, min(dated))

@@ -9,7 +9,7 @@ from typing import Any
 from bayesbio.data.event import EVENT_KINDS
 from bayesbio.data.findings import ColumnUse
 from bayesbio.data.importing.columns import ColumnPlan, ReadOptions, plan_quantity
-from bayesbio.data.importing.entries import Converter, Entries, marks
+from bayesbio.data.importing.entries import Converter, Dose, Entries, marks
 from bayesbio.data.importing.layout import Layout, row_runs, row_times
 from bayesbio.data.importing.rows import read_rows
 from bayesbio.data.importing.sheets.blocks import Block, Column
@@ -19,7 +19,7 @@ from bayesbio.data.vocabulary import units
 from bayesbio.data.vocabulary.quantities import key, unknown_name
 from bayesbio.errors import DataError, UnitError, nearest_name
 
-TABLES = ("runs", "measurements", "events", "profiles", "columns")
+TABLES = ("runs", "measurements", "events", "profiles", "columns", "feeds")
 
 
 def tables_of(names: list[str]) -> dict[str, str]:
@@ -202,8 +202,13 @@ def read_events(layout: Layout, options: ReadOptions, entries: Entries, default_
             )
             continue
         event = reader.read(row, runs[row], kind.cells[row], cells, value)
-        if event is not None:
-            entries.events.append((runs[row], time, *event))
+        if event is None:
+            continue
+        if event[0] == "bolus" and event[1] == "volume" and key(cells["quantity"]) != "volume":
+            feed = cells["quantity"] or "feed"
+            entries.doses.append(Dose(runs[row], time, feed, "added", event[2]))
+        else:
+            entries.events.append((runs[row], time, *event, ""))
 
 
 @dataclasses.dataclass
@@ -239,6 +244,8 @@ class _EventReader:
             return None
         text = cells["quantity"] or ("volume" if kind == "sample" else "")
         header = self.options.headers.read(text, cells["unit"] or None)
+        if kind == "bolus" and not header.words and self.options.is_feed(text):
+            header = header._replace(words=(self.options.words.quantity("volume"),))
         if not header.words:
             guess = unknown_name(text, self.options.words.nearest(text))
             self.entries.fail(

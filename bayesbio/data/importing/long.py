@@ -47,6 +47,7 @@ class LongReader(Reader):
         values = np.array([r.value for r in readings if r.kind == "number"])
         plan, findings = plan_quantity(name, usual, values, self.options)
         plan.role = self.role(plan)
+        self.dosed(plan, rows, self.values.readings)
         self.entries.findings += findings
         self.unit_note(plan)
         if plan.role not in MEASURED or plan.word is None:

@@ -5,14 +5,23 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from bayesbio.data.findings import ColumnUse, Finding, warning
 from bayesbio.data.importing.columns import MEASURED, ColumnPlan, ReadOptions, plan_quantity
-from bayesbio.data.importing.entries import Converter, Entries, Entry, flag_word, marks, when
+from bayesbio.data.importing.doses import COUNTER, counts_up
+from bayesbio.data.importing.entries import (
+    Converter,
+    Dose,
+    Entries,
+    Entry,
+    flag_word,
+    marks,
+    when,
+)
 from bayesbio.data.importing.layout import Layout
 from bayesbio.data.importing.sheets.blocks import Column
 from bayesbio.data.importing.sheets.cells import Cell, Reading, is_blank, plain_text
@@ -20,6 +29,7 @@ from bayesbio.data.importing.sheets.headers import snake
 from bayesbio.data.vocabulary.quantities import key
 from bayesbio.errors import UnitError
 
+PER_DAY = re.compile(r"/\s*(d|day|days|Tag)$")  # a blank day is one without a feed
 PARTS = {"flag": "flag", "sd": "sd", "upper": "value_upper", "other": "not used"}
 
 
@@ -70,6 +80,10 @@ class Reader:
                 subject="unit",
                 quantity=word.name,
             )
+            return
+        if plan.feed:
+            kind = "rate" if plan.role == "profile" else "counter" if plan.counts else "added"
+            self.entries.doses.append(Dose(run, time, plan.feed, kind, house.value))
             return
         self.entries.words.setdefault(word.name, word)
         self.entries.values.append(
@@ -136,6 +150,29 @@ class Reader:
             )
         return flag or ""
 
+    def dosed(self, plan: ColumnPlan, rows: Iterable[int], readings: Sequence[Reading]) -> None:
+        """Tell volumes of a feed that were added each time from a counter, which never falls."""
+        if not plan.feed or plan.role != "bolus":
+            return
+        series: dict[str, list[tuple[Any, float | None]]] = {}
+        for row in rows:
+            reading = readings[row]
+            value = reading.value if reading.kind == "number" else None
+            series.setdefault(self.runs[row], []).append((self.times[row], value))
+        plan.counts = counts_up(plan.header, series.values(), dosed=plan.dosed)
+        known = self.options.feed_key(plan.feed) in self.options.feeds
+        how = "a counter" if plan.counts else "volumes added each time"
+        plan.note = f"{plan.note}; {how}".strip("; ") + f" of {plan.feed}"
+        if plan.counts and not known and plan.feed not in ("base", "acid"):
+            plan.role, plan.word = "measurement", self.options.words.quantity("cumulative_feed")
+            plan.feed, plan.counts, plan.note = "", False, "never falls, so a counter"
+        elif plan.counts and known and not COUNTER.search(plan.header):
+            self.entries.warn(
+                f"Column {plan.header!r} never falls; it was read as what was added of "
+                f"{plan.feed!r} since the start.",
+                f"If each number was added on its own, head it '{plan.feed} bolus ({plan.unit})'.",
+            )
+
     def report(self, plans: Iterable[ColumnPlan]) -> list[ColumnUse]:
         """Report how columns were understood."""
         return [plan.use(self.block.name) for plan in plans]
@@ -183,27 +220,11 @@ class WideReader(Reader):
             plan, findings = self._plan(column)
             plan.index = index
             plan.role = self.role(plan)
-            self._added_each_time(plan)
+            self.dosed(plan, self.used, column.readings)
             self.entries.findings += findings
             self.unit_note(plan)
             plans.append(plan)
         return plans
-
-    def _added_each_time(self, plan: ColumnPlan) -> None:
-        """Tell volumes added each time from a counter, which never goes back."""
-        if plan.word is None or plan.word.name != "cumulative_feed" or plan.role != "measurement":
-            return
-        counts: dict[str, list[float]] = {}
-        readings = self._column(plan).readings
-        for row in sorted(self.used, key=lambda row: (self.runs[row], self.times[row])):
-            if readings[row].kind == "number":
-                counts.setdefault(self.runs[row], []).append(readings[row].value)
-        falls = any(np.diff(series).min(initial=0.0) < 0.0 for series in counts.values())
-        rests = all(series[0] > 0.0 and np.ptp(series) == 0.0 for series in counts.values())
-        if falls or (rests and max(map(len, counts.values()), default=0) > 1):
-            plan.role, plan.word = "bolus", self.options.words.find("volume")
-            how = "goes up and down" if falls else "is the same each time"
-            plan.note = f"{how}, so volume added each time"
 
     def _plan(self, column: Column) -> tuple[ColumnPlan, list[Finding]]:
         options, header, dialect = self.options, column.header, self.options.dialect
@@ -232,8 +253,9 @@ class WideReader(Reader):
         if named.words and constant:
             runs = len(set(self.runs))
             constant = runs > 1 and len(values) >= 3 * runs and len(np.unique(values)) > 1
-        unit = column.unit or column.cell_unit
-        dosed = bool(dialect.sheets["feeds"].match(key(self.block.name)))
+        titles = (self.block.name, column.group)
+        dosed = any(dialect.sheets["feeds"].match(key(title)) for title in titles)
+        unit = column.unit or column.cell_unit or (column.group_unit if dosed else "")
         return plan_quantity(header, unit, values, options, constant=constant, dosed=dosed)
 
     def _text_column(
@@ -262,7 +284,7 @@ class WideReader(Reader):
         """Give replicate numbers to columns of one quantity; drop a mean beside them."""
         by_name: dict[tuple[str, str], list[ColumnPlan]] = {}
         for plan in plans:
-            if plan.role in ("bolus", "sample"):  # two feeds at one time add up
+            if plan.role in ("bolus", "sample") or plan.feed:  # two feeds at one time add up
                 continue
             if plan.role in MEASURED and plan.word is not None and plan.part in ("", "mean"):
                 by_name.setdefault((plan.word.name, plan.role), []).append(plan)
@@ -347,6 +369,8 @@ class WideReader(Reader):
             if reading.kind == "text":
                 self.text_in_number(row, plan, column.cells[row])
             if reading.kind != "number":
+                if reading.kind == "missing" and plan.feed and PER_DAY.search(plan.unit):
+                    self.add(row, plan, reading._replace(value=0.0), plan.unit, 0)
                 continue
             if (flag := parts["flag"]) is not None:
                 stated = self.flag(row, self._column(flag).cells[row])

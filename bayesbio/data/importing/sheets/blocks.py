@@ -44,6 +44,13 @@ class Column:
     unit: str
     cells: list[Cell]
     readings: list[Reading]
+    group: str = ""  # what stands above several headers, such as 'Feed volume (mL)'
+
+    @property
+    def group_unit(self) -> str:
+        """The unit at the end of what stands above, or blank."""
+        found = re.search(r"[\[(]([^()\[\]]+)[\])]\s*$", self.group)
+        return found.group(1) if found and units.is_unit(found.group(1)) else ""
 
     @functools.cached_property
     def filled(self) -> list[Cell]:
@@ -173,7 +180,7 @@ def take_apart(
     else:
         evidence = [{",": 0, ".": 0, "open": 0}] * len(cells)
     usual, doubt = _decimal(evidence, sheet.delimiter)
-    columns = []
+    columns, groups = [], _groups(rows[top - 1] if top else (), header)
     for index, (name, unit, column) in enumerate(zip(header, unit_texts, cells, strict=True)):
         own = evidence[index]
         clear = own[","] != own["."]  # what a column shows goes before what the sheet shows
@@ -181,12 +188,24 @@ def take_apart(
         if decimal is not None:
             sign, open_sign = decimal, False
         readings = [read_cell(cell, sign, dialect.cells, doubt=open_sign) for cell in column]
-        columns.append(Column(index, name, unit, column, readings))
+        columns.append(Column(index, name, unit, column, readings, groups[index]))
     filled = [c for c in columns if c.header or not all(map(is_blank, c.cells))]
     numbers = tuple(number for number, _ in body)
     preamble = _preamble(rows[:top])
     findings = (*sheet.findings, *_sentinels(filled))
     return Block(sheet.name, filled, numbers, preamble, decimal or usual, findings)
+
+
+def _groups(above: Sequence[Cell], header: Sequence[str]) -> list[str]:
+    """Give the text above each header, where a row names groups of several columns."""
+    named = [plain_text(cell) for cell in above]
+    if sum(map(bool, named)) < 2 or not any(map(bool, named[2:])):
+        return [""] * len(header)
+    last, groups = "", []
+    for index in range(len(header)):
+        last = (named[index] if index < len(named) else "") or last
+        groups.append(last)
+    return groups
 
 
 def _sentinels(columns: list[Column]) -> list[Finding]:
