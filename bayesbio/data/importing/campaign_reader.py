@@ -31,8 +31,9 @@ from bayesbio.data.importing.layout import Layout, lay_out
 from bayesbio.data.importing.rows import no_time, preamble_run, read_rows
 from bayesbio.data.importing.sheets.blocks import Block, take_apart
 from bayesbio.data.importing.sheets.cells import plain_text
-from bayesbio.data.importing.sheets.dialect import dialect_named
+from bayesbio.data.importing.sheets.dialect import dialect_named, recognised
 from bayesbio.data.importing.sheets.files import EXCEL, TEXT, Sheet, read_sheets, sheet_of_frame
+from bayesbio.data.importing.sheets.reshaping import SEARCHED, reshaped
 from bayesbio.data.run import Run
 from bayesbio.data.vocabulary import quantities as vocabulary
 from bayesbio.data.vocabulary import units
@@ -262,6 +263,7 @@ class _Importer:
         """Read sheets of any kind: each gives measurements, or settings, or is left out."""
         if len(sheets) > 1:
             sheets = [sheet for sheet in sheets if not self.take_feeds(sheet)]
+        sheets = self._as_tables(sheets)
         layouts = {sheet.name: self.layout(sheet) for sheet in sheets}
         tables = [layout for layout in layouts.values() if layout is not None]
         self._check_named(tables)
@@ -285,6 +287,25 @@ class _Importer:
         for layout in tables:
             if layout not in timed:
                 self._read_untimed(layout)
+
+    def _as_tables(self, sheets: list[Sheet]) -> list[Sheet]:
+        """Recognise the dialect of an instrument, and bring its sheets into the form of tables."""
+        options = self.options
+        if options.dialect.name == "generic":
+            texts = [
+                cell
+                for sheet in sheets
+                for row in sheet.rows[:SEARCHED]
+                for cell in row
+                if isinstance(cell, str)
+            ]
+            found = recognised(texts)
+            if found is not None:
+                options = dataclasses.replace(options, dialect=dialect_named(found))
+                self.options = options
+                note = f"read as an export of {options.dialect.name}"
+                self.entries.uses.append(ColumnUse(sheets[0].name, "not used", note=note))
+        return reshaped(sheets, options.dialect, options.words)
 
     def _read_untimed(self, layout: Layout) -> None:
         """Take a sheet without time as settings of runs if it names runs that are known."""

@@ -400,7 +400,9 @@ def _known(
         )
     if word is None:
         own_name = snake(own.name)
-        if own_name != first.name and (first.unit not in FIRM_UNITS or own.note):
+        if first.unit not in FIRM_UNITS or (own_name != first.name and own.note):
+            if options.words.find_all(own_name):  # the name is taken: acid in L/h is no volume
+                own_name = snake(f"{own_name} {unit}")
             plan.word = Quantity(own_name, unit, lower=None)
             plan.role, plan.unit = options.role_of(plan.header, plan.word) or "measurement", unit
             plan.note = f"{unit} does not fit {first.name}; kept as a quantity of its own"

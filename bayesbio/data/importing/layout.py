@@ -6,12 +6,14 @@ import dataclasses
 import datetime as dt
 import itertools
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bayesbio.data.findings import ColumnUse
 from bayesbio.data.importing.columns import ReadOptions, find_header
-from bayesbio.data.importing.sheets.blocks import Block, Column
+from bayesbio.data.importing.run_key import of_samples, parallel, restarts
+from bayesbio.data.importing.sheets.blocks import Block, Column, fill_down, joined
 from bayesbio.data.importing.sheets.cells import (
     Cell,
     Reading,
@@ -27,9 +29,11 @@ from bayesbio.data.vocabulary.quantities import key
 
 DETAILS = ("replicate", "flag", "sd", "value_upper")
 LONG = ("quantity", "value", "unit")
+SAMPLES = ("sampleid", "samplename", "sample", "sampleno", "samplenumber")
 STRUCTURAL = ("run", "time", *DETAILS, *LONG)
 EXCEL_EPOCH = dt.datetime(1899, 12, 30)
 SERIAL_DATES = (20000, 80000)  # days since the epoch of Excel: 1954 to 2119
+HOURS_IN = {"h": 1.0, "d": 24.0, "min": 1.0 / 60.0, "s": 1.0 / 3600.0, "week": 168.0}
 LABELLED_TIME = re.compile(
     r"(?:(?P<day>day|d|tag|wd|dag|jour)|(?P<h>hour|h)|(?P<week>week|w)|t|time)?\.?\s*[_#-]?\s*"
     r"(?P<number>-?\d+(?:[.,]\d+)?)\s*(?P<unit>h|hrs?|hours?|d|days?|min|std|tage?)?",
@@ -52,6 +56,7 @@ class Layout:
     roles: dict[str, Column] = dataclasses.field(default_factory=dict)
     order: str = "day"
     order_open: bool = False
+    run_note: str = ""  # why these rows are a run
 
     @property
     def is_long(self) -> bool:
@@ -73,7 +78,7 @@ class Layout:
         elapsed = self.kind == "elapsed"
         uses = []
         for column, role, quantity, unit, house, note in (
-            (self.run, "run", "", "", "", ""),
+            (self.run, "run", "", "", "", self.run_note),
             (
                 self.time,
                 "time",
@@ -219,9 +224,37 @@ class _Finder:
             layout.time_unit = given
             return
         usual = self.dialect.time_units.get(self.keys[id(time)])
+        seen = self._unit_beside_dates(time)
+        if seen is not None and seen[0] != usual:
+            layout.time_unit = seen[0]
+            layout.time_note = f"unit as {seen[1]!r} shows"
+            return
         layout.time_unit = usual or "h"
         clockwise = not time.is_numeric and time.is_duration
         layout.time_note = "" if usual or clockwise else "no unit given, taken for h"
+
+    def _unit_beside_dates(self, time: Column) -> tuple[str, str] | None:
+        """Compare elapsed times with the dates beside them: the unit, and the column of dates."""
+        for column in self._named("moment"):
+            if column is time or not column.is_moment:
+                continue
+            pairs = [
+                (reading.value, moment)
+                for reading, moment in zip(time.readings, column.moments, strict=True)
+                if reading.kind == "number" and moment is not None
+            ]
+            steps = [
+                ((there - here).total_seconds() / 3600.0, later - earlier)
+                for (earlier, here), (later, there) in itertools.pairwise(pairs)
+                if later > earlier and there > here
+            ]
+            if len(steps) < 3:
+                continue
+            hours = statistics.median(hour / step for hour, step in steps)
+            for unit, long in HOURS_IN.items():
+                if abs(hours / long - 1.0) < 0.02:
+                    return unit, column.header
+        return None
 
     def _measures_something_else(self, column: Column) -> bool:
         """Tell a time from a quantity that shares its letter by the unit: 'T / °C' is no time."""
@@ -277,7 +310,34 @@ class _Finder:
             doubled = len(runs) - _distinct(runs, series)
             lonely = bool(when) and _distinct(runs, when) < 2 * len(set(runs))
             scored.append((lonely and len(candidates) > 1, doubled, rank))
-        return candidates[min(scored)[-1]] if scored else self._key(layout, series)
+        times = row_times(layout)
+        if not scored:
+            found = self._key(layout, series)
+            named = found is None and of_samples([*self._samples(), *layout.others()])
+            if named:
+                found, layout.run_note = named
+            return found or self._restarting(layout, times)
+        chosen = candidates[min(scored)[-1]]
+        others = [column for column in candidates if column is not chosen]
+        apart = parallel(chosen, others, times) if others else None
+        if apart is None:
+            return chosen
+        layout.run_note = apart[1]
+        return apart[0]
+
+    def _samples(self) -> list[Column]:
+        """Give the columns that name samples."""
+        return [c for c in self.block.columns if self.keys[id(c)] in SAMPLES]
+
+    def _restarting(self, layout: Layout, times: Sequence[Any]) -> Column | None:
+        """Give the runs of a wide table without names whose clock starts again a number each."""
+        if layout.time is None or layout.is_long or "replicate" in layout.roles:
+            return None
+        numbers = restarts(self.block, times)
+        if numbers is None:
+            return None
+        layout.run_note = f"the clock starts again {numbers[-1] - 1} times"
+        return Column(-1, "row order", "", [str(number) for number in numbers], [])
 
     def _key(self, layout: Layout, series: Sequence[Column]) -> Column | None:
         """Find the fewest texts that, with a replicate column, part rows into time courses."""
@@ -304,16 +364,6 @@ class _Finder:
         values = {str(cell).strip() for cell in column.filled}
         if len(values) > 1 and column.is_constant_in(runs):
             del layout.roles["replicate"]
-
-
-def joined(columns: Sequence[Column]) -> Column:
-    """Join columns into one key of a run, such as 'K4/1'."""
-    cells: list[Cell] = [
-        "/".join(plain_text(cell) for cell in row)
-        for row in zip(*(fill_down(column.cells) for column in columns), strict=True)
-    ]
-    header = ", ".join(column.header for column in columns)
-    return dataclasses.replace(columns[0], header=header, cells=cells)
 
 
 def _distinct(runs: Sequence[str], columns: Sequence[Column]) -> int:
@@ -391,23 +441,6 @@ def _tighter_order(cells: list[Cell], usual: str) -> str:
     if spans["day"] == spans["month"]:
         return usual
     return min(spans, key=lambda order: spans[order])
-
-
-def fill_down(cells: Sequence[Cell]) -> list[Cell]:
-    """
-    Repeat a name down to the next one, as in merged cells.
-
-    Examples
-    --------
-    >>> fill_down(["R1", None, "R2"])
-    ['R1', 'R1', 'R2']
-    """
-    filled: list[Cell] = []
-    last: Cell = None
-    for cell in cells:
-        last = last if is_blank(cell) else cell
-        filled.append(last)
-    return filled
 
 
 def row_runs(layout: Layout, default: str, *, merged: bool = True) -> list[str]:

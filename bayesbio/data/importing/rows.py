@@ -135,7 +135,7 @@ def _note_time(rows: Rows) -> None:
     layout = rows.layout
     assert layout.time is not None
     name = layout.time.header
-    if layout.kind == "elapsed" and layout.time_note:
+    if layout.kind == "elapsed" and layout.time_note.startswith("no unit"):
         rows.entries.warn(
             f"Column {name!r} has no unit and was read as hours.",
             "If it counts days, head it 'Day' or give the unit, such as 'time (d)'.",
@@ -188,7 +188,8 @@ def _time_going_back(rows: Rows) -> None:
         quantity = str(rows.layout.cell("quantity", row)) if rows.layout.is_long else ""
         before = last.get((rows.runs[row], quantity))
         if before is not None and type(times[before]) is type(times[row]):
-            back += [(before, row)] if times[row] < times[before] else []
+            goes_back = times[row] < times[before] and not _apart(rows, before, row)
+            back += [(before, row)] if goes_back else []
         last[rows.runs[row], quantity] = row
     if len(back) == 1 and len(rows.used) >= 4:
         ((before, row),) = back
@@ -199,6 +200,14 @@ def _time_going_back(rows: Rows) -> None:
             run=rows.runs[row],
             time=times[row],
         )
+
+
+def _apart(rows: Rows, one: int, other: int) -> bool:
+    """Tell whether two rows fill no column in common, as assays pasted below each other do."""
+    return not rows.layout.is_long and not any(
+        column.readings[one].kind == column.readings[other].kind == "number"
+        for column in rows.layout.others()
+    )
 
 
 def _preamble_settings(rows: Rows) -> None:

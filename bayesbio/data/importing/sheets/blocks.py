@@ -139,6 +139,33 @@ class Block:
         return tuple(column.cells[number] for column in self.columns)
 
 
+def joined(columns: Sequence[Column]) -> Column:
+    """Join columns into one key of a run, such as 'K4/1'."""
+    cells: list[Cell] = [
+        "/".join(plain_text(cell) for cell in row)
+        for row in zip(*(fill_down(column.cells) for column in columns), strict=True)
+    ]
+    header = ", ".join(column.header for column in columns)
+    return dataclasses.replace(columns[0], header=header, cells=cells)
+
+
+def fill_down(cells: Sequence[Cell]) -> list[Cell]:
+    """
+    Repeat a name down to the next one, as in merged cells.
+
+    Examples
+    --------
+    >>> fill_down(["R1", None, "R2"])
+    ['R1', 'R1', 'R2']
+    """
+    filled: list[Cell] = []
+    last: Cell = None
+    for cell in cells:
+        last = last if is_blank(cell) else cell
+        filled.append(last)
+    return filled
+
+
 def take_apart(
     sheet: Sheet, understood: Callable[[str], bool], dialect: Dialect, decimal: str | None = None
 ) -> Block | None:

@@ -7,7 +7,7 @@ import functools
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ PARTS = {
     "interpolations": dict,
     "sheets": dict,
     "columns": dict,
+    "recognise": dict,
+    "archive": dict,
+    "renames": dict,
 }
 ORDERING = (  # roles of the columns that order a table, as they stand in [headers]
     "run", "time", "moment", "inoculation", "replicate", "flag", "excluded", "sd", "value_upper",
@@ -62,6 +65,11 @@ class Dialect:
         no samples (``footer``).
     columns : mapping of header to quantity
         Such as ``{"Glc-04": "glucose [mM]"}``.
+    archive : mapping
+        Of a file without a header: ``header``, the place of each column, counted from 1, and its
+        name; ``rows``, a pattern by place that rows of results match.
+    renames : mapping of pattern to str
+        What is rewritten in the names of a header, in this order.
 
     Examples
     --------
@@ -81,6 +89,8 @@ class Dialect:
     interpolations: Mapping[str, str]
     sheets: Mapping[str, re.Pattern[str]]
     columns: Mapping[str, Any]
+    archive: Mapping[str, Mapping[str, str]]
+    renames: Mapping[str, str]
 
     @functools.cached_property
     def ordering(self) -> frozenset[str]:
@@ -125,6 +135,35 @@ def dialect_named(given: str | os.PathLike[str] | None) -> Dialect:
     )
 
 
+def recognised(texts: Iterable[str]) -> str | None:
+    """
+    Name the shipped dialect of a file by texts that stand in it; None where there is none.
+
+    A dialect is recognised where each of the patterns of its ``[recognise]`` is found in some text.
+
+    Examples
+    --------
+    >>> recognised(["0", "#ARC-FILE#", "CEDEX BIO HT"])
+    'cedex_bio_ht'
+    """
+    seen = list(texts)
+    for name, patterns in _marks().items():
+        if all(any(pattern.search(text) for text in seen) for pattern in patterns):
+            return name
+    return None
+
+
+@functools.cache
+def _marks() -> dict[str, list[re.Pattern[str]]]:
+    """Patterns by which shipped dialects are recognised."""
+    found = {}
+    for path in sorted(SHIPPED.glob("*.toml")):
+        patterns = _content(path)["recognise"].get("patterns", [])
+        if patterns:
+            found[path.stem] = [re.compile(pattern) for pattern in patterns]
+    return found
+
+
 @functools.lru_cache(maxsize=32)
 def _dialect(file: tuple[Any, ...]) -> Dialect:
     content = _content(SHIPPED / "generic.toml")
@@ -151,6 +190,8 @@ def _dialect(file: tuple[Any, ...]) -> Dialect:
         _turned(content["interpolations"]),
         {name: re.compile(pattern, re.IGNORECASE) for name, pattern in content["sheets"].items()},
         content["columns"],
+        content["archive"],
+        content["renames"],
     )
 
 

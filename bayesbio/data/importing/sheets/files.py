@@ -39,6 +39,7 @@ class Sheet:
     delimiter: str = ""
     headed: bool = False  # the first row is certainly the header
     findings: tuple[Finding, ...] = ()
+    places: tuple[int, ...] = ()  # of the columns in the file, counted from 0
 
 
 def read_sheets(path: Path) -> list[Sheet]:
@@ -113,7 +114,8 @@ def _sheet(
             "rows of about the same length. Delete what does not belong to the table."
         )
     rows = tuple(tuple(map(row.get, columns)) for _, row in filled)
-    return Sheet(name, rows, tuple(number for number, _ in filled), delimiter, findings=findings)
+    numbers = tuple(number for number, _ in filled)
+    return Sheet(name, rows, numbers, delimiter, findings=findings, places=tuple(columns))
 
 
 def _workbook(path: Path) -> list[Sheet]:

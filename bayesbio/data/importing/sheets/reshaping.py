@@ -1,0 +1,243 @@
+"""From sheets as instruments write them to sheets with one header row and one row a sample."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from bayesbio.data.findings import warning
+from bayesbio.data.importing.sheets.cells import (
+    Cell,
+    is_blank,
+    plain_text,
+    to_clock,
+    to_duration,
+    to_moment,
+    to_number,
+)
+from bayesbio.data.importing.sheets.dialect import Dialect
+from bayesbio.data.importing.sheets.files import Sheet
+from bayesbio.data.vocabulary.quantities import Vocabulary
+from bayesbio.errors import DataError
+
+TITLE = re.compile(r"\[[^\[\]]+\]")
+WELL = re.compile(r"[A-P](0?[1-9]|1\d|2[0-4])")
+NUMBERED = re.compile(r"(?P<word>[A-Za-z][A-Za-z ]*?)[\s_#.-]*(?P<number>\d{1,3}|[A-H])")
+SEARCHED = 200  # rows in which the head of a table is looked for
+FEWEST = 3  # columns, or rows, that make a table
+WAVELENGTHS = (200, 1100)  # nm
+
+
+def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> list[Sheet]:
+    """
+    Bring sheets into the form of a table: sections apart, archives headed, wells below each other.
+
+    Parameters
+    ----------
+    sheets : sequence of Sheet
+    dialect : Dialect
+        Its ``[archive]`` and ``[renames]`` are followed.
+    words : Vocabulary
+        Tells names of quantities from names of runs.
+
+    Returns
+    -------
+    list of Sheet
+
+    Raises
+    ------
+    DataError
+        For a chromatogram, whose curves have no time in common.
+    """
+    found = []
+    for sheet in sheets:
+        for section in _sections(sheet):
+            section = _renamed(_headed(section, dialect), dialect)
+            _refuse_curves(section)
+            found.append(_runs_below_each_other(section, dialect, words) or section)
+    return found
+
+
+def _sections(sheet: Sheet) -> list[Sheet]:
+    """Give the tables between titles such as [TrackData1]; the sheet itself where there is none."""
+    titles = [
+        (number, filled[0].strip("[] "))
+        for number, row in enumerate(sheet.rows)
+        if len(filled := [plain_text(cell) for cell in row if not is_blank(cell)]) == 1
+        and TITLE.fullmatch(filled[0])
+    ]
+    if len(titles) < 2:
+        return [sheet]
+    ends = [number for number, _ in titles[1:]] + [len(sheet.rows)]
+    found = []
+    for (start, title), end in zip(titles, ends, strict=True):
+        rows = sheet.rows[start + 1 : end]
+        numeric = [row for row in rows if _count_numbers(row) >= FEWEST]
+        if len(numeric) >= FEWEST:
+            found.append(
+                dataclasses.replace(
+                    sheet,
+                    name=_common_prefix(rows[0]) or title,
+                    rows=rows,
+                    numbers=sheet.numbers[start + 1 : end],
+                )
+            )
+    return found or [sheet]
+
+
+def _common_prefix(header: Sequence[Cell]) -> str:
+    """Find what most names of a header begin with, such as 'Unit 1' of 'Unit 1.pH1.PV'."""
+    fronts = [plain_text(cell).split(".")[0] for cell in header if "." in plain_text(cell)]
+    front, count = (Counter(fronts).most_common(1) or [("", 0)])[0]
+    return front if count > 0.6 * sum(not is_blank(cell) for cell in header) else ""
+
+
+def _headed(sheet: Sheet, dialect: Dialect) -> Sheet:
+    """Give an archive without a header the one of its dialect, and keep its rows of results."""
+    archive = dialect.archive
+    if not archive:
+        return sheet
+    names = {int(place): name for place, name in archive["header"].items()}
+    kept = {int(place): re.compile(pattern) for place, pattern in archive["rows"].items()}
+    places = [place + 1 for place in sheet.places]
+    rows, numbers = [], []
+    for row, number in zip(sheet.rows, sheet.numbers, strict=True):
+        cell = dict(zip(places, row, strict=True))
+        if all(rule.fullmatch(plain_text(cell.get(place))) for place, rule in kept.items()):
+            rows.append(tuple(cell.get(place) for place in names))
+            numbers.append(number)
+    header = tuple(names.values())
+    return dataclasses.replace(
+        sheet, rows=(header, *rows), numbers=(0, *numbers), headed=True, places=()
+    )
+
+
+def _renamed(sheet: Sheet, dialect: Dialect) -> Sheet:
+    """Rewrite the names of a header as the dialect says."""
+    rules = [(re.compile(pattern), name) for pattern, name in dialect.renames.items()]
+    for number, row in enumerate(sheet.rows[:SEARCHED] if rules else ()):
+        renamed = []
+        for cell in row:
+            text = cell
+            for rule, name in rules:
+                text = rule.sub(name, text) if isinstance(text, str) else text
+            renamed.append(text)
+        if sum(new != old for new, old in zip(renamed, row, strict=True)) >= 2:
+            rows = (*sheet.rows[:number], tuple(renamed), *sheet.rows[number + 1 :])
+            return dataclasses.replace(sheet, rows=rows)
+    return sheet
+
+
+def _refuse_curves(sheet: Sheet) -> None:
+    """Refuse pairs of columns, volume and signal, each curve with an abscissa of its own."""
+    for number, row in enumerate(sheet.rows[:10]):
+        texts = [plain_text(cell).lower() for cell in row]
+        volumes = [place for place, text in enumerate(texts) if text in ("ml", "l", "cv")]
+        if len(volumes) >= 2 and number and all(place + 1 < len(texts) for place in volumes):
+            named = sheet.rows[number - 1]
+            curves = [plain_text(named[place]) for place in volumes if not is_blank(named[place])]
+            raise DataError(
+                f"{sheet.name} is a chromatogram: {', '.join(dict.fromkeys(curves))}, each over a "
+                f"volume of its own ({texts[volumes[0]]}); expected readings over time. Give a "
+                "table with one column of times and one column a signal, such as UV in mAU (time = "
+                "volume / flow rate), to read it as a run."
+            )
+
+
+def _runs_below_each_other(sheet: Sheet, dialect: Dialect, words: Vocabulary) -> Sheet | None:
+    """Put runs that stand in columns, such as the wells of a plate, below each other."""
+    header = ("run", "time", "quantity", "value")
+    rows: list[tuple[Cell, ...]] = []
+    numbers: list[int] = []
+    said = []
+    for top, time, columns in _tables_of_runs(sheet, dialect, words):
+        name, how = _measured(sheet, top, words)
+        said.append(f"{len(columns)} runs in columns ({_some(columns.values())}) of {name}{how}")
+        for number in range(top + 1, len(sheet.rows)):
+            row = sheet.rows[number]
+            if not _is_time(row[time]) or all(is_blank(row[place]) for place in columns):
+                break
+            for place, run in columns.items():
+                rows.append((run, row[time], name, row[place]))
+                numbers.append(sheet.numbers[number])
+        head = plain_text(sheet.rows[top][time])
+        header = ("run", head if dialect.is_time(head) or "(" in head else "time", *header[2:])
+    if not rows:
+        return None
+    return dataclasses.replace(
+        sheet,
+        rows=(header, *rows),
+        numbers=(0, *numbers),
+        headed=True,
+        findings=(*sheet.findings, warning(f"{sheet.name}: {'; '.join(said)}.")),
+        places=(),
+    )
+
+
+def _tables_of_runs(
+    sheet: Sheet, dialect: Dialect, words: Vocabulary
+) -> Iterator[tuple[int, int, dict[int, str]]]:
+    """Find header rows of one time and at least three runs: row, place of the time, runs."""
+    for number, row in enumerate(sheet.rows[: None if len(sheet.rows) < 5000 else SEARCHED]):
+        texts = {place: plain_text(cell) for place, cell in enumerate(row) if isinstance(cell, str)}
+        names = {place: text for place, text in texts.items() if text.strip()}
+        times = [place for place, text in names.items() if _heads_a_time(text, dialect)]
+        if not times:
+            continue
+        wells = {place: text for place, text in names.items() if WELL.fullmatch(text)}
+        runs = wells if len(wells) >= FEWEST else _numbered(names, dialect, words)
+        others = len(names) - len(runs) - len(times)
+        if len(runs) >= FEWEST and (runs is wells or not others):
+            yield number, times[0], runs
+
+
+def _heads_a_time(text: str, dialect: Dialect) -> bool:
+    bare = re.sub(r"[\[(].*", "", text).strip()
+    return dialect.is_time(bare) or dialect.is_a("moment", bare)
+
+
+def _numbered(names: dict[int, str], dialect: Dialect, words: Vocabulary) -> dict[int, str]:
+    """Find columns such as 'Flask 1', 'Flask 2': a word for a run and its number."""
+    found = {}
+    for place, text in names.items():
+        match = NUMBERED.fullmatch(text.strip())
+        word = match["word"].strip() if match else ""
+        if word and dialect.is_a("run", word) and not words.find_all(text):
+            found[place] = text.strip()
+    return found
+
+
+def _measured(sheet: Sheet, top: int, words: Vocabulary) -> tuple[str, str]:
+    """Say what a table of runs in columns holds: from the line above, the header or the title."""
+    above = [plain_text(cell) for row in sheet.rows[max(0, top - 1) : top] for cell in row]
+    beside = [plain_text(cell) for cell in sheet.rows[top]]
+    for text in (*filter(None, above), sheet.name, *filter(None, beside)):
+        bare = re.sub(r"\s*[\[(].*", "", text).strip()
+        if words.find_all(bare) and not (text in beside and "t" in bare.lower()[:1]):
+            return text, ""
+        light = re.search(r"(?<!\d)(\d{3,4})(?!\d)", text)
+        if light and WAVELENGTHS[0] <= int(light[1]) <= WAVELENGTHS[1] and len(text) < 30:
+            return "optical density", f" (absorbance at {light[1]} nm)"
+    return "optical density", " (taken for absorbance: nothing beside the table names it)"
+
+
+def _is_time(cell: Cell) -> bool:
+    if is_blank(cell):
+        return False
+    read = (to_number, to_duration, to_clock, to_moment)
+    return not isinstance(cell, str) or any(each(cell) is not None for each in read)
+
+
+def _count_numbers(row: Sequence[Cell]) -> int:
+    return sum(
+        not isinstance(cell, str) or to_number(cell) is not None
+        for cell in row
+        if not is_blank(cell)
+    )
+
+
+def _some(names: Sequence[str] | object) -> str:
+    listed = list(names)  # type: ignore[call-overload]
+    return ", ".join(listed[:3]) + (", ..." if len(listed) > 3 else "")

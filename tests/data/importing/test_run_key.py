@@ -1,0 +1,76 @@
+"""Which rows are one run: keys of several columns, names of samples, clocks that start again."""
+
+import pytest
+
+from bayesbio.data import read_campaign
+
+HOURS = (0, 24, 48, 72)
+
+
+def written(tmp_path, header, rows):
+    path = tmp_path / "sheet.csv"
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]))
+    return path
+
+
+def use_of_run(campaign):
+    return next(use for use in campaign.columns if use.role == "run")
+
+
+def test_two_vessels_of_one_batch_are_two_runs(tmp_path):
+    rows = [
+        (f"2026-03-0{day} {10 + vessel}:05", f"BR{vessel}", "EXP1", 6.0 - day)
+        for day in range(1, 5)
+        for vessel in (1, 2)
+    ]
+    campaign = read_campaign(written(tmp_path, "Date,Vessel ID,Batch ID,Glucose (g/L)", rows))
+    assert [run.name for run in campaign] == ["BR1", "BR2"]
+    assert "2 time courses; 'Batch ID' alone has 1" in use_of_run(campaign).note
+
+
+def test_vessels_used_again_in_a_further_batch_are_named_with_it(tmp_path):
+    rows = [
+        (time + vessel / 10, f"BR{vessel}", batch, 6.0)
+        for batch in ("EXP1", "EXP2")
+        for time in HOURS
+        for vessel in (1, 2)
+    ]
+    campaign = read_campaign(written(tmp_path, "Time (h),Vessel,Batch,Glucose (g/L)", rows))
+    assert {run.name for run in campaign} == {f"EXP{b}/BR{v}" for b in (1, 2) for v in (1, 2)}
+
+
+def test_a_seed_vessel_before_the_production_vessel_stays_in_its_batch(tmp_path):
+    rows = [(time, "seed" if time < 80 else "main", "B1", 6.0) for time in range(0, 160, 20)]
+    campaign = read_campaign(written(tmp_path, "Time (h),Vessel,Batch,Glucose (g/L)", rows))
+    assert [run.name for run in campaign] == ["B1"]
+
+
+@pytest.mark.parametrize("shown", ["R{run}-D{day:02d}", "R{run}_day{day}", "R{run} d{day}"])
+def test_names_of_samples_say_the_run(tmp_path, shown):
+    rows = [
+        (f"2026-03-0{day} {9 + run}:00", shown.format(run=run, day=day), 5.0 + run)
+        for day in range(1, 5)
+        for run in (1, 2)
+    ]
+    campaign = read_campaign(written(tmp_path, "Date,Sample ID,Glucose (g/L)", rows))
+    assert [run.name for run in campaign] == ["R1", "R2"]
+    assert use_of_run(campaign).note == "the front of the names of samples"
+
+
+def test_stacked_batches_are_runs_where_the_clock_starts_again(tmp_path):
+    rows = [(time + 0.2, 6.0 - time / 20, 0.5 + batch) for batch in range(3) for time in HOURS]
+    campaign = read_campaign(written(tmp_path, "Time (h),Glucose (g/L),Biomass (g/L)", rows))
+    assert [run.name for run in campaign] == ["1", "2", "3"]
+    assert use_of_run(campaign).note == "the clock starts again 2 times"
+
+
+def test_assays_below_each_other_are_one_run(tmp_path):
+    rows = [(time, 6.0 - time / 20, "") for time in HOURS] + [(time, "", 0.5) for time in HOURS]
+    campaign = read_campaign(written(tmp_path, "Time (h),Glucose (g/L),Biomass (g/L)", rows))
+    assert len(campaign) == 1
+
+
+def test_repeated_assays_side_by_side_stay_one_run(tmp_path):
+    rows = [(time, 6.0 - time / 20 + 0.1 * repeat) for time in HOURS for repeat in (0, 1)]
+    campaign = read_campaign(written(tmp_path, "Time (h),Glucose (g/L)", rows))
+    assert len(campaign) == 1
