@@ -71,7 +71,7 @@ def test_the_units_of_an_analyser_are_those_of_its_dialect(tmp_path):
     header = "Date & Time,Sample ID,Gln,Gluc,NH4+,Na+,Total Density,Total Cell Count,"
     header += "Cell Inspection Type,Vessel ID,Batch ID,Chemistry Flow Time"
     rows = [
-        f"2/{18 + day}/2026 10:{vessel}0:04 AM,BR{vessel},4.0,5.7,0.4,127,0.5,838,CHO,BR{vessel},E,7"
+        f"2/{18 + day}/2026 9:{vessel}0:04 AM,BR{vessel},4,5.7,0.4,127,0.5,838,CHO,BR{vessel},E,7"
         for day in range(4)
         for vessel in (1, 2)
     ]
