@@ -313,10 +313,13 @@ class _Finder:
         times = row_times(layout)
         if not scored:
             found = self._key(layout, series)
-            named = found is None and of_samples([*self._samples(), *layout.others()])
-            if named:
-                found, layout.run_note = named
-            return found or self._restarting(layout, times)
+            if found is not None:
+                return found
+            by_samples = of_samples([*self._samples(), *layout.others()])
+            if by_samples is None:
+                return self._restarting(layout, times)
+            layout.run_note = by_samples[1]
+            return by_samples[0]
         chosen = candidates[min(scored)[-1]]
         others = [column for column in candidates if column is not chosen]
         apart = parallel(chosen, others, times) if others else None

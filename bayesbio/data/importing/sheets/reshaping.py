@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bayesbio.data.findings import warning
 from bayesbio.data.importing.sheets.cells import (
@@ -238,6 +238,6 @@ def _count_numbers(row: Sequence[Cell]) -> int:
     )
 
 
-def _some(names: Sequence[str] | object) -> str:
-    listed = list(names)  # type: ignore[call-overload]
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
     return ", ".join(listed[:3]) + (", ..." if len(listed) > 3 else "")
