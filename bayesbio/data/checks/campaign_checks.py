@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesbio.data.checks.balances import carbon_findings, filling_findings, volume_findings
+from bayesbio.data.checks.plausibility import clock_findings, unit_findings
 from bayesbio.data.event import Event
 from bayesbio.data.findings import Finding, Findings, error, warning
 from bayesbio.data.run import Run
@@ -333,6 +334,8 @@ def check(campaign: RunSet, model: Any = None, *, signals: Iterable[str] = ()) -
         findings += filling_findings(run)
         findings += carbon_findings(run)
         findings += feed_findings(run, model)
+        findings += clock_findings(run)
+    findings += unit_findings(frame, words, campaign.quantities)
     findings += _censored(frame)
     if model is not None:
         findings += _for_model(campaign, model, tuple(signals))

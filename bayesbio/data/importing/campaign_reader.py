@@ -13,6 +13,7 @@ import pandas as pd
 from bayesbio.data.findings import Columns, ColumnUse, Findings
 from bayesbio.data.importing.columns import (
     ReadOptions,
+    by_company,
     check_role,
     find_header,
     missing_column,
@@ -198,7 +199,15 @@ class _Importer:
     def layout(self, sheet: Sheet) -> Layout | None:
         """Take a sheet apart and find its ordering columns."""
         block = self.block(sheet)
-        return None if block is None else lay_out(block, self.options)
+        if block is None:
+            return None
+        numbers = [(column.header, column.numbers) for column in block.columns]
+        meant, findings = by_company(numbers, self.options)
+        if meant:
+            self.entries.findings += findings
+            mapping = {**meant, **self.options.columns}
+            self.options = dataclasses.replace(self.options, columns=mapping)
+        return lay_out(block, self.options)
 
     def read_house(self, sheets: Mapping[str, Sheet]) -> list[str]:
         """Read the house's own tables; give the order of the runs."""

@@ -157,6 +157,59 @@ def _lookup(mapping: Mapping[str, Any], header: str) -> Any:
     return None
 
 
+def by_company(
+    columns: Sequence[tuple[str, np.ndarray]], options: ReadOptions
+) -> tuple[dict[str, str], list[Finding]]:
+    """
+    Find what short names mean by the company they keep: V beside viable cells is no volume.
+
+    Parameters
+    ----------
+    columns : sequence of str and array
+        Headers of a sheet with their numbers.
+    options : ReadOptions
+
+    Returns
+    -------
+    meant : dict of header to quantity
+    findings : list of Finding
+        Says so, one warning a name.
+
+    Examples
+    --------
+    >>> from bayesbio.data.vocabulary.quantities import shipped
+    >>> sheet = [("Xv", np.array([0.3, 9.0])), ("V", np.array([99.0, 71.0]))]
+    >>> by_company(sheet, ReadOptions(shipped()))[0]
+    {'V': 'viability'}
+    """
+    rules = options.dialect.letters
+    names = [header for header, _ in columns if header]
+    if not set(rules) & set(names):
+        return {}, []
+    there = {word.name: name for name in names for word in options.headers.read(name).words}
+    there |= {name: name for name in set(rules) & set(names)}
+    meant, findings = {}, []
+    for header, values in columns:
+        rule = rules.get(header)
+        if rule is None or options.target_of(header) is not None or not values.size:
+            continue
+        beside = [there[name] for name in rule["beside"] if there.get(name, header) != header]
+        others = [
+            there[name] for name in rule.get("without", ()) if there.get(name, header) != header
+        ]
+        fits = rule.get("from", -np.inf) <= float(values.max()) <= rule.get("to", np.inf)
+        if beside and not others and fits:
+            meant[header] = rule["means"]
+            findings.append(
+                warning(
+                    f"Column {header!r} was read as {rule['means']}, as it stands beside "
+                    f"{beside[0]!r}.",
+                    f"If it is something else, say so with columns={{{header!r}: 'name [unit]'}}.",
+                )
+            )
+    return meant, findings
+
+
 def find_header(header: Sequence[str], wanted: str) -> int | None:
     """Give the index of a column by the name a user gave, with or without its unit."""
     bare = [key(re.sub(r"[\[(].*?[\])]", "", name)) for name in header]

@@ -51,6 +51,8 @@ class Quantity:
         Unit of numbers above one where none is given: a viability of 98 is in %.
     usual_noise : float, optional
         Relative standard deviation of a reading that its assays seldom exceed.
+    usual_low, usual_high : float, optional [unit]
+        Between which the largest value of a run lies in cultures of animal cells.
 
     Examples
     --------
@@ -73,6 +75,8 @@ class Quantity:
     in_tables: str = ""
     unit_if_above_one: str = ""
     usual_noise: float | None = None
+    usual_low: float | None = None
+    usual_high: float | None = None
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -311,7 +315,7 @@ def _quantity(row: dict[str, str]) -> Quantity:
     """Make a quantity of a row of terms.csv: aliases by semicolons, a blank for what is unknown."""
     values: dict[str, Any] = dict(row)
     values["aliases"] = tuple(part.strip() for part in row["aliases"].split(";") if part.strip())
-    for name in ("molar_mass", "lower", "upper", "usual_noise"):
+    for name in ("molar_mass", "lower", "upper", "usual_noise", "usual_low", "usual_high"):
         values[name] = float(row[name]) if row[name] else None
     return Quantity(**values)
 

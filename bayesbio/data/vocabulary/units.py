@@ -28,7 +28,10 @@ POWER = re.compile(
 )
 BARE_POWER = re.compile(r"(?<![\w.])[x×]?[eE]\+?(\d{1,2})(?=[\s/*]|$)")
 MILLION = re.compile(r"\b(?i:mio|mill|million|millions|mln)\b\.?|\bM(?=\s*(?:cells?|VC|c)\b)")
-CELLS = re.compile(r"\b(?:(?:viable|total|live|dead)\s+)?(cells?|vcs?|c|zellen|z)\b\.?", re.I)
+CELLS = re.compile(
+    r"\b(?:(?:viable|total|live|dead)\s+)?(cells?|vcs?|c|zellen|z|cel|células?|celulas?|cellules?)\b\.?",
+    re.I,
+)
 EXPONENT = re.compile(r"\b([A-Za-zµ]+)\s*\^?\s*\(?(-\d+)\)?")
 CUBE = re.compile(r"\b(mm|cm|dm|m|um)\^?([23])\b")
 RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
@@ -101,7 +104,7 @@ def spell(text: str) -> str:
     text = EXPONENT.sub(r"\1**\2", text)
     text = re.sub(r"(?<=[\s*/(])[x×](?=[\s*/)]|$)|^[x×]\s+", "", text)
     text = re.sub(r"\b(\d+)\s*(mL|L|g)\b(?=\)|$)", r"(\1*\2)", text) if "/" in text else text
-    text = re.sub(r"[A-Za-z]+", _token, text)
+    text = re.sub(r"[^\W\d_]+", _token, text)
     text = re.sub(r"\s+", " ", text).strip()
     return re.sub(r"\s*/\s*", "/", text)
 

@@ -1,6 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+from bayesbio.data import read_campaign
 from bayesbio.data.importing.columns import (
     ReadOptions,
     assumed_unit,
@@ -70,3 +72,39 @@ def test_options_that_do_not_exist_are_refused():
         check_role("profil")
     with pytest.raises(DataError, match="expected '.' or ','"):
         ReadOptions(extended(), decimal=";")
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("Ansatz;Zeit (Std);Lebendzelldichte (Mio/mL);Glukose (g/L);Ammoniak (mmol/L)", 24),
+        ("Lote;Tiempo (días);Células viables (10^6 cel/mL);Glucosa (g/L);Amonio (mmol/L)", 1),
+        ("Essai;Jour;Cellules viables (10^6/mL);Glucose (g/L);Ammoniac (mmol/L)", 1),
+        ("Prova;Giorno;Cellule vive (10^6/mL);Glucosio (g/L);Ammoniaca (mmol/L)", 1),
+    ],
+)
+def test_headers_are_read_in_other_languages(tmp_path, header, rows):
+    lines = [f"A;{rows * day};{0.5 + day},5;6,{day};1,{day}" for day in range(4)]
+    path = tmp_path / "sheet.csv"
+    path.write_text("\n".join([header, *lines]), encoding="utf-8")
+    campaign = read_campaign(path)
+    assert set(campaign.quantities) == {"ammonium", "glucose", "viable_cell_density"}
+    assert campaign["A"].times()[-1] == 72.0
+    assert not list(campaign.findings)
+
+
+def test_single_letters_mean_what_their_company_says():
+    days, company = np.arange(5.0), {"Run": "A", "Day": np.arange(5.0), "Xv (1e6/mL)": 1.0}
+    frame = pd.DataFrame({**company, "V": 99 - days, "G": 6 - days, "L": days, "Gln (mM)": 2.0})
+    campaign = read_campaign(frame)
+    assert {"viability", "glucose", "lactate", "glutamine"} <= set(campaign.quantities)
+    assert "Column 'V' was read as viability" in str(campaign.findings)
+    vessel = read_campaign(pd.DataFrame({**company, "V": 2 + days / 10}))
+    assert "volume" in vessel.quantities
+
+
+def test_glu_is_glucose_only_where_nothing_else_is():
+    frame = pd.DataFrame({"Run": "A", "Day": np.arange(5.0), "Lac (g/L)": 1.0, "Glu": 5.0})
+    assert "glucose" in read_campaign(frame).quantities
+    both = read_campaign(frame.assign(**{"Glc (g/L)": 6.0}))
+    assert {"glucose", "glutamate"} <= set(both.quantities)

@@ -30,6 +30,7 @@ PARTS = {
     "recognise": dict,
     "archive": dict,
     "renames": dict,
+    "letters": dict,
 }
 ORDERING = (  # roles of the columns that order a table, as they stand in [headers]
     "run", "time", "moment", "inoculation", "replicate", "flag", "excluded", "sd", "value_upper",
@@ -70,6 +71,9 @@ class Dialect:
         name; ``rows``, a pattern by place that rows of results match.
     renames : mapping of pattern to str
         What is rewritten in the names of a header, in this order.
+    letters : mapping of short name to mapping
+        What it ``means`` ``beside`` some quantities and ``without`` others, where its largest
+        number lies ``from`` one number ``to`` another.
 
     Examples
     --------
@@ -91,6 +95,7 @@ class Dialect:
     columns: Mapping[str, Any]
     archive: Mapping[str, Mapping[str, str]]
     renames: Mapping[str, str]
+    letters: Mapping[str, Mapping[str, Any]]
 
     @functools.cached_property
     def ordering(self) -> frozenset[str]:
@@ -192,6 +197,7 @@ def _dialect(file: tuple[Any, ...]) -> Dialect:
         content["columns"],
         content["archive"],
         content["renames"],
+        content["letters"],
     )
 
 
