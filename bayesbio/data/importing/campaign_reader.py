@@ -33,12 +33,14 @@ from bayesbio.data.importing.rows import no_time, preamble_run, read_rows
 from bayesbio.data.importing.sheets.blocks import Block, take_apart
 from bayesbio.data.importing.sheets.cells import plain_text
 from bayesbio.data.importing.sheets.dialect import dialect_named, recognised
+from bayesbio.data.importing.sheets.doses import Named, dose_tables
 from bayesbio.data.importing.sheets.files import EXCEL, TEXT, Sheet, read_sheets, sheet_of_frame
+from bayesbio.data.importing.sheets.headers import snake
 from bayesbio.data.importing.sheets.reshaping import SEARCHED, reshaped
 from bayesbio.data.run import Run
 from bayesbio.data.vocabulary import quantities as vocabulary
 from bayesbio.data.vocabulary import units
-from bayesbio.data.vocabulary.quantities import Quantity
+from bayesbio.data.vocabulary.quantities import Quantity, key
 from bayesbio.errors import DataError, did_you_mean
 
 type Source = str | os.PathLike[str] | pd.DataFrame | Sequence[str | os.PathLike[str]]
@@ -273,6 +275,8 @@ class _Importer:
         if len(sheets) > 1:
             sheets = [sheet for sheet in sheets if not self.take_feeds(sheet)]
         sheets = self._as_tables(sheets)
+        if self.options.dialect.doses and self._read_doses(sheets[0]):
+            return
         layouts = {sheet.name: self.layout(sheet) for sheet in sheets}
         tables = [layout for layout in layouts.values() if layout is not None]
         self._check_named(tables)
@@ -315,6 +319,29 @@ class _Importer:
                 note = f"read as an export of {options.dialect.name}"
                 self.entries.uses.append(ColumnUse(sheets[0].name, "not used", note=note))
         return reshaped(sheets, options.dialect, options.words)
+
+    def _read_doses(self, sheet: Sheet) -> bool:
+        """Read a pharmacometric table as the house's own tables; tell whether it is one."""
+        tables = dose_tables(sheet, self.options.dialect, self._meaning)
+        if tables is None:
+            return False
+        words = self.options.words.extended(tables.quantities.values())
+        self.options = dataclasses.replace(self.options, words=words)
+        self.read_house(tables.sheets)
+        return True
+
+    def _meaning(self, label: str) -> Named:
+        """Give what a label of a pharmacometric table means: as the user says, else the words."""
+        self.entries.labels.add(label)
+        target = self.options.target_of(label)
+        given = target.get("quantity", "") if isinstance(target, Mapping) else target
+        if given is not None and key(str(given)) in ("", "ignore", "notused", "none"):
+            return Named("")
+        header = self.options.headers.read(label if given is None else str(given))
+        unit = target.get("unit") if isinstance(target, Mapping) else header.unit
+        name = header.words[0].name if header.words else snake(header.name)
+        known = given is not None or bool(header.words)
+        return Named(name, unit or "", known, not header.words)
 
     def _read_untimed(self, layout: Layout) -> None:
         """Take a sheet without time as settings of runs if it names runs that are known."""

@@ -31,6 +31,7 @@ PARTS = {
     "archive": dict,
     "renames": dict,
     "letters": dict,
+    "doses": dict,
 }
 ORDERING = (  # roles of the columns that order a table, as they stand in [headers]
     "run", "time", "moment", "inoculation", "replicate", "flag", "excluded", "sd", "value_upper",
@@ -74,6 +75,8 @@ class Dialect:
     letters : mapping of short name to mapping
         What it ``means`` ``beside`` some quantities and ``without`` others, where its largest
         number lies ``from`` one number ``to`` another.
+    doses : mapping of role to keys of column names
+        Of a pharmacometric table: which column is the subject, the dose, the reading, ...
 
     Examples
     --------
@@ -96,6 +99,7 @@ class Dialect:
     archive: Mapping[str, Mapping[str, str]]
     renames: Mapping[str, str]
     letters: Mapping[str, Mapping[str, Any]]
+    doses: Mapping[str, list[str]]
 
     @functools.cached_property
     def ordering(self) -> frozenset[str]:
@@ -198,6 +202,7 @@ def _dialect(file: tuple[Any, ...]) -> Dialect:
         content["archive"],
         content["renames"],
         content["letters"],
+        content["doses"],
     )
 
 
