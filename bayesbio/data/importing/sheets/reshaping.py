@@ -19,15 +19,22 @@ from bayesbio.data.importing.sheets.cells import (
 )
 from bayesbio.data.importing.sheets.dialect import Dialect
 from bayesbio.data.importing.sheets.files import Sheet
+from bayesbio.data.importing.sheets.plates import (
+    WELL,
+    Plate,
+    Well,
+    as_rows,
+    checked,
+    measured,
+    wells_in_rows,
+)
 from bayesbio.data.vocabulary.quantities import Vocabulary
 from bayesbio.errors import DataError
 
 TITLE = re.compile(r"\[[^\[\]]+\]")
-WELL = re.compile(r"[A-P](0?[1-9]|1\d|2[0-4])")
 NUMBERED = re.compile(r"(?P<word>[A-Za-z][A-Za-z ]*?)[\s_#.-]*(?P<number>\d{1,3}|[A-H])")
 SEARCHED = 200  # rows in which the head of a table is looked for
 FEWEST = 3  # columns, or rows, that make a table
-WAVELENGTHS = (200, 1100)  # nm
 
 
 def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> list[Sheet]:
@@ -56,7 +63,9 @@ def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> li
         for section in _sections(sheet):
             section = _renamed(_headed(section, dialect), dialect)
             _refuse_curves(section)
-            found.append(_runs_below_each_other(section, dialect, words) or section)
+            plate = wells_in_rows(section.rows, section.numbers, dialect, section.name)
+            plate = plate or _runs_below_each_other(section, dialect, words)
+            found.append(section if plate is None else _long(section, checked(plate, dialect)))
     return found
 
 
@@ -146,12 +155,24 @@ def _refuse_curves(sheet: Sheet) -> None:
             )
 
 
-def _runs_below_each_other(sheet: Sheet, dialect: Dialect, words: Vocabulary) -> Sheet | None:
+def _long(sheet: Sheet, plate: Plate) -> Sheet:
+    """Give the readings of a plate as a long table."""
+    header, rows, numbers = as_rows(plate)
+    said = warning(f"{sheet.name}: {'; '.join(plate.said)}.")
+    return dataclasses.replace(
+        sheet,
+        rows=(header, *rows),
+        numbers=(0, *numbers),
+        headed=True,
+        findings=(*sheet.findings, said),
+        places=(),
+    )
+
+
+def _runs_below_each_other(sheet: Sheet, dialect: Dialect, words: Vocabulary) -> Plate | None:
     """Put runs that stand in columns, such as the wells of a plate, below each other."""
-    header = ("run", "time", "quantity", "value")
-    rows: list[tuple[Cell, ...]] = []
-    numbers: list[int] = []
-    said = []
+    wells: list[Well] = []
+    said, title = [], "time"
     for top, time, columns in _tables_of_runs(sheet, dialect, words):
         name, how = _measured(sheet, top, words)
         said.append(f"{len(columns)} runs in columns ({_some(columns.values())}) of {name}{how}")
@@ -159,21 +180,13 @@ def _runs_below_each_other(sheet: Sheet, dialect: Dialect, words: Vocabulary) ->
             row = sheet.rows[number]
             if not _is_time(row[time]) or all(is_blank(row[place]) for place in columns):
                 break
-            for place, run in columns.items():
-                rows.append((run, row[time], name, row[place]))
-                numbers.append(sheet.numbers[number])
+            wells += [
+                Well(run, row[time], name, row[place], "", sheet.numbers[number])
+                for place, run in columns.items()
+            ]
         head = plain_text(sheet.rows[top][time])
-        header = ("run", head if dialect.is_time(head) or "(" in head else "time", *header[2:])
-    if not rows:
-        return None
-    return dataclasses.replace(
-        sheet,
-        rows=(header, *rows),
-        numbers=(0, *numbers),
-        headed=True,
-        findings=(*sheet.findings, warning(f"{sheet.name}: {'; '.join(said)}.")),
-        places=(),
-    )
+        title = head if dialect.is_time(head) or re.search(r"[\[(]", head) else "time"
+    return Plate(title, wells, said) if wells else None
 
 
 def _tables_of_runs(
@@ -217,10 +230,7 @@ def _measured(sheet: Sheet, top: int, words: Vocabulary) -> tuple[str, str]:
         bare = re.sub(r"\s*[\[(].*", "", text).strip()
         if words.find_all(bare) and not (text in beside and "t" in bare.lower()[:1]):
             return text, ""
-        light = re.search(r"(?<!\d)(\d{3,4})(?!\d)", text)
-        if light and WAVELENGTHS[0] <= int(light[1]) <= WAVELENGTHS[1] and len(text) < 30:
-            return "optical density", f" (absorbance at {light[1]} nm)"
-    return "optical density", " (taken for absorbance: nothing beside the table names it)"
+    return measured(sheet.rows, top, sheet.name)
 
 
 def _is_time(cell: Cell) -> bool:

@@ -1,0 +1,271 @@
+"""Plate readers: wells as rows with times in columns, blanks, and readings above the range."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from bayesbio.data.importing.sheets.cells import (
+    Cell,
+    is_blank,
+    plain_text,
+    to_duration,
+    to_number,
+)
+from bayesbio.data.importing.sheets.dialect import Dialect
+
+WELL = re.compile(r"[A-P](0?[1-9]|1\d|2[0-4])")
+PLATE_ROW = re.compile(r"[A-P]")
+WORDED = re.compile(  # '0 h 30 min'
+    r"(?:(?P<h>\d+(?:\.\d+)?)\s*h(?:ours?|rs?)?)?\s*(?:(?P<m>\d+(?:\.\d+)?)\s*min(?:utes?)?)?"
+    r"\s*(?:(?P<s>\d+(?:\.\d+)?)\s*s(?:ec)?)?",
+    re.IGNORECASE,
+)
+BLANK = re.compile(r"\b(blank|blk|negative control|media? only|medium only)\b", re.IGNORECASE)
+CORRECTED = re.compile(r"blank[ -]?(corrected|subtracted)|corrected by blank", re.IGNORECASE)
+CONTENT = ("content", "contents", "group", "layout")
+CHANNEL = ("channel", "filterset", "filtername", "signal", "read", "measurement")
+FEWEST = 3  # wells, or times, that make a table
+HEAD = 4  # rows above the wells in which the times stand
+WAVELENGTHS = (200, 1100)  # nm
+
+
+class Well(NamedTuple):
+    """One reading of a well; ``number`` is its row in the file."""
+
+    run: str
+    time: Cell
+    quantity: str
+    value: Cell
+    content: str
+    number: int
+
+
+class Plate(NamedTuple):
+    """The readings of a plate, below each other, and what is said of them."""
+
+    time: str  # the header of the times
+    wells: list[Well]
+    said: list[str]
+
+
+def wells_in_rows(
+    rows: Sequence[Sequence[Cell]], numbers: Sequence[int], dialect: Dialect, name: str
+) -> Plate | None:
+    """
+    Read tables with a well in each row and the times in columns.
+
+    Parameters
+    ----------
+    rows : sequence of rows of cells
+    numbers : sequence of int
+        Of the rows in the file.
+    dialect : Dialect
+    name : str
+        Of the sheet; the last hint at what was measured.
+
+    Returns
+    -------
+    Plate or None
+        None where there is no such table.
+
+    Examples
+    --------
+    >>> from bayesbio.data.importing.sheets.dialect import dialect_named
+    >>> rows = [("Time [s]", 0, 900, 1800), *((well, 0.1, 0.2, 0.3) for well in ("A1", "A2", "A3"))]
+    >>> plate = wells_in_rows(rows, range(4), dialect_named(None), "OD600")
+    >>> plate.time, plate.wells[1][:4]
+    ('Time [s]', ('A1', 900, 'optical density', 0.2))
+    """
+    wells: list[Well] = []
+    said: list[str] = []
+    header = "time"
+    for first, last in _groups(rows):
+        found = _times(rows, first, dialect)
+        if found is None:
+            continue
+        header, times, top = found
+        beside = [plain_text(cell) for cell in rows[top]]
+        keys = [re.sub(r"[^a-z]", "", text.lower()) for text in beside]
+        content = next((keys.index(word) for word in CONTENT if word in keys), None)
+        channel = next((keys.index(word) for word in CHANNEL if word in keys), None)
+        corrected = {place for place in times if CORRECTED.search(beside[place])}
+        if corrected and len(corrected) < len(times):
+            said.append("blank-corrected readings were taken, raw ones left out")
+            times = {place: time for place, time in times.items() if place in corrected}
+        quantity, how = measured(rows, top, name)
+        for number in range(first, last):
+            row = rows[number]
+            what = plain_text(row[channel]) if channel is not None else quantity
+            group = plain_text(row[content]) if content is not None else ""
+            wells += [
+                Well(_well(row) or "", time, what, row[place], group, numbers[number])
+                for place, time in times.items()
+            ]
+        what = f", of {quantity}{how}" if channel is None else " and their channels"
+        said.append(f"{len({well.run for well in wells})} wells in rows{what}")
+        wells, blanks = without_blanks(wells, corrected=bool(corrected))
+        said += blanks
+    return Plate(header, wells, said) if wells else None
+
+
+def _well(row: Sequence[Cell]) -> str | None:
+    """Give the well that a row begins with, in one cell or as a letter and a number."""
+    filled = [plain_text(cell) for cell in row if not is_blank(cell)][:2]
+    if filled and WELL.fullmatch(filled[0]):
+        return filled[0]
+    if len(filled) == 2 and PLATE_ROW.fullmatch(filled[0]) and WELL.fullmatch("".join(filled)):
+        return "".join(filled)
+    return None
+
+
+def _groups(rows: Sequence[Sequence[Cell]]) -> Iterator[tuple[int, int]]:
+    """Give the first row and the one behind the last of wells that follow each other."""
+    first = None
+    for number, row in enumerate([*rows, ()]):
+        if _well(row) is not None:
+            first = number if first is None else first
+            continue
+        if first is not None and number - first >= FEWEST:
+            yield first, number
+        first = None
+
+
+def _times(
+    rows: Sequence[Sequence[Cell]], first: int, dialect: Dialect
+) -> tuple[str, dict[int, Cell], int] | None:
+    """Find above the wells the header of times, the time of each column, and the header row."""
+    for number in range(first - 1, max(-1, first - 1 - HEAD), -1):
+        row = rows[number]
+        texts = [place for place, cell in enumerate(row) if _heads_a_time(cell, dialect)]
+        if not texts:
+            continue
+        label = plain_text(row[texts[0]])
+        times = {
+            place: cell
+            for place, cell in enumerate(row)
+            if place > texts[0]
+            and (to_number(plain_text(cell)) is not None or _hours(cell) is not None)
+        }
+        if len(times) < FEWEST:
+            continue
+        if any(to_number(plain_text(cell)) is None for cell in times.values()):
+            times = {place: _hours(cell) for place, cell in times.items()}
+            label = "Time [h]"
+        above = number - 1
+        wide = sum(isinstance(cell, str) for cell in rows[above]) if above >= 0 else 0
+        named = above if wide >= FEWEST and not _is_counter(rows[above]) else number
+        return label.strip(" ->"), times, named
+    return None
+
+
+def _heads_a_time(cell: Cell, dialect: Dialect) -> bool:
+    text = plain_text(cell).strip(" ->:")
+    return isinstance(cell, str) and dialect.is_time(re.sub(r"[\[(].*", "", text).strip())
+
+
+def _is_counter(row: Sequence[Cell]) -> bool:
+    return plain_text(row[0]).lower().startswith("cycle")
+
+
+def _hours(cell: Cell) -> float | None:
+    """Read 0 h 30 min as hours."""
+    text = plain_text(cell)
+    match = WORDED.fullmatch(text)
+    if text and match and any(match.groups()):
+        hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        return hours + minutes / 60.0 + seconds / 3600.0
+    return to_duration(cell)
+
+
+def without_blanks(wells: list[Well], *, corrected: bool = False) -> tuple[list[Well], list[str]]:
+    """
+    Subtract the mean of the blanks at each time unless that was done, and leave the blanks out.
+
+    Examples
+    --------
+    >>> read = [Well("A1", 0, "OD", 0.05, "Blank B", 1), Well("A2", 0, "OD", 0.25, "Sample X1", 2)]
+    >>> [round(well.value, 3) for well in without_blanks(read)[0]]
+    [0.2]
+    """
+    blanks: dict[tuple[str, str], list[float]] = {}
+    for well in wells:
+        value = to_number(plain_text(well.value))
+        if BLANK.search(well.content) and value is not None:
+            blanks.setdefault((well.quantity, str(well.time)), []).append(value)
+    names = dict.fromkeys(well.run for well in wells if BLANK.search(well.content))
+    cultures = [well for well in wells if not BLANK.search(well.content)]
+    if not blanks or not cultures:
+        return wells, []
+    if corrected:
+        return cultures, [f"the blanks ({', '.join(names)}) are no cultures and were left out"]
+    kept = []
+    for well in cultures:
+        blank = blanks.get((well.quantity, str(well.time)))
+        value = to_number(plain_text(well.value))
+        lower = None if blank is None or value is None else value - statistics.fmean(blank)
+        kept.append(well if lower is None else well._replace(value=float(f"{lower:.9g}")))
+    usual = statistics.fmean(value for values in blanks.values() for value in values)
+    return kept, [f"the blank ({', '.join(names)}; {usual:.3g} on average) was subtracted"]
+
+
+def above_range(wells: list[Well], words: Mapping[str, str]) -> tuple[list[Well], list[str]]:
+    """
+    Read words such as OVRFLW as above the highest reading of the plate: the range reaches so far.
+
+    Examples
+    --------
+    >>> read = [Well("A1", 0, "OD", 1.5, "", 1), Well("A1", 1, "OD", "OVRFLW", "", 2)]
+    >>> above_range(read, {"ovrflw": "over_range"})[0][1].value
+    '>1.5'
+    """
+    highest: dict[str, float] = {}
+    for well in wells:
+        value = to_number(plain_text(well.value))
+        if value is not None:
+            highest[well.quantity] = max(value, highest.get(well.quantity, value))
+    found, count, example = [], 0, ""
+    for well in wells:
+        over = words.get(plain_text(well.value).lower()) == "over_range"
+        if over and well.quantity in highest:
+            count, example = count + 1, plain_text(well.value)
+            well = well._replace(value=f">{highest[well.quantity]:g}")
+        found.append(well)
+    if not count:
+        return wells, []
+    said = f"{count} readings ({example}) were read as above the highest one of the plate"
+    return found, [said]
+
+
+def measured(rows: Sequence[Sequence[Cell]], top: int, name: str) -> tuple[str, str]:
+    """Say what a plate reads: the wavelength in its header, above it, or in the sheet's name."""
+    near = [plain_text(cell) for row in rows[max(0, top - 1) : top + 1] for cell in row]
+    above = [
+        " ".join(map(plain_text, row))
+        for row in reversed(rows[:top])
+        if re.search(r"wave ?length|absorbance|\bOD\b", plain_text(row[0]), re.IGNORECASE)
+    ]
+    for text in (*near, *above, name):
+        light = re.search(r"(?<![\d.])(\d{3,4})(?![\d.])", text) if len(text) < 60 else None
+        if light and WAVELENGTHS[0] <= int(light[1]) <= WAVELENGTHS[1]:
+            return "optical density", f" (absorbance at {light[1]} nm)"
+    return "optical density", " (taken for absorbance: nothing beside the table names it)"
+
+
+def as_rows(plate: Plate) -> tuple[tuple[str, ...], list[tuple[Cell, ...]], list[int]]:
+    """Give header, rows and row numbers of a long table."""
+    content = any(well.content for well in plate.wells)
+    header = ("run", plate.time, "quantity", "value", *(("content",) * content))
+    rows = [
+        (well.run, well.time, well.quantity, well.value, *((well.content,) * content))
+        for well in plate.wells
+    ]
+    return header, rows, [well.number for well in plate.wells]
+
+
+def checked(plate: Plate, dialect: Dialect) -> Plate:
+    """Read what is above the range, and say it."""
+    wells, said = above_range(plate.wells, dialect.cells)
+    return Plate(plate.time, wells, [*plate.said, *said])
