@@ -241,7 +241,10 @@ def above_range(wells: list[Well], words: Mapping[str, str]) -> tuple[list[Well]
 
 def measured(rows: Sequence[Sequence[Cell]], top: int, name: str) -> tuple[str, str]:
     """Say what a plate reads: the wavelength in its header, above it, or in the sheet's name."""
-    near = [plain_text(cell) for row in rows[max(0, top - 1) : top + 1] for cell in row]
+    near = []
+    for row in rows[max(0, top - 1) : top + 1]:
+        texts = [plain_text(cell) for cell in row if not is_blank(cell)]
+        near += [text for text in texts if len(texts) == 1 or to_number(text) is None]
     above = [
         " ".join(map(plain_text, row))
         for row in reversed(rows[:top])
