@@ -33,6 +33,7 @@ from bayesbio.errors import DataError
 
 TITLE = re.compile(r"\[[^\[\]]+\]")
 NUMBERED = re.compile(r"(?P<word>[A-Za-z][A-Za-z ]*?)[\s_#.-]*(?P<number>\d{1,3}|[A-H])")
+BEGINS = re.compile(r"[A-P](\d\d?)?$")  # a row of a plate, or a well
 SEARCHED = 200  # rows in which the head of a table is looked for
 FEWEST = 3  # columns, or rows, that make a table
 
@@ -63,7 +64,9 @@ def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> li
         for section in _sections(sheet):
             section = _renamed(_headed(section, dialect), dialect)
             _refuse_curves(section)
-            plate = wells_in_rows(section.rows, section.numbers, dialect, section.name)
+            plate = None
+            if any(BEGINS.match(plain_text(row[0])) for row in section.rows if row):
+                plate = wells_in_rows(section.rows, section.numbers, dialect, section.name)
             plate = plate or _runs_below_each_other(section, dialect, words)
             found.append(section if plate is None else _long(section, checked(plate, dialect)))
     return found
