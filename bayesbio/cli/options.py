@@ -131,7 +131,8 @@ class SheetOptions:
 
     def _mapped(self) -> dict[str, Any]:
         columns, roles = pairs(self.column, "--column"), pairs(self.role, "--role")
-        return {"columns": columns, "roles": roles, "run": self.run, "time": self.time}
+        key = None if self.run is None else [name.strip() for name in self.run.split(",")]
+        return {"columns": columns, "roles": roles, "run": key, "time": self.time}
 
 
 @dataclasses.dataclass(frozen=True)

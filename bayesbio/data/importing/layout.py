@@ -12,7 +12,7 @@ from typing import Any
 
 from bayesbio.data.findings import ColumnUse
 from bayesbio.data.importing.columns import ReadOptions, find_header
-from bayesbio.data.importing.run_key import of_samples, parallel, restarts
+from bayesbio.data.importing.run_key import courses, of_samples, parallel, restarts
 from bayesbio.data.importing.sheets.blocks import Block, Column, fill_down, joined
 from bayesbio.data.importing.sheets.cells import (
     Cell,
@@ -312,7 +312,7 @@ class _Finder:
             scored.append((lonely and len(candidates) > 1, doubled, rank))
         times = row_times(layout)
         if not scored:
-            found = self._key(layout, series)
+            found = self._key(layout, None, times)
             if found is not None:
                 return found
             by_samples = of_samples([*self._samples(), *layout.others()])
@@ -324,7 +324,8 @@ class _Finder:
         others = [column for column in candidates if column is not chosen]
         apart = parallel(chosen, others, times) if others else None
         if apart is None:
-            return chosen
+            doubtful = min(scored)[1] > 0 or "replicate" in layout.roles
+            return (self._key(layout, chosen, times) if doubtful else None) or chosen
         layout.run_note = apart[1]
         return apart[0]
 
@@ -342,21 +343,27 @@ class _Finder:
         layout.run_note = f"the clock starts again {numbers[-1] - 1} times"
         return Column(-1, "row order", "", [str(number) for number in numbers], [])
 
-    def _key(self, layout: Layout, series: Sequence[Column]) -> Column | None:
-        """Find the fewest texts that, with a replicate column, part rows into time courses."""
-        replicate, rows = layout.roles.get("replicate"), len(self.block)
-        whole = [""] * rows
-        if layout.time is None or replicate is None or _distinct(whole, series) == rows:
+    def _key(self, layout: Layout, run: Column | None, times: Sequence[Any]) -> Column | None:
+        """Find the fewest names that, with run and replicate column, part rows into courses."""
+        analyte = layout.roles.get("quantity")
+        rows = [
+            (time, "" if analyte is None else str(analyte.cells[row]))
+            if isinstance(time, float | dt.datetime)
+            else None
+            for row, time in enumerate(times)
+        ]
+        names = [
+            column
+            for column in layout.others()
+            if not (column.is_empty or column.is_moment or column is run)
+            and (not column.is_numeric or self.keys[id(column)] == "id")
+            and (self.keys[id(column)] == "id" or not self.dialect.is_a("ignored", column.header))
+        ]
+        found = courses(run, names, layout.roles.get("replicate"), rows)
+        if found is None:
             return None
-        texts = [c for c in layout.others() if not (c.is_empty or c.is_numeric or c.is_moment)]
-        for size in (1, 2):
-            for chosen in itertools.combinations(texts, size):
-                key = joined([*chosen, replicate])
-                runs = [str(cell) for cell in key.cells]
-                enough = min(runs.count(run) for run in set(runs)) >= 3
-                if enough and _distinct(runs, series) == rows:
-                    return key
-        return None
+        layout.run_note = found[1]
+        return found[0]
 
     def _replicate_of_runs(self, layout: Layout) -> None:
         """Leave a replicate column that keeps runs apart, not samples, to the covariates."""

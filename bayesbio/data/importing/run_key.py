@@ -14,6 +14,7 @@ from bayesbio.data.importing.sheets.blocks import Block, Column, fill_down, join
 from bayesbio.data.importing.sheets.cells import Cell, is_blank, plain_text
 
 FEWEST = 3  # rows that make a time course
+AROUND = re.compile(r"\b(pre|post|before|after|vor|nach)\b|feed", re.IGNORECASE)  # of one vessel
 SAMPLE = re.compile(  # 'R1-D04': the fourth day of R1
     r"(?P<run>.*?[A-Za-z0-9])[\s_.-]+(?:day|d|wd|tag|hour|h|t|tp|s)[\s_.-]*\d+(?:[.,]\d+)?\s*h?",
     re.IGNORECASE,
@@ -58,6 +59,111 @@ def parallel(
             why = f"{vessels} time courses; {run.header!r} alone has {len(set(batches))}"
             return (other if alone else joined([run, other])), why
     return None
+
+
+def courses(
+    run: Column | None,
+    names: Sequence[Column],
+    replicate: Column | None,
+    rows: Sequence[tuple[Any, str] | None],
+) -> tuple[Column, str] | None:
+    """
+    Find the fewest columns of names that part rows into time courses which go forward.
+
+    Replicates that need no further name to be kept apart are repeated assays, not vessels.
+
+    Parameters
+    ----------
+    run, replicate : Column, optional
+        What was taken for the run, and the column of replicates.
+    names : sequence of Column
+        Columns that may name runs: a clone, a condition, an identifier.
+    rows : sequence
+        Time and analyte of every row; None where there is no time.
+
+    Returns
+    -------
+    tuple of Column and str, or None
+        The key of a run, and why; None where the rows are courses already.
+    """
+    fixed = [] if run is None else [run]
+    whole = fixed if replicate is None else [*fixed, replicate]
+    if _are_courses(whole, rows, forward=replicate is None):
+        if replicate is None or not _never_meet(fixed, replicate, rows):
+            return None
+        key = joined(whole) if fixed else replicate
+        return key, f"{replicate.header!r} has courses of its own"
+    filled = [
+        column
+        for column in names
+        if not any(
+            row is not None and is_blank(cell)
+            for row, cell in zip(rows, fill_down(column.cells), strict=True)
+        )
+        and not any(AROUND.search(plain_text(cell)) for cell in column.filled)
+    ]
+    for size in (1, 2):
+        for chosen in itertools.combinations(filled, size):
+            named_by = [*fixed, *chosen]
+            of_one = replicate is None or replicate.is_constant_in(_joint(named_by, len(rows)))
+            with_replicate = named_by if replicate is None else [*named_by, replicate]
+            for columns in (named_by, with_replicate) if of_one else (with_replicate,):
+                if _are_courses(columns, rows, forward=replicate is None):
+                    key = joined(columns) if len(columns) > 1 else columns[0]
+                    count = len(set(_joint([key], len(rows))))
+                    return key, f"{count} time courses that go forward"
+    return None
+
+
+def _joint(key: Sequence[Column], rows: int) -> list[str]:
+    """Name the group of each row."""
+    cells = [fill_down(column.cells) for column in key]
+    return ["/".join(plain_text(column[row]) for column in cells) for row in range(rows)]
+
+
+def _never_meet(
+    fixed: Sequence[Column], replicate: Column, rows: Sequence[tuple[Any, str] | None]
+) -> bool:
+    """Whether replicates go on beside each other and never share a time, as vessels do."""
+    times: dict[tuple[str, str], set[Any]] = defaultdict(set)
+    groups, numbers = _joint(fixed, len(rows)), fill_down(replicate.cells)
+    for row, group, number in zip(rows, groups, numbers, strict=True):
+        if row is not None and not is_blank(number):
+            times[group, plain_text(number)].add(row[0])
+    pairs = [
+        (first, second)
+        for (one, first), (other, second) in itertools.combinations(times.items(), 2)
+        if one[0] == other[0]
+    ]
+    beside = [min(a) < max(b) and min(b) < max(a) for a, b in pairs]
+    enough = min(map(len, times.values()), default=0) >= FEWEST
+    return bool(pairs) and enough and all(beside) and not any(a & b for a, b in pairs)
+
+
+def _are_courses(
+    key: Sequence[Column], rows: Sequence[tuple[Any, str] | None], *, forward: bool
+) -> bool:
+    """Whether each group of rows has several times, each once, and in order where asked."""
+    cells = [fill_down(column.cells) for column in key]
+    groups: dict[tuple[str, ...], list[tuple[Any, str]]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        if row is not None:
+            groups[tuple(plain_text(column[number]) for column in cells)].append(row)
+    if not groups or (key and min(map(len, groups.values())) < FEWEST):
+        return False
+    once = all(len(set(group)) == len(group) for group in groups.values())
+    return once and not (forward and any(_starts_again(group) for group in groups.values()))
+
+
+def _starts_again(group: Sequence[tuple[Any, str]]) -> bool:
+    """Whether a clock goes back by more than half of what it had counted."""
+    last: dict[str, tuple[Any, Any]] = {}
+    for time, analyte in group:
+        first, before = last.get(analyte, (time, time))
+        if time < before and time - first < 0.5 * (before - first):
+            return True
+        last[analyte] = (first, time)
+    return False
 
 
 def of_samples(columns: Sequence[Column]) -> tuple[Column, str] | None:

@@ -74,3 +74,51 @@ def test_repeated_assays_side_by_side_stay_one_run(tmp_path):
     rows = [(time, 6.0 - time / 20 + 0.1 * repeat) for time in HOURS for repeat in (0, 1)]
     campaign = read_campaign(written(tmp_path, "Time (h),Glucose (g/L)", rows))
     assert len(campaign) == 1
+
+
+def vessels(levels, replicates, *, shift=0.0):
+    return [
+        (time + shift * replicate, *level, f"R{replicate}", 6.0 - time / 24 + replicate)
+        for time in HOURS
+        for level in levels
+        for replicate in replicates
+    ]
+
+
+def test_batch_condition_and_replicate_together_name_a_vessel(tmp_path):
+    rows = vessels([(b, c) for b in ("FB2", "FB4") for c in "AB"], (1, 2), shift=0.01)
+    header = "Hours,Batch,Condition,Replicate,Glucose (g/L)"
+    campaign = read_campaign(written(tmp_path, header, rows))
+    assert len(campaign) == 8 and "FB2/A/R1" in campaign
+    assert campaign["FB4/B/R2"].settings["batch"] == "FB4"
+    assert campaign["FB4/B/R2"].settings["condition"] == "B"
+
+
+def test_replicates_with_a_clock_of_their_own_are_vessels(tmp_path):
+    rows = vessels([("FB2",), ("FB4",)], (1, 2), shift=0.01)
+    campaign = read_campaign(written(tmp_path, "Hours,Batch,Replicate,Glucose (g/L)", rows))
+    assert campaign.names == ("FB2/R1", "FB2/R2", "FB4/R1", "FB4/R2")
+
+
+def test_replicates_of_one_batch_stay_assays(tmp_path):
+    rows = vessels([("FB2",), ("FB4",)], (1, 2))
+    campaign = read_campaign(written(tmp_path, "Hours,Batch,Replicate,Glucose (g/L)", rows))
+    assert campaign.names == ("FB2", "FB4")
+
+
+def test_an_identifier_names_the_runs_of_dated_blocks(tmp_path):
+    rows = [
+        (f"2026-03-{day:02d} 10:0{run % 10}", "CHO-K1", run, day, 6.0 - day / 4)
+        for run in (11, 12, 21)
+        for day in range(1, 6)
+    ]
+    header = "Date,Cell Line,ID,Sample #,Glucose (g/L)"
+    campaign = read_campaign(written(tmp_path, header, rows))
+    assert campaign.names == ("11", "12", "21")
+    assert "3 time courses that go forward" in use_of_run(campaign).note
+
+
+def test_samples_before_and_after_a_feed_are_no_vessels(tmp_path):
+    rows = [(time, kind, 5.0) for time in HOURS for kind in ("pre-feed", "post-feed")]
+    campaign = read_campaign(written(tmp_path, "Time (h),State,Glucose (g/L)", rows))
+    assert len(campaign) == 1
