@@ -317,7 +317,8 @@ class _Importer:
                 options = dataclasses.replace(options, dialect=dialect_named(found))
                 self.options = options
                 note = f"read as an export of {options.dialect.name}"
-                self.entries.uses.append(ColumnUse(sheets[0].name, "not used", note=note))
+                name = sheets[0].name
+                self.entries.uses.append(ColumnUse(name, "not used", note=note, sheet=name))
         return reshaped(sheets, options.dialect, options.words)
 
     def _read_doses(self, sheet: Sheet) -> bool:

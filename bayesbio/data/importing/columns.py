@@ -88,6 +88,8 @@ class ReadOptions:
         role = _lookup(self.roles, header)
         if role is None and word is not None:
             role = self.roles.get(word.name)
+        if role is None and str(_lookup(self.dialect.columns, header)).lower() == "ignore":
+            return "not used"
         return check_role(role) if role is not None else None
 
 

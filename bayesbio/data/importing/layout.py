@@ -12,7 +12,13 @@ from typing import Any
 
 from bayesbio.data.findings import ColumnUse
 from bayesbio.data.importing.columns import ReadOptions, find_header
-from bayesbio.data.importing.run_key import courses, of_samples, parallel, restarts
+from bayesbio.data.importing.run_key import (
+    courses,
+    of_samples,
+    parallel,
+    restarts,
+    times_of_samples,
+)
 from bayesbio.data.importing.sheets.blocks import Block, Column, fill_down, joined
 from bayesbio.data.importing.sheets.cells import (
     Cell,
@@ -56,6 +62,7 @@ class Layout:
     roles: dict[str, Column] = dataclasses.field(default_factory=dict)
     order: str = "day"
     order_open: bool = False
+    samples: Column | None = None  # names that say the run, or its time
     run_note: str = ""  # why these rows are a run
 
     @property
@@ -69,7 +76,7 @@ class Layout:
 
     def others(self) -> list[Column]:
         """Give the columns that do not order the table."""
-        single = (self.run, self.time, self.clock, self.origin)
+        single = (self.run, self.time, self.clock, self.origin, self.samples)
         taken = {id(column) for column in (*single, *self.roles.values())}
         return [column for column in self.block.columns if id(column) not in taken]
 
@@ -193,6 +200,11 @@ class _Finder:
         for column in self._named("inoculation"):
             if column.is_moment and column is not chosen:
                 layout.origin = column
+        first = not candidates or self.dialect.table.get("sample_times", False)
+        if chosen is None and first and (found := times_of_samples(self._samples())) is not None:
+            layout.time, layout.time_note = found, "the day or hour in the names of samples"
+            layout.samples = self._at(found.index)
+            return
         if not candidates:
             return
         _, _, number, layout.kind = min(candidates)
@@ -319,6 +331,7 @@ class _Finder:
             if by_samples is None:
                 return self._restarting(layout, times)
             layout.run_note = by_samples[1]
+            layout.samples = self._at(by_samples[0].index)
             return by_samples[0]
         chosen = candidates[min(scored)[-1]]
         others = [column for column in candidates if column is not chosen]
@@ -328,6 +341,10 @@ class _Finder:
             return (self._key(layout, chosen, times) if doubtful else None) or chosen
         layout.run_note = apart[1]
         return apart[0]
+
+    def _at(self, index: int) -> Column | None:
+        """Give the column of a place in the sheet."""
+        return next((column for column in self.block.columns if column.index == index), None)
 
     def _samples(self) -> list[Column]:
         """Give the columns that name samples."""

@@ -24,6 +24,8 @@ class LongReader(Reader):
     def read(self) -> None:
         """Read every row; report how each analyte was understood."""
         self.values = self.layout.roles["value"]
+        header = self.options.headers.read(self.values.header, self.values.unit or None)
+        self.own_unit = header.unit or ""
         analytes: dict[str, list[int]] = {}
         for row in self.used:
             name = plain_text(self.layout.cell("quantity", row))
@@ -37,7 +39,7 @@ class LongReader(Reader):
     def _analyte(self, name: str, rows: list[int]) -> ColumnPlan:
         readings = [self.values.readings[row] for row in rows]
         kinds = {reading.kind for reading in readings}
-        stated = [self._unit(row) for row in rows]
+        stated = [self._unit(row) or self.own_unit for row in rows]
         named = collections.Counter(unit for unit in stated if unit)
         usual = named.most_common(1)[0][0] if named else ""
         if self.options.role_of(name, None) == "not used":

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from bayesbio.data.importing.sheets.blocks import Block, Column, fill_down, joined
-from bayesbio.data.importing.sheets.cells import Cell, is_blank, plain_text
+from bayesbio.data.importing.sheets.cells import Cell, is_blank, plain_text, read_cell
 
 FEWEST = 3  # rows that make a time course
 AROUND = re.compile(r"\b(pre|post|before|after|vor|nach)\b|feed", re.IGNORECASE)  # of one vessel
 SAMPLE = re.compile(  # 'R1-D04': the fourth day of R1
-    r"(?P<run>.*?[A-Za-z0-9])[\s_.-]+(?:day|d|wd|tag|hour|h|t|tp|s)[\s_.-]*\d+(?:[.,]\d+)?\s*h?",
+    r"(?P<run>.*?[A-Za-z0-9])[\s_.-]+(?P<unit>day|d|wd|tag|hour|h|t|tp|s)[\s_.-]*"
+    r"(?P<number>\d+(?:[.,]\d+)?)\s*h?",
     re.IGNORECASE,
 )
+TIMED = {"day": "day", "d": "day", "wd": "day", "tag": "day", "hour": "h", "h": "h"}
 
 
 def parallel(
@@ -181,6 +183,29 @@ def of_samples(columns: Sequence[Column]) -> tuple[Column, str] | None:
             cells: list[Cell] = [match["run"] for match in matches if match]
             if min(cells.count(cell) for cell in set(cells)) >= FEWEST:
                 return dataclasses.replace(column, cells=cells), "the front of the names of samples"
+    return None
+
+
+def times_of_samples(columns: Sequence[Column]) -> Column | None:
+    """
+    Find the days or hours in names of samples such as 'R1-D04', 'R1 48h'.
+
+    Returns
+    -------
+    Column or None
+        Cells such as 'Day 04'; None where no column has such names.
+    """
+    for column in columns:
+        matches = [SAMPLE.fullmatch(plain_text(cell)) for cell in column.cells]
+        units = {match["unit"].lower() for match in matches if match}
+        if column.is_numeric or not matches or not all(matches) or not units <= set(TIMED):
+            continue
+        cells: list[Cell] = [
+            f"{TIMED[match['unit'].lower()]} {match['number']}" for match in matches if match
+        ]
+        if len(set(cells)) > 1:
+            readings = [read_cell(cell) for cell in cells]
+            return dataclasses.replace(column, cells=cells, readings=readings)
     return None
 
 

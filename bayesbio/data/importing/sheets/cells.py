@@ -252,6 +252,7 @@ CLOCK = re.compile(
     r"\s*(?:Uhr)?\s*(?:Z|UTC|[+-]\d{2}:?\d{2})?"
 )
 DURATION = re.compile(r"(?:(\d+)\s*(?:d|days?|\.)[ ,]*)?(\d+):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?")
+COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})[ T_-](\d{2})(\d{2})(\d{2})")  # 20260314 093000
 MIDNIGHT = dt.datetime(2000, 1, 1)
 
 
@@ -318,7 +319,7 @@ def to_moment(cell: Any, order: str = "day") -> dt.datetime | None:
     text = cell.strip() if isinstance(cell, str) and len(cell) <= LONGEST_DATE else ""
     match = DATE.match(text)
     if not match:
-        return None
+        return _compact(text)
     rest = text[match.end() :].strip(" ,T\u00a0")
     if rest and not CLOCK.fullmatch(rest):
         return None
@@ -334,6 +335,15 @@ def to_moment(cell: Any, order: str = "day") -> dt.datetime | None:
         return None  # dateutil exchanges day and month where the month is above 12
     clock = to_clock(rest) if rest else dt.timedelta(0)
     return None if clock is None else dt.datetime(date.year, date.month, date.day) + clock
+
+
+def _compact(text: str) -> dt.datetime | None:
+    """Read a date and time without any sign between their digits."""
+    match = COMPACT.fullmatch(text)
+    try:
+        return dt.datetime(*map(int, match.groups())) if match else None  # type: ignore[arg-type]
+    except ValueError:
+        return None
 
 
 def _without_zone(moment: dt.datetime) -> dt.datetime:

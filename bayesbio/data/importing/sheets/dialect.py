@@ -15,7 +15,7 @@ from bayesbio.data.vocabulary.quantities import key
 from bayesbio.errors import DataError, did_you_mean
 
 SHIPPED = Path(__file__).parents[1] / "dialects"
-PARTS = {
+PARTS: dict[str, Any] = {
     "name": str,
     "headers": dict,
     "time_units": dict,
@@ -28,10 +28,11 @@ PARTS = {
     "sheets": dict,
     "columns": dict,
     "recognise": dict,
-    "archive": dict,
+    "archive": (dict, list),
     "renames": dict,
     "letters": dict,
     "doses": dict,
+    "table": dict,
 }
 ORDERING = (  # roles of the columns that order a table, as they stand in [headers]
     "run", "time", "moment", "inoculation", "replicate", "flag", "excluded", "sd", "value_upper",
@@ -67,9 +68,10 @@ class Dialect:
         no samples (``footer``).
     columns : mapping of header to quantity
         Such as ``{"Glc-04": "glucose [mM]"}``.
-    archive : mapping
+    archive : mapping of number to mapping
         Of a file without a header: ``header``, the place of each column, counted from 1, and its
-        name; ``rows``, a pattern by place that rows of results match.
+        name; ``rows``, a pattern by place that rows of results match. There may be several
+        (``[[archive]]``): the one that most rows match holds.
     renames : mapping of pattern to str
         What is rewritten in the names of a header, in this order.
     letters : mapping of short name to mapping
@@ -77,6 +79,10 @@ class Dialect:
         number lies ``from`` one number ``to`` another.
     doses : mapping of role to keys of column names
         Of a pharmacometric table: which column is the subject, the dose, the reading, ...
+    table : mapping
+        How the table stands in the sheet: ``header_rows``, ``repeated`` (patterns of headers that
+        come again for the next quantity, and what they are called below each other),
+        ``sample_times`` (the day in the name of a sample goes before dates).
 
     Examples
     --------
@@ -96,10 +102,11 @@ class Dialect:
     interpolations: Mapping[str, str]
     sheets: Mapping[str, re.Pattern[str]]
     columns: Mapping[str, Any]
-    archive: Mapping[str, Mapping[str, str]]
+    archive: Mapping[str, Mapping[str, Mapping[str, str]]]
     renames: Mapping[str, str]
     letters: Mapping[str, Mapping[str, Any]]
     doses: Mapping[str, list[str]]
+    table: Mapping[str, Any]
 
     @functools.cached_property
     def ordering(self) -> frozenset[str]:
@@ -132,9 +139,10 @@ def dialect_named(given: str | os.PathLike[str] | None) -> Dialect:
     if given is None:
         return _dialect(())
     text = os.fspath(given)
-    path = Path(text) if text.endswith(".toml") else SHIPPED / f"{text}.toml"
+    shipped = {each.stem: each for each in SHIPPED.rglob("*.toml")}
+    path = Path(text) if text.endswith(".toml") else shipped.get(text, Path(text))
     if not path.is_file():
-        names = sorted(each.stem for each in SHIPPED.glob("*.toml"))
+        names = sorted(shipped)
         raise DataError(
             f"There is no dialect {text!r}; shipped are {', '.join(names)}. Give one of them, or "
             f"the path of a .toml file.{did_you_mean(text, names)}"
@@ -166,7 +174,7 @@ def recognised(texts: Iterable[str]) -> str | None:
 def _marks() -> dict[str, list[re.Pattern[str]]]:
     """Patterns by which shipped dialects are recognised."""
     found = {}
-    for path in sorted(SHIPPED.glob("*.toml")):
+    for path in sorted(SHIPPED.rglob("*.toml")):
         patterns = _content(path)["recognise"].get("patterns", [])
         if patterns:
             found[path.stem] = [re.compile(pattern) for pattern in patterns]
@@ -203,6 +211,7 @@ def _dialect(file: tuple[Any, ...]) -> Dialect:
         content["renames"],
         content["letters"],
         content["doses"],
+        content["table"],
     )
 
 
@@ -217,6 +226,9 @@ def _content(path: Path) -> dict[str, Any]:
                 f"The dialect {path.name} has the part {part!r}; expected "
                 f"{', '.join(PARTS)}, as in generic.toml.{did_you_mean(part, PARTS)}"
             )
+    archives = content.get("archive", {})
+    if isinstance(archives, list):
+        content["archive"] = {str(number): each for number, each in enumerate(archives)}
     return {"name": path.stem, **{part: {} for part in list(PARTS)[1:]}, **content}
 
 

@@ -62,7 +62,8 @@ def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> li
     found = []
     for sheet in sheets:
         for section in _sections(sheet):
-            section = _renamed(_headed(section, dialect), dialect)
+            section = _stacked(_one_header(_headed(section, dialect), dialect), dialect)
+            section = _renamed(section, dialect)
             _refuse_curves(section)
             plate = None
             if any(BEGINS.match(plain_text(row[0])) for row in section.rows if row):
@@ -108,22 +109,63 @@ def _common_prefix(header: Sequence[Cell]) -> str:
 
 def _headed(sheet: Sheet, dialect: Dialect) -> Sheet:
     """Give an archive without a header the one of its dialect, and keep its rows of results."""
-    archive = dialect.archive
-    if not archive:
+    best: tuple[tuple[str, ...], list[tuple[Cell, ...]], list[int]] | None = None
+    for archive in dialect.archive.values():
+        names = {int(place): name for place, name in archive["header"].items()}
+        kept = {int(place): re.compile(pattern) for place, pattern in archive["rows"].items()}
+        places = [place + 1 for place in sheet.places]
+        rows, numbers = [], []
+        for row, number in zip(sheet.rows, sheet.numbers, strict=True):
+            cell = dict(zip(places, row, strict=True))
+            if all(rule.fullmatch(plain_text(cell.get(place))) for place, rule in kept.items()):
+                rows.append(tuple(cell.get(place) for place in names))
+                numbers.append(number)
+        if best is None or len(rows) > len(best[1]):
+            best = tuple(names.values()), rows, numbers
+    if best is None:
         return sheet
-    names = {int(place): name for place, name in archive["header"].items()}
-    kept = {int(place): re.compile(pattern) for place, pattern in archive["rows"].items()}
-    places = [place + 1 for place in sheet.places]
-    rows, numbers = [], []
-    for row, number in zip(sheet.rows, sheet.numbers, strict=True):
-        cell = dict(zip(places, row, strict=True))
-        if all(rule.fullmatch(plain_text(cell.get(place))) for place, rule in kept.items()):
-            rows.append(tuple(cell.get(place) for place in names))
-            numbers.append(number)
-    header = tuple(names.values())
+    header, rows, numbers = best
     return dataclasses.replace(
         sheet, rows=(header, *rows), numbers=(0, *numbers), headed=True, places=()
     )
+
+
+def _one_header(sheet: Sheet, dialect: Dialect) -> Sheet:
+    """Join the rows of a header that stands in several."""
+    count = dialect.table.get("header_rows", 1)
+    for top in range(min(SEARCHED, len(sheet.rows) - count) if count > 1 else 0):
+        head = sheet.rows[top : top + count]
+        if all(_count_texts(row) >= FEWEST and not _count_numbers(row) for row in head):
+            joined = tuple(
+                " ".join(filter(None, map(plain_text, column))) or None
+                for column in zip(*head, strict=True)
+            )
+            rows = (*sheet.rows[:top], joined, *sheet.rows[top + count :])
+            numbers = (*sheet.numbers[: top + 1], *sheet.numbers[top + count :])
+            return dataclasses.replace(sheet, rows=rows, numbers=numbers)
+    return sheet
+
+
+def _stacked(sheet: Sheet, dialect: Dialect) -> Sheet:
+    """Put groups of columns that come again for the next quantity below each other."""
+    groups = {re.compile(p, re.IGNORECASE): n for p, n in dialect.table.get("repeated", {}).items()}
+    for top, head in enumerate(sheet.rows[:SEARCHED] if groups else ()):
+        texts = [plain_text(cell) for cell in head]
+        found = [[i for i, text in enumerate(texts) if rule.fullmatch(text)] for rule in groups]
+        if len({len(places) for places in found}) != 1 or len(found[0]) < 2:
+            continue
+        taken = {place for places in found for place in places}
+        others = [place for place, text in enumerate(texts) if text and place not in taken]
+        rows: list[tuple[Cell, ...]] = [(*(texts[place] for place in others), *groups.values())]
+        numbers = [sheet.numbers[top]]
+        for row, number in zip(sheet.rows[top + 1 :], sheet.numbers[top + 1 :], strict=True):
+            for group in zip(*found, strict=True):
+                rows.append((*(row[place] for place in others), *(row[place] for place in group)))
+                numbers.append(number)
+        return dataclasses.replace(
+            sheet, rows=tuple(rows), numbers=tuple(numbers), headed=True, places=()
+        )
+    return sheet
 
 
 def _renamed(sheet: Sheet, dialect: Dialect) -> Sheet:
@@ -136,7 +178,7 @@ def _renamed(sheet: Sheet, dialect: Dialect) -> Sheet:
             for rule, name in rules:
                 text = rule.sub(name, text) if isinstance(text, str) else text
             renamed.append(text)
-        if sum(new != old for new, old in zip(renamed, row, strict=True)) >= 2:
+        if tuple(renamed) != tuple(row) and _count_texts(row) >= FEWEST:
             rows = (*sheet.rows[:number], tuple(renamed), *sheet.rows[number + 1 :])
             return dataclasses.replace(sheet, rows=rows)
     return sheet
@@ -249,6 +291,10 @@ def _count_numbers(row: Sequence[Cell]) -> int:
         for cell in row
         if not is_blank(cell)
     )
+
+
+def _count_texts(row: Sequence[Cell]) -> int:
+    return sum(isinstance(cell, str) and to_number(cell) is None for cell in row)
 
 
 def _some(names: Iterable[str]) -> str:
