@@ -120,11 +120,11 @@ class SheetOptions:
 
         return read_campaign(self._files(data), model=model, strict=strict, **self._mapped())
 
-    def plan(self, data: Path, *, model: Any) -> Plan:
+    def plan(self, data: Path, *, model: Any, like: Campaign) -> Plan:
         """Read a plan."""
         from bayesbio.data import read_plan
 
-        return read_plan(self._files(data), model=model, **self._mapped())
+        return read_plan(self._files(data), model=model, like=like, **self._mapped())
 
     def _files(self, data: Path) -> Path | list[Path]:
         return data if self.feeds is None else [data, self.feeds]

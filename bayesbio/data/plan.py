@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesbio.data.campaign import Campaign
-from bayesbio.data.checks.campaign_checks import check, model_needs
+from bayesbio.data.checks.campaign_checks import check, feed_findings, model_needs
 from bayesbio.data.findings import Findings
 from bayesbio.data.importing.campaign_reader import Source, import_campaign
 from bayesbio.errors import DataError
@@ -49,16 +49,19 @@ class Plan:
         return np.unique([*np.arange(0.0, last, 24.0), last])
 
 
-def read_plan(path: Source, *, model: Any, **reading: Any) -> Plan:
+def read_plan(path: Source, *, model: Any, like: Campaign | None = None, **reading: Any) -> Plan:
     """
     Read planned runs: settings, feeds, profiles and days; readings are not expected.
 
     Parameters
     ----------
     path : path or paths
-        As `read_campaign` takes it; a workbook needs no sheet of measurements.
+        As `read_campaign` takes it; a workbook needs no sheet of measurements, and of one with a
+        sheet 'plan' beside its runs that sheet is read.
     model : process model
         What is going to predict; what it needs is asked for.
+    like : Campaign, optional
+        Runs whose feeds hold the same under the same name.
     **reading
         Further arguments of `read_campaign`: run, time, columns, roles, quantities.
 
@@ -80,7 +83,8 @@ def read_plan(path: Source, *, model: Any, **reading: Any) -> Plan:
     >>> read_plan(sheet, model=MammalianFedBatch(feed=False)).times
     {'N1': (0.0, 168.0)}
     """
-    imported = import_campaign(path, model=model, **reading)
+    known = {} if like is None else feeds_of(like)
+    imported = import_campaign(path, model=model, planned=True, known_feeds=known, **reading)
     if not imported.runs:
         raise DataError("The plan names no run; expected one row a run or a day.")
     campaign = Campaign(
@@ -88,4 +92,35 @@ def read_plan(path: Source, *, model: Any, **reading: Any) -> Plan:
     )
     needed = [*check(campaign).errors, *model_needs(campaign, model)]
     noticed = [item for item in imported.findings if "without measurements" not in item.what]
+    noticed += [item for run in campaign for item in feed_findings(run, model)]
     return Plan(campaign, dict(imported.times), Findings([*noticed, *needed]))
+
+
+def feeds_of(campaign: Campaign) -> dict[str, dict[str, float]]:
+    """
+    Work out what a litre of each feed held, from boluses of feeds with a name.
+
+    Returns
+    -------
+    dict of feed to dict of quantity to amount [amount unit of the quantity/L]
+
+    Examples
+    --------
+    >>> from bayesbio.data import Event, Run
+    >>> bolus = [("volume", 0.06), ("glucose", 4.2)]
+    >>> events = [Event(72.0, "bolus", what, value, of="Feed A") for what, value in bolus]
+    >>> feeds_of(Campaign([Run("R1", events=events)]))
+    {'Feed A': {'glucose': 70.0}}
+    """
+    held: dict[str, dict[str, float]] = {}
+    for run in campaign:
+        doses: dict[tuple[str, float], dict[str, float]] = {}
+        for event in run.fixed_events:
+            if event.kind == "bolus" and event.of:
+                doses.setdefault((event.of, event.hour), {})[event.quantity] = event.amount
+        for (name, _), amounts in doses.items():
+            volume = amounts.pop("volume", 0.0)
+            if volume > 0 and amounts:
+                found = {what: float(f"{value / volume:.9g}") for what, value in amounts.items()}
+                held.setdefault(name, found)
+    return held

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from bayesbio.data import read_plan
+from bayesbio.data import Campaign, Event, Run, read_plan
 from bayesbio.mechanistic import MammalianFedBatch
 
 CHO = MammalianFedBatch(glutamine=False, feed=False)
@@ -16,7 +16,8 @@ def sheet(**columns):
 
 def test_days_and_feeds_are_a_plan_without_a_reading():
     plan = read_plan(sheet(**{"Feed A (mL)": [None, 150, 150], "Start volume (L)": 2}), model=CHO)
-    assert plan.times == {"NEXT": (0.0, 168.0, 336.0)} and not plan.findings
+    assert plan.times == {"NEXT": (0.0, 168.0, 336.0)} and not plan.findings.errors
+    assert "add volume without" in str(plan.findings)
     assert [event.value for event in plan.campaign["NEXT"].events] == [0.15, 0.15]
     assert plan.campaign["NEXT"].settings["initial_volume"] == 2.0
 
@@ -41,3 +42,16 @@ def test_everything_that_the_model_needs_is_asked_for_at_once():
     plan = read_plan(sheet(**{"feed_rate (L/h)": 0.1}), model=MammalianFedBatch())
     asked = " ".join(item.what for item in plan.findings.errors)
     assert "setting feed_glucose [g/L]" in asked and "setting feed_glutamine [g/L]" in asked
+
+
+def test_a_feed_of_the_runs_fitted_is_known_in_the_plan_by_its_name():
+    dose = [("volume", 0.06), ("glucose", 4.2)]
+    events = [Event(72.0, "bolus", what, amount, of="Feed A") for what, amount in dose]
+    fitted = Campaign([Run("R1", events=events)])
+    planned = sheet(**{"Feed A (mL)": [None, 100, 150], "Start volume (L)": 2})
+    plan = read_plan(planned, model=CHO, like=fitted)
+    glucose = [e.value for e in plan.campaign["NEXT"].events if e.quantity == "glucose"]
+    assert glucose == pytest.approx([7.0, 10.5]) and not plan.findings
+    bare = read_plan(planned, model=CHO)
+    assert [event.value for event in bare.campaign["NEXT"].events] == [0.1, 0.15]
+    assert "2 boluses of 'Feed A'" in str(bare.findings.warnings)

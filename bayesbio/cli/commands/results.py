@@ -63,7 +63,7 @@ def predict(
         plan, columns = None, [result.campaign.columns]
         if runs is not None:
             with busy("Reading the plan"):
-                plan = sheet.plan(runs, model=result.model)
+                plan = sheet.plan(runs, model=result.model, like=result.campaign)
             require_complete(plan, result)
             warn(str(item) for item in plan.findings.warnings.merged())
             columns.insert(0, plan.campaign.columns)

@@ -31,7 +31,7 @@ from bayesbio.data.importing.house_tables import (
 from bayesbio.data.importing.layout import Layout, lay_out
 from bayesbio.data.importing.rows import no_time, preamble_run, read_rows
 from bayesbio.data.importing.sheets.blocks import Block, take_apart
-from bayesbio.data.importing.sheets.cells import plain_text
+from bayesbio.data.importing.sheets.cells import is_blank, plain_text
 from bayesbio.data.importing.sheets.dialect import dialect_named, recognised
 from bayesbio.data.importing.sheets.doses import Named, dose_tables
 from bayesbio.data.importing.sheets.files import EXCEL, TEXT, Sheet, read_sheets, sheet_of_frame
@@ -81,9 +81,16 @@ def import_campaign(
     model: Any = None,
     quantities: Mapping[str, Any] | None = None,
     dialect: str | os.PathLike[str] | None = None,
+    known_feeds: Mapping[str, Mapping[str, float]] | None = None,
+    planned: bool = False,
     **stated: Any,
 ) -> ImportedCampaign:
-    """Import runs; the arguments are those of `bayesbio.data.read_campaign`."""
+    """
+    Import runs; the arguments are those of `bayesbio.data.read_campaign`.
+
+    With ``planned``, a sheet 'plan' is read, not the runs beside it; ``known_feeds`` says what a
+    litre of feeds holds that no sheet describes [amount unit of the quantity/L].
+    """
     declared = list(quantities or {})
     if model is not None:
         declared += [*model.State._fields, *getattr(model, "output_names", ())]
@@ -93,11 +100,13 @@ def import_campaign(
         inputs=tuple(getattr(model, "inputs", ())),
         event_kinds=tuple(getattr(model, "event_kinds", ())),
         dialect=dialect_named(dialect),
+        planned=planned,
         **{name: value for name, value in stated.items() if value is not None},
     )
     for role in options.roles.values():
         check_role(role)
     importer = _Importer(options)
+    importer.know_feeds(known_feeds or {})
     order: list[str] = []
     if isinstance(path, pd.DataFrame):
         importer.read_foreign([sheet_of_frame(path)], "run 1")
@@ -132,6 +141,55 @@ class _Importer:
         self.options, self.entries = options, Entries()
         self.feeds: dict[tuple[str, str], Feed] = {}
 
+    def know_feeds(self, contents: Mapping[str, Mapping[str, float]]) -> None:
+        """Take what feeds hold from runs read before."""
+        words = self.options.words
+        for name, held in contents.items():
+            known = {what: words.quantity(what) for what in held if words.find(what) is not None}
+            self.feeds["", self.options.feed_key(name)] = Feed(name, held, known)
+        names = {name: feed.name for (_, name), feed in self.feeds.items()}
+        self.options = dataclasses.replace(self.options, feeds=names)
+
+    def pages(self, path: Path) -> list[Sheet]:
+        """
+        Read the sheets of a file without the example of the template.
+
+        Raises
+        ------
+        DataError
+            If there is nothing but the example.
+        """
+        example = self.options.dialect.sheets["example"]
+        shown, filled = False, False
+        pages = []
+        for page in read_sheets(path):
+            mine = [
+                number
+                for number, row in enumerate(page.rows)
+                if not example.fullmatch(next((plain_text(c) for c in row if not is_blank(c)), ""))
+            ]
+            rows = tuple(page.rows[number] for number in mine)
+            named = tables_of([page.name])
+            shown |= len(mine) < len(page.rows) and bool(named)
+            filled |= len(mine) > 1 and not {"feeds", "columns"} & set(named) and bool(named)
+            numbers = tuple(page.numbers[number] for number in mine)
+            pages.append(dataclasses.replace(page, rows=rows, numbers=numbers))
+        if shown and not filled and path.suffix.lower() in EXCEL:
+            raise DataError(
+                f"{path.name} holds only the example of the template, which is never read. Write "
+                "your runs below its rows."
+            )
+        return pages
+
+    def without_plan(self, pages: list[Sheet]) -> list[Sheet]:
+        """Leave the plan beside runs out, or the runs beside a plan where that is asked for."""
+        plan = next((p for p in pages if tables_of([p.name]).get("plan")), None)
+        if plan is None or len(pages) == 1:
+            return pages
+        if self.options.planned and len(plan.rows) > 1:
+            return [page for page in pages if page is plan or tables_of([page.name]).get("feeds")]
+        return [page for page in pages if page is not plan]
+
     def read_file_of_feeds(self, path: Path) -> None:
         """
         Read a file that says what feeds hold.
@@ -152,14 +210,13 @@ class _Importer:
         """Read a sheet if it says what feeds hold; tell whether it does."""
         found = read_feeds(sheet, self.options, self.entries, sure=sure)
         self.feeds |= found
-        names = {name: feed.name for (_, name), feed in self.feeds.items()}
-        self.options = dataclasses.replace(self.options, feeds=names)
+        self.know_feeds({})
         return bool(found)
 
     def read_path(self, path: Path) -> list[str]:
         """Read a folder or a file; give the order of the runs if the file states one."""
         if not path.is_dir():
-            pages = read_sheets(path)
+            pages = self.without_plan(self.pages(path))
             tables = tables_of([sheet.name for sheet in pages]) if len(pages) > 1 else {}
             if "measurements" in tables or {"runs", "events"} <= set(tables):
                 named = {sheet.name: sheet for sheet in pages}
@@ -175,7 +232,12 @@ class _Importer:
         tables = tables_of(list(by_stem))
         if "measurements" in tables or "runs" in tables:
             filled = {t: by_stem[s] for t, s in tables.items() if by_stem[s].stat().st_size}
-            return self.read_house({table: read_sheets(file)[0] for table, file in filled.items()})
+            pages = [dataclasses.replace(self.pages(f)[0], name=t) for t, f in filled.items()]
+            pages = self.without_plan(pages)
+            if len(pages) and {page.name for page in pages} <= {"plan", "feeds"}:
+                self.read_foreign(pages, path.name)
+                return []
+            return self.read_house({page.name: page for page in pages})
         if not files:
             raise DataError(
                 f"The folder {path} holds no table; expected measurements.csv, or CSV or Excel "

@@ -43,6 +43,7 @@ class ReadOptions:
     decimal: str | None = None
     feeds: Mapping[str, str] = dataclasses.field(default_factory=dict)  # by reduced name
     inputs: tuple[str, ...] = ()
+    planned: bool = False
 
     def __post_init__(self) -> None:
         if self.decimal not in (None, ".", ","):
@@ -374,7 +375,7 @@ def _is_dose(plan: ColumnPlan, own: Header, options: ReadOptions, dosed: bool) -
     bare = re.sub(r"\s*[\[(][^\[\]()]*[\])]\s*", " ", plan.header)
     name = (bare if own.replicate else own.name).strip(" _-")  # F01 is no replicate of F
     known = options.feed_key(name) in options.feeds
-    plan.dosed = known or dosed
+    plan.dosed = known or dosed or options.planned
     named = known or options.is_feed(name) or (dosed and not COUNTED.search(name))
     if not (named or first in ADDITIONS) or (first and first not in OF_FEEDS and not known):
         return False

@@ -15,6 +15,7 @@ from bayesbio.data.importing.feeds import Feed, find_feed
 COUNTER = re.compile(r"cum|total|sum|counter|since|seit|gesamt", re.I)
 EACH_TIME = re.compile(r"bolus|added each|daily|dosed", re.I)
 SPARSE = 0.6  # of the rows of a run: a counter is read at most of them, boluses are rare
+LOGGED = 40  # rows of a run: nobody adds a feed by hand as often
 MOST = 100  # boluses of one feed in one run, where a counter becomes boluses
 EVERY = 6.0  # hours between the boluses that stand for a second flow
 
@@ -30,7 +31,7 @@ def counts_up(
     header : str
     series : for each run, pairs of time and value; None where nothing is written
     dosed : bool
-        Whether the sheet says that volumes were added, so that one that repeats is no counter.
+        Whether the sheet says that volumes were added: only a log is then a counter.
 
     Examples
     --------
@@ -45,11 +46,12 @@ def counts_up(
     filled = [[value for _, value in run if value is not None] for run in runs]
     filled = [values for values in filled if any(values)]
     rows = sum(map(len, runs))
-    if not filled or EACH_TIME.search(header):
+    longest = max(map(len, filled), default=0)
+    if not filled or EACH_TIME.search(header) or (dosed and longest < LOGGED):
         return False
     if any(b < a for values in filled for a, b in zip(values, values[1:], strict=False)):
         return False
-    if all(len(set(values) - ({0.0} if dosed else set())) == 1 for values in filled):
+    if all(len(set(values)) == 1 for values in filled):
         return False
     return sum(map(len, filled)) > SPARSE * rows or all(values[0] == 0.0 for values in filled)
 

@@ -19,7 +19,7 @@ from bayesbio.data.vocabulary import units
 from bayesbio.data.vocabulary.quantities import key, unknown_name
 from bayesbio.errors import DataError, UnitError, nearest_name
 
-TABLES = ("runs", "measurements", "events", "profiles", "columns", "feeds")
+TABLES = ("runs", "measurements", "events", "profiles", "columns", "feeds", "plan")
 
 
 def tables_of(names: list[str]) -> dict[str, str]:

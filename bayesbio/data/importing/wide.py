@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 
 from bayesbio.data.findings import ColumnUse, Finding, warning
 from bayesbio.data.importing.columns import MEASURED, ColumnPlan, ReadOptions, plan_quantity
-from bayesbio.data.importing.doses import COUNTER, counts_up
+from bayesbio.data.importing.doses import counts_up
 from bayesbio.data.importing.entries import (
     Converter,
     Dose,
@@ -166,16 +167,26 @@ class Reader:
         if plan.counts and not known and plan.feed not in ("base", "acid"):
             plan.role, plan.word = "measurement", self.options.words.quantity("cumulative_feed")
             plan.feed, plan.counts, plan.note = "", False, "never falls, so a counter"
-        elif plan.counts and known and not COUNTER.search(plan.header):
+        elif known and not plan.counts and _rises(series.values()):
             self.entries.warn(
-                f"Column {plan.header!r} never falls; it was read as what was added of "
-                f"{plan.feed!r} since the start.",
-                f"If each number was added on its own, head it '{plan.feed} bolus ({plan.unit})'.",
+                f"Column {plan.header!r} never falls; each number was read as what was added of "
+                f"{plan.feed!r} then.",
+                f"If it counts what was added since the start, head it '{plan.feed} total "
+                f"({plan.unit})'.",
             )
 
     def report(self, plans: Iterable[ColumnPlan]) -> list[ColumnUse]:
         """Report how columns were understood."""
         return [plan.use(self.block.name) for plan in plans]
+
+
+def _rises(series: Iterable[Sequence[tuple[Any, float | None]]]) -> bool:
+    """Whether all that is written rises from row to row, in three rows or more."""
+    filled = [[value for _, value in run if value is not None] for run in series]
+    filled = [values for values in filled if any(values)]
+    return bool(filled) and all(
+        len(values) > 2 and all(a < b for a, b in itertools.pairwise(values)) for values in filled
+    )
 
 
 class WideReader(Reader):
