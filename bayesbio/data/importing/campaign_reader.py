@@ -140,6 +140,7 @@ class _Importer:
     def __init__(self, options: ReadOptions) -> None:
         self.options, self.entries = options, Entries()
         self.feeds: dict[tuple[str, str], Feed] = {}
+        self.has_example = False
 
     def know_feeds(self, contents: Mapping[str, Mapping[str, float]]) -> None:
         """Take what feeds hold from runs read before."""
@@ -151,16 +152,8 @@ class _Importer:
         self.options = dataclasses.replace(self.options, feeds=names)
 
     def pages(self, path: Path) -> list[Sheet]:
-        """
-        Read the sheets of a file without the example of the template.
-
-        Raises
-        ------
-        DataError
-            If there is nothing but the example.
-        """
+        """Read the sheets of a file without the rows of the template's example."""
         example = self.options.dialect.sheets["example"]
-        shown, filled = False, False
         pages = []
         for page in read_sheets(path):
             mine = [
@@ -168,23 +161,20 @@ class _Importer:
                 for number, row in enumerate(page.rows)
                 if not example.fullmatch(next((plain_text(c) for c in row if not is_blank(c)), ""))
             ]
-            rows = tuple(page.rows[number] for number in mine)
-            named = tables_of([page.name])
-            shown |= len(mine) < len(page.rows) and bool(named)
-            filled |= len(mine) > 1 and not {"feeds", "columns"} & set(named) and bool(named)
-            numbers = tuple(page.numbers[number] for number in mine)
-            pages.append(dataclasses.replace(page, rows=rows, numbers=numbers))
-        if shown and not filled and path.suffix.lower() in EXCEL:
-            raise DataError(
-                f"{path.name} holds only the example of the template, which is never read. Write "
-                "your runs below its rows."
-            )
+            if len(mine) < len(page.rows):
+                self.has_example = True
+                rows = tuple(page.rows[number] for number in mine)
+                numbers = tuple(page.numbers[number] for number in mine)
+                page = dataclasses.replace(page, rows=rows, numbers=numbers)
+            pages.append(page)
         return pages
 
     def without_plan(self, pages: list[Sheet]) -> list[Sheet]:
         """Leave the plan beside runs out, or the runs beside a plan where that is asked for."""
+        if len(pages) == 1:
+            return pages
         plan = next((p for p in pages if tables_of([p.name]).get("plan")), None)
-        if plan is None or len(pages) == 1:
+        if plan is None:
             return pages
         if self.options.planned and len(plan.rows) > 1:
             return [page for page in pages if page is plan or tables_of([page.name]).get("feeds")]
@@ -296,6 +286,11 @@ class _Importer:
             read_rows(measurements, self.options, entries, default_run=only_run)
             entries.runs = dict.fromkeys(order) | measured
         elif measurements is not None and not order:
+            if self.has_example:
+                raise DataError(
+                    "There is only the example of the template, which is never read. Write your "
+                    "runs below it."
+                )
             raise DataError("measurements has a header but no rows; expected one row a sample.")
         only_run = next(iter(measured)) if len(measured) == 1 else only_run
         for table, reader in (("events", read_events), ("profiles", read_profiles)):
