@@ -40,6 +40,12 @@ STRUCTURAL = ("run", "time", *DETAILS, *LONG)
 EXCEL_EPOCH = dt.datetime(1899, 12, 30)
 SERIAL_DATES = (20000, 80000)  # days since the epoch of Excel: 1954 to 2119
 HOURS_IN = {"h": 1.0, "d": 24.0, "min": 1.0 / 60.0, "s": 1.0 / 3600.0, "week": 168.0}
+DAYS_APART, WEEKS_APART = 3, 14  # days between samples that cultures have, and have not
+DATE_FORMAT = re.compile(  # what comes first in 'Date (mm/dd/yyyy)'
+    r"\b(m{1,2}|month|monat|d{1,2}|day|tag|t{2}|j{2})[-/. ]+"
+    r"(?:m{1,2}|month|monat|d{1,2}|day|tag)\b",
+    re.IGNORECASE,
+)
 LABELLED_TIME = re.compile(
     r"(?:(?P<day>day|d|tag|wd|dag|jour)|(?P<h>hour|h)|(?P<week>week|w)|t|time)?\.?\s*[_#-]?\s*"
     r"(?P<number>-?\d+(?:[.,]\d+)?)\s*(?P<unit>h|hrs?|hours?|d|days?|min|std|tage?)?",
@@ -61,7 +67,7 @@ class Layout:
     origin: Column | None = None  # a column that says when the run was inoculated
     roles: dict[str, Column] = dataclasses.field(default_factory=dict)
     order: str = "day"
-    order_open: bool = False
+    order_open: str = ""  # "likely" or "open" where dates leave it to be asked
     samples: Column | None = None  # names that say the run, or its time
     run_note: str = ""  # why these rows are a run
 
@@ -221,12 +227,23 @@ class _Finder:
     def _read_dates(self, layout: Layout, time: Column, dated: list[Column]) -> None:
         """Find the time of day that belongs to dates, and the order of day and month."""
         layout.clock = self._clock_beside(time)
-        cells = [cell for column in dated for cell in column.cells]
-        order = date_order(cells)
-        layout.order_open = order is None and any(_slashed(cell) for cell in cells)
-        layout.order = order or ("day" if self.block.decimal == "," else "month")
-        if layout.order_open:
-            layout.order = _tighter_order(time.cells, layout.order)
+        others = [c for c in self.block.columns if self.stated.get(id(c)) != "other"]
+        layout.order = self._stated_order(time) or next(
+            (order for column in (*dated, *others) if (order := date_order(column.cells))), ""
+        )
+        if not layout.order and self.block.decimal == ",":
+            layout.order = "day"  # who writes decimal commas writes the day first
+        if not layout.order:
+            layout.order, layout.order_open = order_by_gaps(time.cells)
+
+    def _stated_order(self, time: Column) -> str:
+        """Give what comes first in dates as the user, the header or its unit row says."""
+        target = str(self.options.target_of(time.header) or "")
+        for text in (target, time.unit, time.header):
+            match = DATE_FORMAT.search(text)
+            if match:
+                return "day" if match[1][0].lower() in "dtj" else "month"
+        return ""
 
     def _read_unit(self, layout: Layout, time: Column) -> None:
         """Find the unit of elapsed time: as stated, in its name, or hours."""
@@ -455,19 +472,33 @@ def _labelled(cell: Cell) -> re.Match[str] | None:
     return LABELLED_TIME.fullmatch(cell.strip())
 
 
-def _slashed(cell: Cell) -> bool:
-    return isinstance(cell, str) and bool(re.match(r"\d{1,2}[/-]\d{1,2}[/-]\d{2,4}", cell.strip()))
+def order_by_gaps(cells: Sequence[Cell]) -> tuple[str, str]:
+    """
+    Choose what comes first in dates such as 03/04/2024 by the days between samples.
 
+    Returns
+    -------
+    order : {"day", "month"}
+    open : str
+        Blank where both give the same hours; "likely" where one gives samples a few days apart and
+        the other months; else "open".
 
-def _tighter_order(cells: list[Cell], usual: str) -> str:
-    """Choose the order of day and month that gives the shorter span, as a run is short."""
-    spans = {}
-    for order in ("day", "month"):
-        moments = [m for cell in cells if (m := to_moment(cell, order)) is not None]
-        spans[order] = (max(moments) - min(moments)) if moments else dt.timedelta.max
-    if spans["day"] == spans["month"]:
-        return usual
-    return min(spans, key=lambda order: spans[order])
+    Examples
+    --------
+    >>> order_by_gaps(["2/1/2024", "2/2/2024", "2/3/2024"])
+    ('month', 'likely')
+    >>> order_by_gaps(["2/1/2024", "3/2/2024"]), order_by_gaps(["2/1/2024 8:00", "2/1/2024 9:00"])
+    (('month', 'open'), ('month', ''))
+    """
+    gaps: dict[str, list[int]] = {}
+    for order in ("month", "day"):
+        dates = sorted({m.toordinal() for cell in cells if (m := to_moment(cell, order))})
+        gaps[order] = [after - before for before, after in itertools.pairwise(dates)]
+    if gaps["month"] == gaps["day"]:
+        return "month", ""
+    usual = {order: statistics.median(found) if found else 0 for order, found in gaps.items()}
+    short, long = sorted(usual, key=lambda order: usual[order])
+    return short, "likely" if usual[short] <= DAYS_APART and usual[long] >= WEEKS_APART else "open"
 
 
 def row_runs(layout: Layout, default: str, *, merged: bool = True) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from bayesbio.data.findings import error, warning
 from bayesbio.data.importing.columns import ReadOptions
 from bayesbio.data.importing.entries import Entries, when
 from bayesbio.data.importing.layout import Layout, row_runs, row_times
@@ -141,10 +142,21 @@ def _note_time(rows: Rows) -> None:
             "If it counts days, head it 'Day' or give the unit, such as 'time (d)'.",
         )
     if layout.kind == "moment" and layout.order_open:
-        rows.entries.warn(
-            f"Dates such as 03/04/2024 in column {name!r} leave open whether the day or the month "
-            f"comes first; the {layout.order} was taken to come first.",
-            "Write dates as 2024-03-04 to be sure.",
+        other = "day" if layout.order == "month" else "month"
+        took = (
+            f"the {layout.order} was taken to come first, as samples are then a few days apart; "
+            f"with the {other} first they are months apart."
+        )
+        asked = layout.order_open == "open"
+        report = error if asked else warning
+        example = next(cell for cell in layout.time.filled if isinstance(cell, str))
+        rows.entries.findings.append(
+            report(
+                f"Dates such as {example.split()[0]} in column {name!r} leave open whether the day "
+                f"or the month comes first; {'expected dates that say it.' if asked else took}",
+                f"Say which: columns={{{name!r}: 'time [month/day/year]'}} or "
+                "'time [day/month/year]'; or write dates as 2024-03-04.",
+            )
         )
 
 

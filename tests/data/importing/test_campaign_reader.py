@@ -305,6 +305,21 @@ F1,3/5/2024,8:00 AM,6.2,2.1
     assert "the month was taken to come first" in str(campaign.findings)
 
 
+@pytest.mark.parametrize("header", ["Date", "Date (mm/dd/yyyy)", "Date (dd/mm/yyyy)"])
+def test_an_open_order_of_day_and_month_is_asked_unless_it_is_said(tmp_path, header):
+    text = f"Run,{header},Glucose (g/L)\nA,2/1/2026,6\nA,3/2/2026,5\nA,4/3/2026,4\n"
+    path = written(tmp_path / "dates.csv", text)
+    if header == "Date":
+        with pytest.raises(DataError, match="leave open whether the day or the month comes first"):
+            read_campaign(path)
+        path_header, first = {header: "time [day/month/year]"}, "day"
+    else:
+        path_header, first = {}, "month" if "(mm" in header else "day"
+    times = series(read_campaign(path, columns=path_header), "A", "glucose")[0]
+    days = {"day": (0, 32, 61), "month": (0, 29, 61)}[first]
+    assert times == [24.0 * day for day in days]
+
+
 @pytest.mark.parametrize(
     "rows",
     [
