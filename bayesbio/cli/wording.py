@@ -20,6 +20,7 @@ PLAIN = (
     (r"\bthe argument target_accept\b", "--target-accept"),
     (r"\bvarying=\[\.\.\.\]", "--group HEADER"),
     (r" transform= decides otherwise\.", ""),
+    (r" \(read_table\)", ""),
     (r"calibration\.predict\([^)]*\)+", "bayesbio predict posterior.nc PLAN.xlsx"),
 )
 

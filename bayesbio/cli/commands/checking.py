@@ -10,7 +10,7 @@ import typer
 from bayesbio.cli.options import Data, Options, Priors, SheetOptions
 from bayesbio.cli.parsing import build_process, priors_of
 from bayesbio.cli.printing import NOT_A_RESULT, busy, print_line
-from bayesbio.errors import BayesbioError
+from bayesbio.errors import BayesbioError, DataError
 
 if TYPE_CHECKING:
     from bayesbio.data import Campaign
@@ -27,9 +27,16 @@ def check(
 ) -> None:
     """Show how every column was understood, and what looks wrong."""
     from bayesbio.data import check as examine
+    from bayesbio.data.importing.table_reader import chromatogram
 
     built = None if model is None else build_process(model, option)
-    campaign = sheet.runs(data, model=built, strict=False)
+    try:
+        campaign = sheet.runs(data, model=built, strict=False)
+    except DataError:
+        if built is not None or (curves := chromatogram(data)) is None:
+            raise
+        print_line(curves)
+        return
     findings = examine(campaign, model=built)
     print_line(repr(campaign), style="bold")
     print_line(f"{campaign.columns}\n")

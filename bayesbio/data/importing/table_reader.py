@@ -22,6 +22,7 @@ from bayesbio.data.importing.columns import (
 from bayesbio.data.importing.entries import Converter, marks, natural
 from bayesbio.data.importing.sheets.blocks import Block, Column, take_apart
 from bayesbio.data.importing.sheets.cells import is_blank, plain_text
+from bayesbio.data.importing.sheets.curves import curves_of, over_volume, table_of_curves
 from bayesbio.data.importing.sheets.dialect import dialect_named
 from bayesbio.data.importing.sheets.files import read_sheets, sheet_of_frame
 from bayesbio.data.importing.sheets.headers import Header, snake
@@ -43,7 +44,7 @@ def read_table(
     strict: bool = True,
 ) -> Table:
     """
-    Read a table with one row per run or culture.
+    Read a table with one row per run or culture; of a chromatogram one row per volume.
 
     Parameters
     ----------
@@ -88,6 +89,9 @@ def read_table(
         decimal=decimal,
     )
     sheet = sheet_of_frame(path) if isinstance(path, pd.DataFrame) else read_sheets(Path(path))[0]
+    if (curves := table_of_curves(sheet)) is not None:
+        sheet, texts, signals = curves
+        groups, responses = groups or texts, responses or signals
     block = take_apart(sheet, options.knows, options.dialect, options.decimal)
     if block is None or not len(block):
         raise DataError(
@@ -108,6 +112,29 @@ def read_table(
         findings.require()
     frame, flags, uppers = map(pd.DataFrame, (reader.values, reader.flags, reader.uppers))
     return Table(frame, reader.columns, flags, findings, uppers)
+
+
+def chromatogram(path: str | os.PathLike[str]) -> str | None:
+    """
+    Say what a chromatogram over volume holds, and what can be done with it.
+
+    Returns
+    -------
+    str or None
+        None for any other file.
+
+    Examples
+    --------
+    >>> chromatogram("there is none") is None
+    True
+    """
+    file = Path(path)
+    if not file.is_file():
+        return None
+    sheet = read_sheets(file)[0]
+    curves = curves_of(sheet)
+    timed = all(curve.is_timed for curve in curves)
+    return None if timed else over_volume(sheet, curves)
 
 
 def _stated_roles(

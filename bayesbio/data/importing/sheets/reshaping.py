@@ -17,6 +17,7 @@ from bayesbio.data.importing.sheets.cells import (
     to_moment,
     to_number,
 )
+from bayesbio.data.importing.sheets.curves import courses_of, curves_of
 from bayesbio.data.importing.sheets.dialect import Dialect
 from bayesbio.data.importing.sheets.files import Sheet
 from bayesbio.data.importing.sheets.plates import (
@@ -29,11 +30,11 @@ from bayesbio.data.importing.sheets.plates import (
     wells_in_rows,
 )
 from bayesbio.data.vocabulary.quantities import Vocabulary
-from bayesbio.errors import DataError
 
 TITLE = re.compile(r"\[[^\[\]]+\]")
 NUMBERED = re.compile(r"(?P<word>[A-Za-z][A-Za-z ]*?)[\s_#.-]*(?P<number>\d{1,3}|[A-H])")
 BEGINS = re.compile(r"[A-P](\d\d?)?$")  # a row of a plate, or a well
+ABSCISSA = re.compile(r"ml|l|cv|min|minutes|s|sec|h", re.IGNORECASE)  # of a chromatogram
 SEARCHED = 200  # rows in which the head of a table is looked for
 FEWEST = 3  # columns, or rows, that make a table
 
@@ -57,14 +58,17 @@ def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> li
     Raises
     ------
     DataError
-        For a chromatogram, whose curves have no time in common.
+        For a chromatogram over volume, whose curves have no time.
     """
     found = []
     for sheet in sheets:
         for section in _sections(sheet):
             section = _stacked(_one_header(_headed(section, dialect), dialect), dialect)
             section = _renamed(section, dialect)
-            _refuse_curves(section)
+            paired = sum(ABSCISSA.fullmatch(plain_text(c)) is not None for c in _head(section))
+            if paired > 1 and (curves := curves_of(section)):
+                found.append(courses_of(section, curves))
+                continue
             plate = None
             if any(BEGINS.match(plain_text(row[0])) for row in section.rows if row):
                 plate = wells_in_rows(section.rows, section.numbers, dialect, section.name)
@@ -184,20 +188,9 @@ def _renamed(sheet: Sheet, dialect: Dialect) -> Sheet:
     return sheet
 
 
-def _refuse_curves(sheet: Sheet) -> None:
-    """Refuse pairs of columns, volume and signal, each curve with an abscissa of its own."""
-    for number, row in enumerate(sheet.rows[:10]):
-        texts = [plain_text(cell).lower() for cell in row]
-        volumes = [place for place, text in enumerate(texts) if text in ("ml", "l", "cv")]
-        if len(volumes) >= 2 and number and all(place + 1 < len(texts) for place in volumes):
-            named = sheet.rows[number - 1]
-            curves = [plain_text(named[place]) for place in volumes if not is_blank(named[place])]
-            raise DataError(
-                f"{sheet.name} is a chromatogram: {', '.join(dict.fromkeys(curves))}, each over a "
-                f"volume of its own ({texts[volumes[0]]}); expected readings over time. Give a "
-                "table with one column of times and one column a signal, such as UV in mAU (time = "
-                "volume / flow rate), to read it as a run."
-            )
+def _head(sheet: Sheet) -> list[Cell]:
+    """Give the cells of the first rows."""
+    return [cell for row in sheet.rows[:10] for cell in row]
 
 
 def _long(sheet: Sheet, plate: Plate) -> Sheet:

@@ -127,5 +127,5 @@ def test_a_chromatogram_is_refused_in_its_own_words(tmp_path):
     text = "Chrom.1\t\t\t\nUV 1_280\t\tCond\t\nml\tmAU\tml\tmS/cm\n"
     text += "\n".join(f"{v}\t2.0\t{2 * v}\t15.0" for v in (0.0, 0.1, 0.2))
     path.write_text(text, encoding="utf-16")
-    with pytest.raises(DataError, match="is a chromatogram: UV 1_280, Cond, each over a volume"):
+    with pytest.raises(DataError, match="is a chromatogram, each curve over a volume of its own"):
         read_campaign(path)
