@@ -409,6 +409,16 @@ def _for_model(campaign: RunSet, model: Any, signals: Iterable[str]) -> Iterator
             "Map the columns with columns={...}, or choose another model.",
         )
     yield from model_needs(campaign, model)
+    inputs = set(getattr(model, "inputs", ()))
+    for run in campaign:
+        for name in sorted({"feed_rate", "bleed_rate", "perfusion_rate"} - inputs):
+            if name in run.profiles and np.any(run.profiles[name].values > 0):
+                yield warning(
+                    f"{name} flows, and this model has no such flow: its volume and what it brings "
+                    "are left out.",
+                    "Choose the option of the model that has it, such as feed=true.",
+                    run=run.name,
+                )
 
 
 def model_needs(campaign: Iterable[Run], model: Any) -> Iterator[Finding]:

@@ -300,8 +300,24 @@ class WideReader(Reader):
             if plan.role in MEASURED and plan.word is not None and plan.part in ("", "mean"):
                 by_name.setdefault((plan.word.name, plan.role), []).append(plan)
         for same in by_name.values():
+            self._leave_out_after_feeds(same)
+            same = [plan for plan in same if plan.role != "not used"]
             if len(same) > 1:
                 self._number(same)
+
+    def _leave_out_after_feeds(self, same: list[ColumnPlan]) -> None:
+        """Leave out what was read, or worked out, after the feed where there is a value before."""
+        pattern = self.options.dialect.sheets["after_feed"]
+        after = [
+            plan
+            for plan in same
+            if pattern.search(plan.header) or pattern.search(self._column(plan).group)
+        ]
+        for plan in after if len(after) < len(same) else ():
+            plan.role, plan.note = (
+                "not used",
+                "after the feed or sample; the value before it is used",
+            )
 
     def _number(self, same: list[ColumnPlan]) -> None:
         numbered = [p for p in same if p.replicate and p.part == ""]

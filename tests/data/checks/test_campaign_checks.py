@@ -6,6 +6,7 @@ import pytest
 
 from bayesbio.data import Campaign, Event, Finding, Findings, Profile, Run, check, read_campaign
 from bayesbio.errors import DataError, UnitError
+from bayesbio.mechanistic import MammalianFedBatch
 
 
 def run(values, *, name="R1", **more):
@@ -204,3 +205,11 @@ def test_findings_name_their_quantity_and_leave_with_it():
     read = runs.replace(findings=check(runs))
     assert read.findings.errors[0].quantity == "ethanol"
     assert "ethanol" in str(read.select("R1").findings)
+
+
+def test_a_flow_that_a_model_has_not_is_said():
+    fed = Run("R1", profiles={"feed_rate": Profile([(0.0, 0.01), (9.0, 0.0)], "step")})
+    said = [str(item) for item in check(Campaign([fed]), MammalianFedBatch(feed=False))]
+    assert any("feed_rate flows, and this model has no such flow" in item for item in said)
+    fine = check(Campaign([fed]), MammalianFedBatch())
+    assert not any("no such flow" in str(item) for item in fine)

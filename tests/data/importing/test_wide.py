@@ -1,4 +1,5 @@
 import pandas as pd
+import pytest
 
 from bayesbio.data import read_campaign
 
@@ -37,3 +38,19 @@ def test_text_that_stays_the_same_is_a_covariate():
 def test_every_flag_word_of_a_row_that_excludes_holds_for_the_row():
     campaign = read(**{"titer (g/L)": [1.0, 2.0, 3.0], "flag": ["", "outlier", ""]})
     assert campaign["A"].measurements["flag"].tolist() == ["", "excluded", ""]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("Glucose before feed (g/L)", "Glucose after feed (g/L)"),
+        ("Glc (g/L)", "Glc post-feed (g/L)"),
+        ("Volume Before Sampling (mL)", "Volume After Sampling (mL)"),
+    ],
+)
+def test_the_value_before_a_feed_is_the_reading(before, after):
+    sheet = pd.DataFrame({"Run": "R1", "Day": [0, 1], before: [5.0, 3.0], after: [6.0, 7.0]})
+    campaign = read_campaign(sheet)
+    values = campaign["R1"].measurements["value"].to_numpy()
+    assert values[1] / values[0] == pytest.approx(3 / 5) and len(values) == 2
+    assert "after the feed or sample" in str(campaign.columns)
