@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from bayesbio.data.importing.columns import (
 )
 from bayesbio.data.importing.doses import read_doses
 from bayesbio.data.importing.entries import Entries, assemble, hours_of_runs
-from bayesbio.data.importing.feeds import Feed, read_feeds
+from bayesbio.data.importing.feeds import Feed, read_feeds, stock_of
 from bayesbio.data.importing.house_tables import (
     read_columns_table,
     read_events,
@@ -43,6 +44,7 @@ from bayesbio.data.vocabulary import units
 from bayesbio.data.vocabulary.quantities import Quantity, key
 from bayesbio.errors import DataError, did_you_mean
 
+STOCK_AND_VOLUME = re.compile(r"\d\s*(%|m?g/m?l|mm\b|m?mol/l).*[\[( ][um]?l\b", re.IGNORECASE)
 type Source = str | os.PathLike[str] | pd.DataFrame | Sequence[str | os.PathLike[str]]
 
 
@@ -255,6 +257,11 @@ class _Importer:
         block = self.block(sheet)
         if block is None:
             return None
+        for column in block.columns:
+            if STOCK_AND_VOLUME.search(column.header):
+                name = self.options.headers.read(column.header).name
+                if held := stock_of(name, self.options):
+                    self.know_feeds({name: held})
         numbers = [(column.header, column.numbers) for column in block.columns]
         meant, findings = by_company(numbers, self.options)
         if meant:

@@ -303,7 +303,7 @@ def plan_quantity(
     if target is not None:
         return _as_mapped(plan, target, own, values, options)
     if options.role_of(header, None) is None and _is_dose(plan, own, options, dosed):
-        return plan, []
+        return plan, _feed_findings(plan, own)
     if not own.words and (match := ADDED.fullmatch(own.name)):
         return _added(plan, match["front"] or match["back"], own, options)
     if dosed and _is_amount(own) and options.role_of(header, None) is None:
@@ -370,7 +370,7 @@ def _is_dose(plan: ColumnPlan, own: Header, options: ReadOptions, dosed: bool) -
         words = options.headers.read((match["front"] or match["back"]).strip(" _-")).words
         words = words if words and words[0].name in ADDITIONS else ()
     first = words[0].name if words else ""
-    if own.unit is None or own.part or first in options.declared:
+    if own.part or first in options.declared:
         return False
     bare = re.sub(r"\s*[\[(][^\[\]()]*[\])]\s*", " ", plan.header)
     name = (bare if own.replicate else own.name).strip(" _-")  # F01 is no replicate of F
@@ -380,6 +380,10 @@ def _is_dose(plan: ColumnPlan, own: Header, options: ReadOptions, dosed: bool) -
     if not (named or first in ADDITIONS) or (first and first not in OF_FEEDS and not known):
         return False
     unit = own.unit
+    if unit is None or (known and units.spell(unit) in ("percent", "1")):
+        plan.role, plan.feed = "not used" if unit else "bolus", "" if unit else name
+        plan.word, plan.unit = options.words.quantity("volume"), "mL"
+        return known
     if known and unit in LITRES and not own.words:
         unit, plan.note = LITRES[unit], f"{unit} taken for {LITRES[unit]}, at 1 kg/L"
     if units.same_dimension(unit, "L"):
@@ -390,8 +394,19 @@ def _is_dose(plan: ColumnPlan, own: Header, options: ReadOptions, dosed: bool) -
     if units.same_dimension(unit, "L/h") and (known or not first or numbered):
         plan.role, plan.word, plan.unit = "profile", options.words.quantity("feed_rate"), unit
         plan.feed = plan.name = name
+        plan.note = f"flow of {name}"
         return True
     return False
+
+
+def _feed_findings(plan: ColumnPlan, own: Header) -> list[Finding]:
+    """Say what a column of a feed leaves open: its unit, or the volume that it is a share of."""
+    if plan.role == "not used":
+        plan.word, plan.note = None, "a share of a volume"
+        return [_unused(plan, "it gives a feed as a share.", "Give its volume, such as in mL.")]
+    if own.unit is None:
+        plan.note = "no unit given, taken for mL"
+    return []
 
 
 def _is_amount(own: Header) -> bool:

@@ -85,6 +85,8 @@ def read_feeds(
         reader = _Reader(sheet.name, options, entries)
         if place["feed_name"] is not None and None not in (place["quantity"], place["value"]):
             reader.read_long(body, {role: i for role, i in place.items() if i is not None})
+        elif titled and place["quantity"] is not None and place["value"] is None:
+            reader.read_matrix(body, names, place["quantity"], place["unit"])
         elif titled and (components := _components(names, options)):
             reader.read_rows(body, place["feed_name"] or 0, names, components)
         elif titled and _components([plain_text(r[0]) for r in body if r], options):
@@ -137,6 +139,19 @@ class _Reader:
             for place in places:
                 if name and place != first:
                     self.add("", name, names[place], "", row[place])
+
+    def read_matrix(
+        self, rows: Iterable[Sequence[Cell]], names: list[str], what: int, unit: int | None
+    ) -> None:
+        """One row a component, one column a feed, and perhaps a column of units."""
+        for row in rows:
+            component = plain_text(row[what])
+            stated = plain_text(row[unit]) if unit is not None else ""
+            for place, name in enumerate(names):
+                if component and name and place not in (what, unit):
+                    head = self.options.headers.read(name)
+                    feed = re.sub(r"\s*[\[(].*", "", name) if head.unit else name
+                    self.add("", feed, component, stated or head.unit or "", row[place])
 
     def read_columns(self, rows: Sequence[Sequence[Cell]]) -> None:
         """One column a feed; a row of runs above says whose feed it is."""
@@ -213,3 +228,33 @@ def _convert(amount: float, unit: str, word: Quantity) -> float:
 
 def _names_runs(text: str, options: ReadOptions) -> bool:
     return key(text) == "id" or options.dialect.is_a("run", text)
+
+
+STOCK = re.compile(
+    r"(?P<what>[^\d]+?)[\s_]*(?P<amount>\d+(?:[.,]\d+)?)\s*(?P<unit>%|g/l|mg/ml|mm|m|mol/l|mmol/l)"
+    r"(?:\s*(?:stock|solution|w/v|\(w/v\)))*",
+    re.IGNORECASE,
+)
+
+
+def stock_of(name: str, options: ReadOptions) -> dict[str, float]:
+    """
+    Read what a litre of a stock holds from its name, such as 'Glucose 400 g/L'; empty if nothing.
+
+    Examples
+    --------
+    >>> from bayesbio.data.vocabulary.quantities import shipped
+    >>> stock_of("Glucose 45%", ReadOptions(shipped()))
+    {'glucose': 450.0}
+    """
+    match = STOCK.fullmatch(name.strip())
+    words = options.headers.read(match["what"].strip(" _-")).words if match else ()
+    if match is None or not words or not words[0].unit.endswith("/L"):
+        return {}
+    amount, unit = float(match["amount"].replace(",", ".")), match["unit"]
+    if unit == "%":
+        return {words[0].name: amount * 10.0}
+    try:
+        return {words[0].name: float(f"{_convert(amount, unit, words[0]):.12g}")}
+    except UnitError:
+        return {}

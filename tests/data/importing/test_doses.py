@@ -124,3 +124,14 @@ def test_volumes_under_a_heading_of_feeds_have_its_unit(tmp_path):
     run = read_campaign(tmp_path / "book.xlsx")["R1"]
     assert sum(row[1] for row in added(run)) == pytest.approx(0.036)
     assert sum(row[1] for row in added(run, "glucose")) == pytest.approx(2.1)
+
+
+def test_a_feed_without_a_unit_is_volumes_and_said(tmp_path):
+    run, campaign = run_of(tmp_path, {"Feed A": [None, 20, None, 10]})
+    assert [row[1] for row in added(run)] == [0.02, 0.01]
+    assert str(campaign.findings).count("has no unit") == 1
+
+
+def test_a_share_is_no_volume_and_said(tmp_path):
+    run, campaign = run_of(tmp_path, {"Feed A (%)": [None, 3, None, 3]})
+    assert not run.events and "gives a feed as a share" in str(campaign.findings)

@@ -16,6 +16,17 @@ FORMS = {
     "one column a feed": pd.DataFrame(
         {"Feed name": ["Glucose (mM)", "Glutamine (g/L)"], "Feed A": [400.0, 20.0]}
     ),
+    "a table of components and feeds": pd.DataFrame(
+        {"Component": ["Glucose", "Gln"], "Unit": ["mM", "g/L"], "Feed A": [400, 20.0]}
+    ),
+    "in German": pd.DataFrame(
+        {
+            "Feed": "Feed A",
+            "Komponente": ["Glukose", "Glutamin"],
+            "Konzentration": ["72,0624", "20,0"],
+            "Einheit": "g/L",
+        }
+    ),
 }
 
 
@@ -76,3 +87,14 @@ def test_percent_of_a_solution_is_grams_in_100_ml(tmp_path):
 def test_what_is_wrong_with_a_feed_is_said(tmp_path, change, said):
     path = book(tmp_path / "runs.xlsx", pd.DataFrame(LONG | change))
     assert said in str(read_campaign(path, strict=False).findings)
+
+
+@pytest.mark.parametrize(
+    ("header", "grams"),
+    [("Glucose 400 g/L (mL)", 8.0), ("Glucose 45% [mL]", 9.0), ("Glc 2000 mM stock (mL)", 7.206)],
+)
+def test_a_stock_may_be_described_in_the_header_of_its_volumes(header, grams):
+    table = pd.DataFrame(DAYS | {"Start volume (L)": 1.0, header: [None, 20, None, 30]})
+    campaign = read_campaign(table)
+    assert boluses(campaign["R1"])[24.0, "glucose"] == pytest.approx(grams, rel=1e-3)
+    assert not campaign.findings
