@@ -252,6 +252,10 @@ CLOCK = re.compile(
     r"\s*(?:Uhr)?\s*(?:Z|UTC|[+-]\d{2}:?\d{2})?"
 )
 DURATION = re.compile(r"(?:(\d+)\s*(?:d|days?|\.)[ ,]*)?(\d+):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?")
+WEEKDAY = re.compile(
+    r"^(mon|tues?|wednes|thurs?|fri|satur|sun|mo|di|mi|do|fr|sa|so|wed|thu|sat)(day|tag)?[.,]\s*",
+    re.IGNORECASE,
+)
 COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})[ T_-](\d{2})(\d{2})(\d{2})")  # 20260314 093000
 MIDNIGHT = dt.datetime(2000, 1, 1)
 
@@ -317,6 +321,7 @@ def to_moment(cell: Any, order: str = "day") -> dt.datetime | None:
     if isinstance(cell, dt.date):
         return dt.datetime(cell.year, cell.month, cell.day)
     text = cell.strip() if isinstance(cell, str) and len(cell) <= LONGEST_DATE else ""
+    text = WEEKDAY.sub("", text) if text[:1].isalpha() else text
     match = DATE.match(text)
     if not match:
         return _compact(text)

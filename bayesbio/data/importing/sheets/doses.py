@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 
 from bayesbio.data.findings import Finding, error, warning
-from bayesbio.data.importing.sheets.cells import Cell, is_blank, plain_text, to_number
+from bayesbio.data.importing.sheets.cells import (
+    Cell,
+    date_order,
+    is_blank,
+    plain_text,
+    to_clock,
+    to_moment,
+    to_number,
+)
 from bayesbio.data.importing.sheets.dialect import Dialect
 from bayesbio.data.importing.sheets.files import Sheet
 from bayesbio.data.vocabulary.quantities import Quantity, key
@@ -18,6 +27,8 @@ TELLING = ("amount", "event", "missing", "censored", "kind")
 LOOKED_AT = 50  # rows searched for the header
 READING, OTHER, RESET, RESET_AND_DOSE = 0, 2, 3, 4  # values of EVID; 1 is a dose
 WITH_UNIT = re.compile(r"(.+?)\s*[\[(](.+)[\])]")
+FEEDS = ("feed_rate", "cumulative_feed", "feed_output")  # a dose of feed is a volume
+MIDNIGHT = dt.timedelta(0)
 GAPS = (".", "na", "nan", "n/a")
 
 
@@ -113,13 +124,42 @@ class _Taker:
         self.doses: list[tuple[int, tuple[Cell, ...]]] = []
         self.infusions: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
         self.starts: dict[str, float] = {}
-        self.time_unit = _bare(self.header[places["time"]])[1]
+        self.ends: dict[str, float] = {}
+        dates = [row[self.places.get("date", self.places["time"])] for _, row in self.rows]
+        self.order = date_order(dates) or "month"
+        self.origins: dict[str, dt.datetime] = {}
+        for _, row in self.rows:
+            subject, moment = plain_text(row[self.places["run"]]), self._moment(row)
+            if moment is not None:
+                self.origins[subject] = min(moment, self.origins.get(subject, moment))
+        self.read_in = self._compartments()
+        self.time_unit = "h" if self.origins else _bare(self.header[places["time"]])[1]
 
     def cell(self, row: Sequence[Cell], role: str) -> Cell:
         """Give the cell of a role; None where it is a gap."""
         cell = row[self.places[role]] if role in self.places else None
         gap = isinstance(cell, str) and cell.strip().lower() in GAPS
         return None if gap or is_blank(cell) else cell
+
+    def time(self, row: Sequence[Cell]) -> Cell:
+        """Give the time of a row; hours since the first row of its subject where it is dated."""
+        moment = self._moment(row)
+        if moment is None:
+            return row[self.places["time"]]
+        start = self.origins[plain_text(row[self.places["run"]])]
+        return (moment - start).total_seconds() / 3600.0
+
+    def _hour(self, row: Sequence[Cell]) -> float | None:
+        """Give the time of a row as a number, or None."""
+        time = self.time(row)
+        return to_number(time) if isinstance(time, str) else time
+
+    def _moment(self, row: Sequence[Cell]) -> dt.datetime | None:
+        """Give the date of a row with its time of day, where there is one."""
+        clock, date = row[self.places["time"]], self.cell(row, "date")
+        dated = clock if date is None else date
+        moment = to_moment(dated, self.order)
+        return moment if moment is None or date is None else moment + (to_clock(clock) or MIDNIGHT)
 
     def number(self, row: Sequence[Cell], role: str) -> float | None:
         """Give a number, or None."""
@@ -139,9 +179,10 @@ class _Taker:
             course = courses.get(subject, 1)
             run = subject if course == 1 else f"{subject}/{course}"
             runs.append(run)
-            hour = self.number(row, "time")
+            hour = self._hour(row)
             if hour is not None:
                 self.starts[run] = min(hour, self.starts.get(run, hour))
+                self.ends[run] = max(hour, self.ends.get(run, hour))
             dosed = event in (1, RESET_AND_DOSE) or (event is None and bool(amount))
             if dosed:
                 self._dose(number, run, row, amount)
@@ -191,6 +232,16 @@ class _Taker:
             return _bare(self.header[self.places["value"]])[0]
         return f"{_bare(self.header[self.places[role]])[0]} {kind}" if kind.isdigit() else kind
 
+    def _compartments(self) -> dict[str, str]:
+        """Give the label of what is read in each compartment, where it is one known quantity."""
+        labels: dict[str, set[str]] = {}
+        for _, row in self.rows:
+            place = plain_text(self.cell(row, "compartment"))
+            if place and self._is_reading(row) and self.cell(row, "value") is not None:
+                labels.setdefault(place, set()).add(self._label(row))
+        single = {place: next(iter(names)) for place, names in labels.items() if len(names) == 1}
+        return {place: label for place, label in single.items() if self.meaning(label).known}
+
     def _several(self, role: str) -> bool:
         """Whether readings differ in a role."""
         if role not in self.places:
@@ -232,7 +283,7 @@ class _Taker:
             return
         named = self._named(self._label(row), _bare(self.header[self.places["value"]])[1])
         if named.name:
-            entry = (run, row[self.places["time"]], named.name, value, named.unit, flag, upper)
+            entry = (run, self.time(row), named.name, value, named.unit, flag, upper)
             self.readings.append((number, entry))
 
     def _dosed(self, row: Sequence[Cell]) -> Named:
@@ -242,6 +293,8 @@ class _Taker:
         if named.known:
             return dataclasses.replace(named, unit=named.unit or unit)
         place = plain_text(self.cell(row, "compartment"))
+        if place in self.read_in:
+            return self._named(self.read_in[place], unit)
         column = _bare(self.header[self.places["compartment"]])[0] if place else ""
         label = f"{column} {place}" if place.isdigit() else place
         several = self._several("kind") or self._several("compartment")
@@ -249,12 +302,16 @@ class _Taker:
         for text in filter(None, (label, only)):
             named = self.meaning(text)
             if named.known:
-                return dataclasses.replace(named, unit=unit)
+                if named.name not in FEEDS:
+                    return dataclasses.replace(named, unit=unit)
+                if not unit:
+                    self._once("doses of feed have no unit and were read as L.")
+                return Named("volume", unit or "L")
         name = f"{label} dose" if several and label else "dose"
         return self._named(name, unit)
 
     def _dose(self, number: int, run: str, row: Sequence[Cell], amount: float | None) -> None:
-        time, start = row[self.places["time"]], self.number(row, "time")
+        time, start = self.time(row), self._hour(row)
         if not amount:
             return
         named = self._dosed(row)
@@ -295,7 +352,8 @@ class _Taker:
         infused = {(name, unit) for _, name, unit in self.infusions}
         for run, (name, unit) in itertools.product(dict.fromkeys(runs), sorted(infused)):
             steps = [(self.starts.get(run, 0.0), 0.0), *self.infusions.get((run, name, unit), ())]
-            rated = "feed_rate" if name == "volume" else f"{name}_dose_rate"
+            rated = "feed_rate" if name == "volume" else f"{name.removesuffix('_dose')}_dose_rate"
+            rated = "dose_rate" if name == "dose" else rated
             per = f"{unit or '1'}/{self.time_unit or 'h'}"
             if rated != "feed_rate":
                 self.quantities.setdefault(rated, Quantity(rated, per, lower=None))
@@ -303,6 +361,9 @@ class _Taker:
             for time, change in sorted(steps):
                 level += change
                 by_time[time] = level if abs(level) > 1e-12 else 0.0
+            last = self.ends.get(run, 0.0)
+            if last > max(by_time):
+                by_time[last] = 0.0
             rows += [(0, (run, time, rated, rate, per, "step")) for time, rate in by_time.items()]
         return rows
 
@@ -345,7 +406,7 @@ class _Taker:
             value = to_number(plain_text(row[place]))
             if value is not None and last.get(run) != value:
                 last[run] = value
-                time = row[self.places["time"]]
+                time = self.time(row)
                 rows.append((number, (run, time, named.name, value, named.unit, "step")))
         return rows
 

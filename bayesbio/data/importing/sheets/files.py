@@ -213,6 +213,8 @@ def _text_sheet(path: Path) -> Sheet:
     limit = csv.field_size_limit(max(len(text), csv.field_size_limit()))
     try:
         delimiter = declared.group(1) if declared else _delimiter(text)
+        if not declared and delimiter not in text and (spaced := _spaced(text)):
+            text, delimiter = spaced, "\t"
         rows = [
             (number, {index: cell for index, cell in enumerate(row) if not is_blank(cell)})
             for number, row in enumerate(_records(text, delimiter, path.name), 1)
@@ -260,6 +262,15 @@ def _is_strict(lines: list[str], delimiter: str) -> bool:
     except csv.Error:
         return False
     return True
+
+
+def _spaced(text: str) -> str:
+    """Give a table whose columns are parted by spaces, each line alike, with tabs; else nothing."""
+    lines = [line.split() for line in text.split("\n") if line.strip()]
+    widths = {len(line) for line in lines}
+    if len(lines) < 3 or len(widths) != 1:
+        return ""
+    return "\n".join("\t".join(line) for line in lines) if min(widths) > 2 else ""
 
 
 def _delimiter(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from bayesbio.data.importing.sheets.cells import (
     Cell,
+    decimal_evidence,
     is_blank,
     plain_text,
     to_duration,
@@ -29,6 +30,7 @@ CONTENT = ("content", "contents", "group", "layout")
 CHANNEL = ("channel", "filterset", "filtername", "signal", "read", "measurement")
 FEWEST = 3  # wells, or times, that make a table
 HEAD = 4  # rows above the wells in which the times stand
+EMISSION = re.compile(r"(?<![\d.])\d{3}\s*[,/-]\s*\d{3}(?![\d.])")  # 485,528
 WAVELENGTHS = (200, 1100)  # nm
 
 
@@ -106,7 +108,8 @@ def wells_in_rows(
             ]
         what = f", of {quantity}{how}" if channel is None else " and their channels"
         said.append(f"{len({well.run for well in wells})} wells in rows{what}")
-        wells, blanks = without_blanks(wells, corrected=bool(corrected))
+        decimal = _decimal(wells)
+        wells, blanks = without_blanks(wells, corrected=bool(corrected), decimal=decimal)
         said += blanks
     return Plate(header, wells, said) if wells else None
 
@@ -180,7 +183,15 @@ def _hours(cell: Cell) -> float | None:
     return to_duration(cell)
 
 
-def without_blanks(wells: list[Well], *, corrected: bool = False) -> tuple[list[Well], list[str]]:
+def _decimal(wells: Sequence[Well]) -> str:
+    """Give the decimal sign of readings."""
+    signs = decimal_evidence(well.value for well in wells)
+    return "," if signs[","] > signs["."] else "."
+
+
+def without_blanks(
+    wells: list[Well], *, corrected: bool = False, decimal: str = "."
+) -> tuple[list[Well], list[str]]:
     """
     Subtract the mean of the blanks at each time unless that was done, and leave the blanks out.
 
@@ -192,7 +203,7 @@ def without_blanks(wells: list[Well], *, corrected: bool = False) -> tuple[list[
     """
     blanks: dict[tuple[str, str], list[float]] = {}
     for well in wells:
-        value = to_number(plain_text(well.value))
+        value = to_number(plain_text(well.value), decimal)
         if BLANK.search(well.content) and value is not None:
             blanks.setdefault((well.quantity, str(well.time)), []).append(value)
     names = dict.fromkeys(well.run for well in wells if BLANK.search(well.content))
@@ -204,14 +215,16 @@ def without_blanks(wells: list[Well], *, corrected: bool = False) -> tuple[list[
     kept = []
     for well in cultures:
         blank = blanks.get((well.quantity, str(well.time)))
-        value = to_number(plain_text(well.value))
+        value = to_number(plain_text(well.value), decimal)
         lower = None if blank is None or value is None else value - statistics.fmean(blank)
         kept.append(well if lower is None else well._replace(value=float(f"{lower:.9g}")))
     usual = statistics.fmean(value for values in blanks.values() for value in values)
     return kept, [f"the blank ({', '.join(names)}; {usual:.3g} on average) was subtracted"]
 
 
-def above_range(wells: list[Well], words: Mapping[str, str]) -> tuple[list[Well], list[str]]:
+def above_range(
+    wells: list[Well], words: Mapping[str, str], decimal: str = "."
+) -> tuple[list[Well], list[str]]:
     """
     Read words such as OVRFLW as above the highest reading of the plate: the range reaches so far.
 
@@ -223,7 +236,7 @@ def above_range(wells: list[Well], words: Mapping[str, str]) -> tuple[list[Well]
     """
     highest: dict[str, float] = {}
     for well in wells:
-        value = to_number(plain_text(well.value))
+        value = to_number(plain_text(well.value), decimal)
         if value is not None:
             highest[well.quantity] = max(value, highest.get(well.quantity, value))
     found, count, example = [], 0, ""
@@ -251,6 +264,8 @@ def measured(rows: Sequence[Sequence[Cell]], top: int, name: str) -> tuple[str, 
         if re.search(r"wave ?length|absorbance|\bOD\b", plain_text(row[0]), re.IGNORECASE)
     ]
     for text in (*near, *above, name):
+        if len(text) < 60 and (emitted := EMISSION.search(text)):
+            return "fluorescence_" + re.sub(r"\D+", "_", emitted[0]), ""
         light = re.search(r"(?<![\d.])(\d{3,4})(?![\d.])", text) if len(text) < 60 else None
         if light and WAVELENGTHS[0] <= int(light[1]) <= WAVELENGTHS[1]:
             return "optical density", f" (absorbance at {light[1]} nm)"
@@ -260,15 +275,21 @@ def measured(rows: Sequence[Sequence[Cell]], top: int, name: str) -> tuple[str, 
 def as_rows(plate: Plate) -> tuple[tuple[str, ...], list[tuple[Cell, ...]], list[int]]:
     """Give header, rows and row numbers of a long table."""
     content = any(well.content for well in plate.wells)
-    header = ("run", plate.time, "quantity", "value", *(("content",) * content))
+    glows = any(well.quantity.startswith("fluorescence") for well in plate.wells)
+    header = ("run", plate.time, "quantity", "value", *(("unit",) * glows))
     rows = [
-        (well.run, well.time, well.quantity, well.value, *((well.content,) * content))
+        (
+            *(well.run, well.time, well.quantity, well.value),
+            *(("a.u." if well.quantity.startswith("fluorescence") else "",) * glows),
+            *((well.content,) * content),
+        )
         for well in plate.wells
     ]
+    header = (*header, *(("content",) * content))
     return header, rows, [well.number for well in plate.wells]
 
 
 def checked(plate: Plate, dialect: Dialect) -> Plate:
     """Read what is above the range, and say it."""
-    wells, said = above_range(plate.wells, dialect.cells)
+    wells, said = above_range(plate.wells, dialect.cells, _decimal(plate.wells))
     return Plate(plate.time, wells, [*plate.said, *said])

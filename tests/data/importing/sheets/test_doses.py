@@ -60,7 +60,7 @@ def test_readings_doses_infusions_and_limits_are_what_the_table_says(read):
         (24.0, "bolus", "glucose", 10.0)
     ]
     assert run.profiles["glucose_dose_rate"].points == ((0.0, 0.0), (48.0, 5.0), (50.0, 0.0))
-    assert campaign["R2"].profiles["glucose_dose_rate"].points == ((0.0, 0.0),)
+    assert campaign["R2"].profiles["glucose_dose_rate"].points == ((0.0, 0.0), (24.0, 0.0))
     assert run.settings["clone"] == "K4"
     assert run.profiles["temperature"].points == ((0.0, 310.15), (48.0, 306.15))
 
@@ -89,3 +89,25 @@ def test_a_sheet_of_another_kind_is_none():
     sheet = Sheet("s", (("Run", "Day", "VCD"), ("A", 1, 2)), (1, 2))
     dialect = dialect_named("pharmacometric")
     assert dose_tables(sheet, dialect, Named) is None
+
+
+def test_dates_and_spaces_and_doses_by_compartment(tmp_path):
+    dated = tmp_path / "dated.csv"
+    rows = [
+        f"1,2026-03-{14 + d},{9 + h}:00,{'.' if d else 100},{5 - d},{1 - d}"
+        for d, h in ((0, 0), (1, 4))
+    ]
+    dated.write_text("\n".join(["#ID,DATE,TIME,AMT,DV,MDV", *rows]))
+    run = read_campaign(dated)["1"]
+    assert run.events[0].time == 0.0
+    assert run.measurements["time_h"].tolist() == [28.0]
+    spaced = tmp_path / "spaced.dat"
+    spaced.write_text("ID TIME AMT DV EVID\n1 0 100 0 1\n1 1 0 9.1 0\n1 2 0 8.1 0\n")
+    assert read_campaign(spaced)["1"].measurements["value"].tolist() == [9.1, 8.1]
+    culture = tmp_path / "culture.csv"
+    lines = ["ID,TIME,AMT,RATE,EVID,CMT,DV,DVID", "B,0,.,.,0,2,6,glucose", "B,0,.,.,0,1,1,VCD"]
+    lines += ["B,24,5,.,1,2,.,.", "B,30,2,1,1,feed,.,.", "B,48,.,.,0,2,4,glucose"]
+    culture.write_text("\n".join(lines))
+    run = read_campaign(culture)["B"]
+    assert [(e.quantity, e.value) for e in run.events] == [("glucose", 5.0)]
+    assert run.profiles["feed_rate"].points == ((0.0, 0.0), (30.0, 1.0), (32.0, 0.0), (48.0, 0.0))

@@ -114,3 +114,24 @@ def test_a_plate_without_blanks_or_words_stays_as_it_is():
     assert as_rows(Plate("time", wells, []))[0] == ("run", "time", "quantity", "value")
     assert measured([("x",)], 0, "plate at 578")[1] == " (absorbance at 578 nm)"
     assert wells_in_rows([("A1", 1), ("A2", 2)], (1, 2), dialect_named(None), "x") is None
+
+
+def test_fluorescence_beside_absorbance_is_a_quantity_of_its_own(tmp_path):
+    table = "Time\tT {name}\tA1\tA2\tA3\n0:00:22\t37\t{a}\t1\t2\n0:30:22\t37\t{a}\t1\t2\n"
+    path = tmp_path / "plate.txt"
+    read = [
+        f"{name}\n\n{table.format(name=name, a=a)}\n"
+        for name, a in (("600", "0,1"), ("GFP:485,528", "9"))
+    ]
+    path.write_text("\n".join(read), encoding="utf-16")
+    campaign = read_campaign(path)
+    assert campaign.quantities == ("fluorescence_485_528", "optical_density")
+
+
+def test_decimal_commas_of_a_plate_are_no_thousands(tmp_path):
+    path = tmp_path / "mars.csv"
+    lines = ["Well;Content;Raw Data (600);Raw Data (600);Raw Data (600)", ";Time [s];0;600;1200"]
+    lines += ["A01;Blank B;0,050;0,050;0,050", "A02;Sample X1;0,250;1,234;2,050"]
+    lines += ["A03;Sample X1;0,250;1,250;2,050"]
+    path.write_text("\n".join(lines))
+    assert readings(read_campaign(path), "A02")[1] == pytest.approx([0.2, 1.184, 2.0])
