@@ -55,3 +55,23 @@ def test_a_feed_of_the_runs_fitted_is_known_in_the_plan_by_its_name():
     bare = read_plan(planned, model=CHO)
     assert [event.value for event in bare.campaign["NEXT"].events] == [0.1, 0.15]
     assert "2 boluses of 'Feed A'" in str(bare.findings.warnings)
+
+
+def test_a_plan_may_have_one_row_a_run():
+    plan = read_plan(pd.DataFrame({"Run": ["A", "B"], "Start volume (L)": [2, 3]}), model=CHO)
+    assert plan.campaign.names == ("A", "B") and plan.campaign["B"].settings["initial_volume"] == 3
+    assert plan.hours(48.0).tolist() == [0.0, 24.0, 48.0]
+
+
+@pytest.mark.parametrize("stated", [None, ("Clone", "Replicate")])
+def test_several_columns_may_name_the_runs_of_a_plan(tmp_path, stated):
+    vessels = [(clone, replicate) for clone in ("K4", "M1") for replicate in (1, 2)]
+    key = pd.DataFrame(vessels, columns=["Clone", "Replicate"])
+    bolus = {"time (d)": 3, "kind": "bolus", "quantity": "glucose", "value": 4, "unit": "g"}
+    with pd.ExcelWriter(tmp_path / "plan.xlsx") as book:
+        key.assign(**{"Start volume (L)": 2}).to_excel(book, sheet_name="runs", index=False)
+        key.assign(**bolus).to_excel(book, sheet_name="events", index=False)
+    plan = read_plan(tmp_path / "plan.xlsx", model=CHO, run=stated)
+    assert plan.campaign.names == ("K4/1", "K4/2", "M1/1", "M1/2")
+    assert all(len(run.events) == 1 for run in plan.campaign)
+    assert plan.campaign["M1/2"].settings["clone"] == "M1"

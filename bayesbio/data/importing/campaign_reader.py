@@ -280,6 +280,7 @@ class _Importer:
                 self.options = dataclasses.replace(self.options, columns=mapping)
         if "feeds" in sheets:
             self.take_feeds(sheets["feeds"], sure=True)
+        self._share_a_key(sheets)
         apart = ("columns", "feeds")
         layouts = {n: self.layout(sheet) for n, sheet in sheets.items() if n not in apart}
         runs, measurements = layouts.get("runs"), layouts.get("measurements")
@@ -306,6 +307,27 @@ class _Importer:
                 reader(layout, self.options, entries, only_run)
         self._runs_in_one_table(order, set(measured), runs is not None)
         return order
+
+    def _share_a_key(self, sheets: Mapping[str, Sheet]) -> None:
+        """Take the columns that a table of runs without names shares with the others as its key."""
+        heads = {
+            name: [plain_text(cell) for cell in sheet.rows[0]]
+            for name, sheet in sheets.items()
+            if name in ("runs", "measurements", "events", "profiles") and sheet.rows
+        }
+        head = heads.pop("runs", [])
+        dialect = self.options.dialect
+        if not head or self.options.run_key or any(dialect.is_a("run", name) for name in head):
+            return
+        shared = [
+            place
+            for place, name in enumerate(head)
+            if name and heads and all(name in other for other in heads.values())
+        ]
+        keys = [tuple(plain_text(row[i]) for i in shared) for row in sheets["runs"].rows[1:]]
+        if shared and len(set(keys)) == len(keys):
+            names = [head[place] for place in shared]
+            self.options = dataclasses.replace(self.options, run=names)
 
     def _runs_in_one_table(self, order: list[str], measured: set[str], has_runs: bool) -> None:
         """Find runs that stand in one table and not in the others."""
@@ -349,6 +371,12 @@ class _Importer:
                 f"No table was found in {stem}; expected a header row and one row a sample."
             )
         timed = [layout for layout in tables if len(layout.block) and layout.time is not None]
+        planned = [layout for layout in tables if layout.run is not None and len(layout.block)]
+        if not timed and self.options.planned and planned:  # a plan may have one row a run
+            for each in planned:
+                names = read_runs(each, self.options, self.entries)
+                self.entries.runs |= dict.fromkeys(names)
+            return
         if not timed:
             biggest = max((t.block for t in tables), key=lambda b: len(b) * len(b.columns))
             if not len(biggest):
