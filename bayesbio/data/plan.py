@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from bayesbio.data.campaign import Campaign
 from bayesbio.data.checks.campaign_checks import check, feed_findings, model_needs
 from bayesbio.data.findings import Findings
 from bayesbio.data.importing.campaign_reader import Source, import_campaign
+from bayesbio.data.run import Run
 from bayesbio.errors import DataError
 
 
@@ -96,7 +97,7 @@ def read_plan(path: Source, *, model: Any, like: Campaign | None = None, **readi
     return Plan(campaign, dict(imported.times), Findings([*noticed, *needed]))
 
 
-def feeds_of(campaign: Campaign) -> dict[str, dict[str, float]]:
+def feeds_of(campaign: Iterable[Run]) -> dict[str, dict[str, float]]:
     """
     Work out what a litre of each feed held, from boluses of feeds with a name.
 
@@ -106,7 +107,7 @@ def feeds_of(campaign: Campaign) -> dict[str, dict[str, float]]:
 
     Examples
     --------
-    >>> from bayesbio.data import Event, Run
+    >>> from bayesbio.data import Event
     >>> bolus = [("volume", 0.06), ("glucose", 4.2)]
     >>> events = [Event(72.0, "bolus", what, value, of="Feed A") for what, value in bolus]
     >>> feeds_of(Campaign([Run("R1", events=events)]))

@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any
 
 from bayesbio.data import Campaign, Columns, Run, convert
+from bayesbio.data.plan import feeds_of
 from bayesbio.data.vocabulary import quantities as vocabulary
 from bayesbio.mechanistic import ProcessModel
 
@@ -29,9 +30,13 @@ def outside_studied(
     columns = Columns(campaign.columns)
     clock = columns.unit_of("time", role="time") or "h"
     added: dict[str, list[float]] = {}
+    named: dict[str, list[float]] = {}  # volumes of feeds with a name
     for run in campaign:
         for event in _boluses(run):
             added.setdefault(event.quantity, []).append(event.value)
+            if event.of and event.quantity == "volume":
+                named.setdefault(event.of, []).append(event.value)
+    held = feeds_of(campaign)
     ends = [float(run.times().max()) for run in campaign if len(run.times())]
     numbers: dict[str, list[float]] = {}
     labels: dict[str, set[str]] = {}
@@ -65,17 +70,46 @@ def outside_studied(
             word = vocabulary.find(name)
             house = "" if word is None else word.amount_unit
             unit = columns.unit_of(name, role="bolus") or house
-            given = [event.value for event in _boluses(run) if event.quantity == name]
+            given = [
+                event.value
+                for event in _boluses(run)
+                if event.quantity == name and event.of not in named
+            ]
             planned, studied = (
                 [float(convert(v, house, unit, quantity=name)) if house else v for v in values]
                 for values in (given, added[name])
             )
-            reasons += _beyond(f"a bolus of {name}", planned, studied, f" {unit}".rstrip())
+            if given:
+                reasons += _beyond(f"a bolus of {name}", planned, studied, f" {unit}".rstrip())
+        reasons += _feeds_beyond(run, named, held, columns.unit_of("volume", role="bolus") or "L")
         if ends and until > max(ends) * (1.0 + TOLERANCE):
             last, end = (float(convert(hour, "h", clock)) for hour in (until, max(ends)))
             reasons.append(f"{last:g} {clock} come after the last reading, {end:g} {clock}")
         found.append(reasons)
     return found
+
+
+def _feeds_beyond(
+    run: Run,
+    named: dict[str, list[float]],
+    held: dict[str, dict[str, float]],
+    unit: str,
+) -> list[str]:
+    """Say where feeds with a name leave the volumes and the contents that were studied."""
+    reasons = []
+    contents = feeds_of([run])
+    for feed, volumes in named.items():
+        given = [e.value for e in _boluses(run) if e.of == feed and e.quantity == "volume"]
+        if not given:
+            continue
+        planned, studied = ([float(convert(v, "L", unit)) for v in v_s] for v_s in (given, volumes))
+        reasons += _beyond(f"a bolus of {feed}", planned, studied, f" {unit}")
+        for what, value in contents.get(feed, {}).items():
+            known = held.get(feed, {}).get(what, 0.0)
+            word = vocabulary.find(what)
+            shown = "" if word is None else f" {word.unit}"
+            reasons += _beyond(f"{what} in {feed}", [value], [known], shown)
+    return reasons
 
 
 def _boluses(run: Run) -> list[Any]:

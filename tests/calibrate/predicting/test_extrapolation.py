@@ -42,3 +42,15 @@ def test_boluses_and_days_are_compared_in_the_units_of_the_sheet():
         ]
     ]
     assert outside_studied([Run("new", events=fed)], known, 48.0, FedBatchCulture()) == [[]]
+
+
+def test_a_feed_beyond_the_volumes_or_contents_studied_is_named():
+    def fed(volume, glucose):
+        amounts = [("volume", volume), ("glucose", volume * glucose)]
+        return [Event(72.0, "bolus", what, value, of="Feed A") for what, value in amounts]
+
+    known = Campaign([Run("R1", events=fed(0.06, 70.0)), Run("R2", events=fed(0.1, 70.0))])
+    plans = [Run("more", events=fed(0.15, 70.0)), Run("richer", events=fed(0.08, 90.0))]
+    more, richer = outside_studied(plans, known, 72.0, FedBatchCulture())
+    assert more == ["a bolus of Feed A is 0.15 L, studied were 0.06 to 0.1 L"]
+    assert richer == ["glucose in Feed A is 90 g/L, studied was 70 g/L"]
