@@ -33,6 +33,7 @@ PARTS: dict[str, Any] = {
     "letters": dict,
     "doses": dict,
     "table": dict,
+    "long": dict,
 }
 ORDERING = (  # roles of the columns that order a table, as they stand in [headers]
     "run", "time", "moment", "inoculation", "replicate", "flag", "excluded", "sd", "value_upper",
@@ -83,6 +84,10 @@ class Dialect:
         How the table stands in the sheet: ``header_rows``, ``repeated`` (patterns of headers that
         come again for the next quantity, and what they are called below each other),
         ``sample_times`` (the day in the name of a sample goes before dates).
+    long : mapping
+        Of a file with one row a reading whose code names the quantity: which columns are the
+        ``run``, ``time`` and ``quantity``, what ``codes`` mean, and which column holds the
+        ``values`` of a quantity (``bioreactors/biolector.toml``).
 
     Examples
     --------
@@ -107,6 +112,7 @@ class Dialect:
     letters: Mapping[str, Mapping[str, Any]]
     doses: Mapping[str, list[str]]
     table: Mapping[str, Any]
+    long: Mapping[str, Any]
 
     @functools.cached_property
     def ordering(self) -> frozenset[str]:
@@ -212,6 +218,7 @@ def _dialect(file: tuple[Any, ...]) -> Dialect:
         content["letters"],
         content["doses"],
         content["table"],
+        content["long"],
     )
 
 

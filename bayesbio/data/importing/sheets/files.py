@@ -275,16 +275,27 @@ def _spaced(text: str) -> str:
 
 def _delimiter(text: str) -> str:
     """Find the sign that splits most lines into the same number of fields."""
-    best, best_score = ",", 0.0
     lines = [line for line in text.split("\n", 4 * SNIFFED)[: 4 * SNIFFED] if line.strip()]
+    best = _splitting(lines[:SNIFFED])
+    if not best or sum(best in line for line in lines[:SNIFFED]) < 0.05 * len(
+        lines[:SNIFFED]
+    ):  # a long preamble: the table stands at the end
+        tail = [line for line in text[-100_000:].split("\n")[1:] if line.strip()]
+        best = _splitting(tail) or best
+    return best or ","
+
+
+def _splitting(lines: list[str]) -> str:
+    """Give the sign that splits most of these lines; blank if none does."""
+    best, best_score = "", 0.0
     for rank, sign in enumerate(DELIMITERS):
-        counts = [len(row) for row in csv.reader(lines[:SNIFFED], delimiter=sign) if row]
+        counts = [len(row) for row in csv.reader(lines, delimiter=sign) if row]
         wide = [count for count in counts if count > 1]
         if not wide:
             continue
         usual = statistics.mode(wide)
         share = sum(count == usual for count in counts) / len(counts)
         score = share * (1.0 + 0.02 * min(usual, 20)) - 0.01 * rank
-        if score > best_score + (0.25 if sign == "," else 0.0):
+        if score > best_score + (0.25 if sign == "," and best else 0.0):
             best, best_score = sign, score
     return best

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bayesbio.data.importing.sheets.cells import (
@@ -16,6 +16,7 @@ from bayesbio.data.importing.sheets.cells import (
     to_number,
 )
 from bayesbio.data.importing.sheets.dialect import Dialect
+from bayesbio.data.importing.sheets.files import Sheet
 
 WELL = re.compile(r"[A-P](0?[1-9]|1\d|2[0-4])")
 PLATE_ROW = re.compile(r"[A-P]")
@@ -54,19 +55,17 @@ class Plate(NamedTuple):
 
 
 def wells_in_rows(
-    rows: Sequence[Sequence[Cell]], numbers: Sequence[int], dialect: Dialect, name: str
+    sheet: Sheet, dialect: Dialect, channels: Callable[[str], str] | None = None
 ) -> Plate | None:
     """
     Read tables with a well in each row and the times in columns.
 
     Parameters
     ----------
-    rows : sequence of rows of cells
-    numbers : sequence of int
-        Of the rows in the file.
+    sheet : Sheet
     dialect : Dialect
-    name : str
-        Of the sheet; the last hint at what was measured.
+    channels : callable, optional
+        Gives the name of a channel from its code or header.
 
     Returns
     -------
@@ -77,10 +76,11 @@ def wells_in_rows(
     --------
     >>> from bayesbio.data.importing.sheets.dialect import dialect_named
     >>> rows = [("Time [s]", 0, 900, 1800), *((well, 0.1, 0.2, 0.3) for well in ("A1", "A2", "A3"))]
-    >>> plate = wells_in_rows(rows, range(4), dialect_named(None), "OD600")
+    >>> plate = wells_in_rows(Sheet("OD600", tuple(rows), (1, 2, 3, 4)), dialect_named(None))
     >>> plate.time, plate.wells[1][:4]
     ('Time [s]', ('A1', 900, 'optical density', 0.2))
     """
+    rows, numbers, name = sheet.rows, sheet.numbers, sheet.name
     wells: list[Well] = []
     said: list[str] = []
     header = "time"
@@ -101,6 +101,7 @@ def wells_in_rows(
         for number in range(first, last):
             row = rows[number]
             what = plain_text(row[channel]) if channel is not None else quantity
+            what = channels(what) if channels is not None and channel is not None else what
             group = plain_text(row[content]) if content is not None else ""
             wells += [
                 Well(_well(row) or "", time, what, row[place], group, numbers[number])
@@ -157,6 +158,9 @@ def _times(
         if any(to_number(plain_text(cell)) is None for cell in times.values()):
             times = {place: _hours(cell) for place, cell in times.items()}
             label = "Time [h]"
+        heads = (n for n in range(number, max(-1, number - HEAD), -1) if _is_head(rows[n]))
+        if (head := next(heads, None)) is not None:
+            return label.strip(" ->"), times, head
         above = number - 1
         wide = sum(isinstance(cell, str) for cell in rows[above]) if above >= 0 else 0
         named = above if wide >= FEWEST and not _is_counter(rows[above]) else number
@@ -167,6 +171,12 @@ def _times(
 def _heads_a_time(cell: Cell, dialect: Dialect) -> bool:
     text = plain_text(cell).strip(" ->:")
     return isinstance(cell, str) and dialect.is_time(re.sub(r"[\[(].*", "", text).strip())
+
+
+def _is_head(row: Sequence[Cell]) -> bool:
+    """Whether a row names the contents or the channels of wells."""
+    keys = {re.sub(r"[^a-z]", "", cell.lower()) for cell in row if isinstance(cell, str)}
+    return bool(keys & {*CONTENT, *CHANNEL})
 
 
 def _is_counter(row: Sequence[Cell]) -> bool:
@@ -275,18 +285,30 @@ def measured(rows: Sequence[Sequence[Cell]], top: int, name: str) -> tuple[str, 
 def as_rows(plate: Plate) -> tuple[tuple[str, ...], list[tuple[Cell, ...]], list[int]]:
     """Give header, rows and row numbers of a long table."""
     content = any(well.content for well in plate.wells)
-    glows = any(well.quantity.startswith("fluorescence") for well in plate.wells)
+    glows = any(unit_of(well.quantity) for well in plate.wells)
     header = ("run", plate.time, "quantity", "value", *(("unit",) * glows))
     rows = [
         (
             *(well.run, well.time, well.quantity, well.value),
-            *(("a.u." if well.quantity.startswith("fluorescence") else "",) * glows),
+            *((unit_of(well.quantity),) * glows),
             *((well.content,) * content),
         )
         for well in plate.wells
     ]
     header = (*header, *(("content",) * content))
     return header, rows, [well.number for well in plate.wells]
+
+
+def unit_of(quantity: str) -> str:
+    """
+    Give the unit of what readers count in units of their own; blank for anything else.
+
+    Examples
+    --------
+    >>> unit_of("fluorescence_485_528"), unit_of("optical density")
+    ('a.u.', '')
+    """
+    return "a.u." if quantity.startswith(("fluorescence", "scattered_light")) else ""
 
 
 def checked(plate: Plate, dialect: Dialect) -> Plate:

@@ -20,6 +20,7 @@ from bayesbio.data.importing.sheets.cells import (
 from bayesbio.data.importing.sheets.curves import courses_of, curves_of
 from bayesbio.data.importing.sheets.dialect import Dialect
 from bayesbio.data.importing.sheets.files import Sheet
+from bayesbio.data.importing.sheets.long_archive import channel_names, long_archive
 from bayesbio.data.importing.sheets.plates import (
     WELL,
     Plate,
@@ -62,6 +63,10 @@ def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> li
     """
     found = []
     for sheet in sheets:
+        if dialect.long and (archive := long_archive(sheet, dialect)) is not None:
+            found.append(archive)
+            continue
+        channels = channel_names(sheet, dialect) if dialect.long else None
         for section in _sections(sheet):
             section = _stacked(_one_header(_headed(section, dialect), dialect), dialect)
             section = _renamed(section, dialect)
@@ -71,7 +76,7 @@ def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> li
                 continue
             plate = None
             if any(BEGINS.match(plain_text(row[0])) for row in section.rows if row):
-                plate = wells_in_rows(section.rows, section.numbers, dialect, section.name)
+                plate = wells_in_rows(section, dialect, channels)
             plate = plate or _runs_below_each_other(section, dialect, words)
             found.append(section if plate is None else _long(section, checked(plate, dialect)))
     return found

@@ -6,6 +6,7 @@ import pytest
 
 from bayesbio.data import read_campaign
 from bayesbio.data.importing.sheets.dialect import dialect_named
+from bayesbio.data.importing.sheets.files import Sheet
 from bayesbio.data.importing.sheets.plates import (
     Plate,
     Well,
@@ -113,7 +114,7 @@ def test_a_plate_without_blanks_or_words_stays_as_it_is():
     assert checked(Plate("time", wells, []), dialect_named(None)).said == []
     assert as_rows(Plate("time", wells, []))[0] == ("run", "time", "quantity", "value")
     assert measured([("x",)], 0, "plate at 578")[1] == " (absorbance at 578 nm)"
-    assert wells_in_rows([("A1", 1), ("A2", 2)], (1, 2), dialect_named(None), "x") is None
+    assert wells_in_rows(Sheet("x", (("A1", 1), ("A2", 2)), (1, 2)), dialect_named(None)) is None
 
 
 def test_fluorescence_beside_absorbance_is_a_quantity_of_its_own(tmp_path):
