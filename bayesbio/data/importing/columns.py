@@ -82,7 +82,9 @@ class ReadOptions:
     def target_of(self, header: str) -> Any:
         """Give what the user, else the dialect, says that a column is; None if nothing."""
         target = _lookup(self.columns, header)
-        return target if target is not None else _lookup(self.dialect.columns, header)
+        if target is None:
+            target = _lookup(self.dialect.columns, header)
+        return target if target is not None else self.dialect.target_like(header)
 
     def role_of(self, header: str, word: Quantity | None) -> str | None:
         """Give the role that the user set for a column or for its quantity."""

@@ -68,7 +68,7 @@ class Dialect:
         Titles that name no run (``plain``), sheets of feeds, marks of excluded rows, rows that are
         no samples (``footer``).
     columns : mapping of header to quantity
-        Such as ``{"Glc-04": "glucose [mM]"}``.
+        Such as ``{"Glc-04": "glucose [mM]"}``; a name that begins with ^ is a pattern.
     archive : mapping of number to mapping
         Of a file without a header: ``header``, the place of each column, counted from 1, and its
         name; ``rows``, a pattern by place that rows of results match. There may be several
@@ -119,6 +119,14 @@ class Dialect:
         """Keys of every column name that orders a table."""
         named = {word for role in ORDERING for word in self.headers[role]}
         return frozenset(named | set(self.time_units))
+
+    @functools.cached_property
+    def _like(self) -> dict[re.Pattern[str], Any]:
+        return {re.compile(name): to for name, to in self.columns.items() if name[:1] == "^"}
+
+    def target_like(self, header: str) -> Any:
+        """Give what a header is by a pattern of [columns], one that begins with ^; else None."""
+        return next((to for rule, to in self._like.items() if rule.fullmatch(header)), None)
 
     def is_ordering(self, text: str) -> bool:
         """Whether a name is one that orders a table: run, time, replicate, value, ..."""

@@ -36,6 +36,7 @@ TITLE = re.compile(r"\[[^\[\]]+\]")
 NUMBERED = re.compile(r"(?P<word>[A-Za-z][A-Za-z ]*?)[\s_#.-]*(?P<number>\d{1,3}|[A-H])")
 BEGINS = re.compile(r"[A-P](\d\d?)?$")  # a row of a plate, or a well
 ABSCISSA = re.compile(r"ml|l|cv|min|minutes|s|sec|h", re.IGNORECASE)  # of a chromatogram
+CORRECTED = re.compile(r"^blank\b[:\s-]*|\s*\[?\bblank[ -]?(corrected|subtracted)\b\]?", re.I)
 SEARCHED = 200  # rows in which the head of a table is looked for
 FEWEST = 3  # columns, or rows, that make a table
 
@@ -216,7 +217,14 @@ def _runs_below_each_other(sheet: Sheet, dialect: Dialect, words: Vocabulary) ->
     """Put runs that stand in columns, such as the wells of a plate, below each other."""
     wells: list[Well] = []
     said, title = [], "time"
-    for top, time, columns in _tables_of_runs(sheet, dialect, words):
+    tables = list(_tables_of_runs(sheet, dialect, words))
+    names = {top: _title(sheet, top) for top, *_ in tables}
+    raw = {CORRECTED.sub("", text).strip() for text in names.values() if CORRECTED.search(text)}
+    if raw & set(names.values()):
+        said.append("blank-corrected readings were taken, raw ones left out")
+    for top, time, columns in tables:
+        if names[top] in raw:
+            continue
         name, how = _measured(sheet, top, words)
         said.append(f"{len(columns)} runs in columns ({_some(columns.values())}) of {name}{how}")
         for number in range(top + 1, len(sheet.rows)):
@@ -230,6 +238,12 @@ def _runs_below_each_other(sheet: Sheet, dialect: Dialect, words: Vocabulary) ->
         head = plain_text(sheet.rows[top][time])
         title = head if dialect.is_time(head) or re.search(r"[\[(]", head) else "time"
     return Plate(title, wells, said) if wells else None
+
+
+def _title(sheet: Sheet, top: int) -> str:
+    """Give the line above a table where it is one text, such as 'Blank OD:600'."""
+    filled = [plain_text(cell) for cell in sheet.rows[top - 1] if not is_blank(cell)] if top else []
+    return filled[0] if len(filled) == 1 else ""
 
 
 def _tables_of_runs(

@@ -47,7 +47,7 @@ def test_an_archive_without_a_header_is_read_by_its_dialect(tmp_path):
     for day in range(4):
         for run in (1, 2):
             for code, unit, flag, value in (
-                ("GLC3B", "g/L", " ", f"{6 - day}.5"),
+                ("GLC3B", "g/L", "v", f"{6 - day}.5"),
                 ("NH3B", "mmol/L", " ", "2.0"),
                 ("IGGHB", "mg/L", "< TEST RNG", "< 80") if day == 0 else ("IGGHB", "mg/L", "", 900),
             ):
@@ -129,3 +129,13 @@ def test_a_chromatogram_is_refused_in_its_own_words(tmp_path):
     path.write_text(text, encoding="utf-16")
     with pytest.raises(DataError, match="is a chromatogram, each curve over a volume of its own"):
         read_campaign(path)
+
+
+def test_the_blank_corrected_table_of_a_plate_goes_before_the_raw_one(tmp_path):
+    table = "Time\tA1\tA2\tA3\n0:00:00\t{0}\t{0}\t{0}\n1:00:00\t{1}\t{1}\t{1}\n"
+    path = tmp_path / "plate.txt"
+    raw, corrected = table.format(0.15, 0.35), table.format(0.05, 0.25)
+    path.write_text(f"OD600:600\n\n{raw}\nBlank OD600:600\n\n{corrected}\nResults\n")
+    campaign = read_campaign(path)
+    assert values_of(campaign, "A2", "optical_density")["value"].tolist() == [0.05, 0.25]
+    assert "raw ones left out" in str(campaign.findings)
