@@ -61,3 +61,15 @@ def test_a_fit_that_is_resumed_finds_its_checkpoint_beside_the_file(tmp_path):
     target = tmp_path / "posterior.nc"
     assert Sampling().request(target)["checkpoint"] is None
     assert Sampling(resume=True).request(target)["checkpoint"] == tmp_path / "posterior.checkpoint"
+
+
+def test_what_feeds_hold_may_stand_in_a_file_of_its_own(tmp_path):
+    runs, feeds = tmp_path / "runs.csv", tmp_path / "what we feed.csv"
+    runs.write_text("Run,Day,Glc (g/L),Feed A (mL),Start volume (L)\nR1,0,6,,2\nR1,3,4,60,2\n")
+    feeds.write_text("name,component,concentration,unit\nFeed A,glucose,70,g/L\n")
+    shown = CliRunner().invoke(app, ["check", str(runs), "--feeds", str(feeds)])
+    assert "feed with glucose 70 g/L" in shown.output and "Nothing looks wrong" in shown.output
+    bolus = SheetOptions(feeds=feeds).runs(runs)["R1"].events
+    assert {event.quantity: event.value for event in bolus} == pytest.approx(
+        {"volume": 0.06, "glucose": 4.2}
+    )

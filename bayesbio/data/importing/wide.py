@@ -30,6 +30,7 @@ from bayesbio.data.importing.sheets.headers import snake
 from bayesbio.data.vocabulary.quantities import key
 from bayesbio.errors import UnitError
 
+FLOWS = ("feed_rate", "feed_rate_2", "base_feed_rate")
 PER_DAY = re.compile(r"/\s*(d|day|days|Tag)$")  # a blank day is one without a feed
 PARTS = {"flag": "flag", "sd": "sd", "upper": "value_upper", "other": "not used"}
 
@@ -391,12 +392,15 @@ class WideReader(Reader):
         }
         setting: dict[str, set[float]] = {}
         first = len(self.entries.values)
+        daily = plan.role == "profile" and name in FLOWS and bool(PER_DAY.search(plan.unit))
+        if daily and any(column.readings[row].kind == "missing" for row in self.used):
+            plan.note = f"{plan.note}; a blank day is one without a feed".strip("; ")
         for row in self.used:
             reading = column.readings[row]
             if reading.kind == "text":
                 self.text_in_number(row, plan, column.cells[row])
             if reading.kind != "number":
-                if reading.kind == "missing" and plan.feed and PER_DAY.search(plan.unit):
+                if daily and reading.kind == "missing":
                     self.add(row, plan, reading._replace(value=0.0), plan.unit, 0)
                 continue
             if (flag := parts["flag"]) is not None:

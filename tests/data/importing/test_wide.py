@@ -54,3 +54,12 @@ def test_the_value_before_a_feed_is_the_reading(before, after):
     values = campaign["R1"].measurements["value"].to_numpy()
     assert values[1] / values[0] == pytest.approx(3 / 5) and len(values) == 2
     assert "after the feed or sample" in str(campaign.columns)
+
+
+def test_a_blank_day_under_a_rate_per_day_is_one_without_a_feed():
+    sheet = pd.DataFrame(
+        {"Run": "R1", "Day": [0, 1, 2, 3], "Feed rate (mL/day)": [None, 24, None, 24]}
+    )
+    campaign = read_campaign(sheet.assign(**{"Glc (g/L)": 5.0}))
+    assert campaign["R1"].profiles["feed_rate"].values == pytest.approx([0.0, 1e-3, 0.0, 1e-3])
+    assert "a blank day is one without a feed" in str(campaign.columns)

@@ -416,11 +416,12 @@ class _Taker:
         labels = dict.fromkeys(map(self._label, read))
         unknown = [label for label in labels if not self.meaning(label).known]
         if unknown:
+            first = unknown[0]
             self.findings.append(
                 warning(
                     f"{self.sheet.name} does not say what {', '.join(unknown)} is; it was kept "
                     "as a quantity of that name.",
-                    f"Name it, as in columns={{{unknown[0]!r}: 'glucose [g/L]'}}; a dose likewise, "
+                    f"Name it, as in columns={{{first!r}: 'glucose [g/L]'}}; a dose likewise, "
                     f"as in columns={{'AMT': 'glucose [g]'}}.",
                 )
             )
