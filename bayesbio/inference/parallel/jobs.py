@@ -133,18 +133,10 @@ def _on_processes(
     report: Callable[[int], None],
 ) -> None:
     """Do the jobs in processes of our own; where one dies, what is left goes to new ones."""
-    # loky's pool is that of concurrent.futures, but does not run the user's script once more in
-    # every worker, which a script without a guard against it would not survive.
-    from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
-
     in_vain = 0
     while len(done) < len(jobs):
         before = len(done)
-        pool = ProcessPoolExecutor(
-            min(len(jobs) - before, usable_cores()),
-            initializer=_leave_interrupts,
-            env=worker_environment(),
-        )
+        pool = worker_pool(min(len(jobs) - before, usable_cores()))
         try:
             _on(pool, work, jobs, done, report)
         except BrokenExecutor as error:
@@ -154,6 +146,26 @@ def _on_processes(
                 raise CalibrationError(_died(left)) from error
         finally:
             pool.shutdown(wait=True, kill_workers=len(done) < len(jobs))
+
+
+def worker_pool(workers: int) -> Any:
+    """
+    Start processes that do jobs, each on one core; several calls of `map_jobs` may share them.
+
+    Parameters
+    ----------
+    workers : int
+
+    Returns
+    -------
+    concurrent.futures.Executor
+        A context manager; its processes end with it.
+    """
+    # loky's pool is that of concurrent.futures, but does not run the user's script once more in
+    # every worker, which a script without a guard against it would not survive.
+    from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
+
+    return ProcessPoolExecutor(workers, initializer=_leave_interrupts, env=worker_environment())
 
 
 def _on(
