@@ -12,6 +12,7 @@ from bayesbio.calibrate.checks.information import Information, expected_informat
 from bayesbio.calibrate.checks.leave_group_out import LeftOut, leave_out
 from bayesbio.calibrate.checks.prior_predictive import PriorCheck, prior_check
 from bayesbio.calibrate.checks.sbc import simulation_based_calibration
+from bayesbio.calibrate.choosing.model_choice import ModelChoice, which_model_fits
 from bayesbio.calibrate.fitting import fit
 from bayesbio.calibrate.model import build_model
 from bayesbio.calibrate.point_estimates import QuickLook, quick_look
@@ -21,6 +22,7 @@ __all__ = [
     "Calibration",
     "Information",
     "LeftOut",
+    "ModelChoice",
     "PriorCheck",
     "QuickLook",
     "StructuralIdentifiability",
@@ -38,4 +40,5 @@ __all__ = [
     "simulation_based_calibration",
     "structural_identifiability",
     "update",
+    "which_model_fits",
 ]

@@ -26,7 +26,8 @@ class VectorisedRuns:
     A linearly implicit method of second order (ROS2, Verwer et al. 1999,
     doi:10.1137/S1064827597326651) takes `steps` steps in each run, all runs and values together.
     Where all values are near each other, one Jacobian serves them: the order does not depend on it.
-    Errors are near a part in a thousand: enough to compare models, not to sample one.
+    Errors are near a part in a thousand, a few per cent where a substrate runs out between two
+    steps: enough to compare models, not to sample one.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ from bayesbio.report.figures.scale_figures import (
 )
 from bayesbio.report.figures.summary_figures import draw_summary
 from bayesbio.report.index import write_index
-from bayesbio.report.quick_look_page import write_quick_look
+from bayesbio.report.quick_look_page import write_model_choice, write_quick_look
 from bayesbio.report.section import Section
 from bayesbio.report.writing import write_report
 
@@ -85,6 +85,7 @@ __all__ = [
     "figure_style",
     "sentence",
     "write_index",
+    "write_model_choice",
     "write_quick_look",
     "write_report",
 ]

@@ -94,7 +94,8 @@ def _allowed(model: Any, campaign: Campaign) -> Any | None:
     for _ in range(5):
         allowed = [each for each in front if is_allowed(each, campaign)]
         if allowed:
-            return max(allowed, key=lambda each: len(described(each, campaign)))
+            best = max(allowed, key=lambda each: len(described(each, campaign)))
+            return _without_the_rest(best, campaign)
         smaller = {
             repr(other): other
             for each in front
@@ -104,6 +105,16 @@ def _allowed(model: Any, campaign: Campaign) -> Any | None:
         seen |= set(smaller)
         front = list(smaller.values())
     return None
+
+
+def _without_the_rest(model: Any, campaign: Campaign) -> Any:
+    """Switch off what nobody measured and nothing measured depends on."""
+    for what, other in neighbours(model):
+        smaller = len(other.Parameters._fields) < len(model.Parameters._fields)
+        same = described(other, campaign) == described(model, campaign)
+        if what.endswith("=false") and smaller and same and is_allowed(other, campaign):
+            return _without_the_rest(other, campaign)
+    return model
 
 
 def options_of_model(model: Any) -> dict[str, str]:

@@ -74,10 +74,6 @@ class ModelChoice:
         """Options of the best model that differ from its defaults."""
         return options_of_model(self.model)
 
-    def summary(self) -> pd.DataFrame:
-        """Give the table of what was tried."""
-        return self.table
-
 
 @dataclasses.dataclass(frozen=True)
 class _Tried:
