@@ -37,6 +37,7 @@ from bayesbio.data.importing.sheets.dialect import dialect_named, recognised
 from bayesbio.data.importing.sheets.doses import Named, dose_tables
 from bayesbio.data.importing.sheets.files import EXCEL, TEXT, Sheet, read_sheets, sheet_of_frame
 from bayesbio.data.importing.sheets.headers import snake
+from bayesbio.data.importing.sheets.plates import is_endpoint
 from bayesbio.data.importing.sheets.reshaping import SEARCHED, reshaped
 from bayesbio.data.run import Run
 from bayesbio.data.vocabulary import quantities as vocabulary
@@ -366,6 +367,8 @@ class _Importer:
         layouts = {sheet.name: self.layout(sheet) for sheet in sheets}
         tables = [layout for layout in layouts.values() if layout is not None]
         self._check_named(tables)
+        if not any(layout.time is not None for layout in tables):
+            _refuse_endpoints(sheets)
         if not tables:
             raise DataError(
                 f"No table was found in {stem}; expected a header row and one row a sample."
@@ -482,3 +485,14 @@ class _Importer:
                     f"{what}= names {str(name)!r}, which is no column of the file; its columns are "
                     f"{', '.join(map(repr, there))}.{did_you_mean(name, there)}"
                 )
+
+
+def _refuse_endpoints(sheets: list[Sheet]) -> None:
+    """Refuse plates that were read once."""
+    for sheet in sheets:
+        if is_endpoint(sheet.rows[:SEARCHED]):
+            raise DataError(
+                f"{sheet.name} holds a plate that was read once, and runs are over time; expected "
+                "a table with the time of each reading. Export the kinetic readings: a column of "
+                "times and one of each well, or a row of each well."
+            )

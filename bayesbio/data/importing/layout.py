@@ -202,6 +202,8 @@ class _Finder:
             distinct = len({str(cell).strip() for cell in column.filled})
             rank = 2 if kind != "elapsed" else 0 if name in self.dialect.headers["time"] else 1
             rank += 3 if self.dialect.time_units.get(name) == "year" else 0
+            if kind == "elapsed" and self.dialect.sheets["ordinal"].fullmatch(column.header):
+                rank = 2  # the third time point is not the third hour
             candidates.append((-distinct, rank, number, kind or "elapsed"))
         for column in self._named("inoculation"):
             if column.is_moment and column is not chosen:

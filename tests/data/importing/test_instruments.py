@@ -147,12 +147,14 @@ def test_process_values_of_control_systems_have_their_totals_as_feeds(tmp_path):
     assert set(run.quantities) == {"cumulative_feed"}
     ambr = tmp_path / "ambr.csv"
     lines = [
-        "Culture Station,Vessel,Day,VCD (10^6 cells/mL),Air flow (mLpm),Base volume pumped (mL)"
+        "Culture Station,Vessel,Time point,Day,VCD (10^6 cells/mL),Air flow (mLpm),"
+        "Base volume pumped (mL)"
     ]
-    lines += [f"CS{s},{v},{d},{2 + d},6,0" for d in DAYS for s in (1, 2) for v in (1, 2)]
+    lines += [f"CS{s},{v},{d + 1},{d},{2 + d},6,0" for d in DAYS for s in (1, 2) for v in (1, 2)]
     ambr.write_text("\n".join(lines))
     campaign = read_campaign(ambr, strict=False)
     assert campaign.names == ("CS1/1", "CS1/2", "CS2/1", "CS2/2")
+    assert campaign["CS2/1"].measurements["time_h"].max() == 72.0
     assert campaign["CS2/1"].profiles["air_flow"].points[0] == (0.0, pytest.approx(0.36))
 
 

@@ -115,6 +115,29 @@ def wells_in_rows(
     return Plate(header, wells, said) if wells else None
 
 
+def is_endpoint(rows: Sequence[Sequence[Cell]]) -> bool:
+    """
+    Tell whether a sheet holds a plate that was read once: a matrix, or a list of wells.
+
+    Examples
+    --------
+    >>> is_endpoint([(None, "1", "2", "3"), ("A", "0.1", "0.2", "0.1"), ("B", "0.2", "0.2", "0.1")])
+    True
+    """
+    for number, row in enumerate(rows[:-1]):
+        filled = [plain_text(cell) for cell in row if not is_blank(cell)]
+        counted = len(filled) >= FEWEST and filled == [str(n + 1) for n in range(len(filled))]
+        below = [plain_text(cell) for cell in rows[number + 1] if not is_blank(cell)]
+        if counted and below and below[0] == "A":
+            return True
+    places = range(max(map(len, rows), default=0))
+    return any(
+        sum(bool(WELL.fullmatch(plain_text(row[place]))) for row in rows if len(row) > place)
+        >= FEWEST * 2
+        for place in places
+    )
+
+
 def _well(row: Sequence[Cell]) -> str | None:
     """Give the well that a row begins with, in one cell or as a letter and a number."""
     filled = [plain_text(cell) for cell in row if not is_blank(cell)][:2]

@@ -13,10 +13,12 @@ from bayesbio.data.importing.sheets.plates import (
     above_range,
     as_rows,
     checked,
+    is_endpoint,
     measured,
     wells_in_rows,
     without_blanks,
 )
+from bayesbio.errors import DataError
 
 
 def readings(campaign, run):
@@ -136,3 +138,11 @@ def test_decimal_commas_of_a_plate_are_no_thousands(tmp_path):
     lines += ["A03;Sample X1;0,250;1,250;2,050"]
     path.write_text("\n".join(lines))
     assert readings(read_campaign(path), "A02")[1] == pytest.approx([0.2, 1.184, 2.0])
+
+
+def test_a_plate_that_was_read_once_is_no_course(tmp_path):
+    path = tmp_path / "endpoint.csv"
+    path.write_text("Raw Data (450 1)\n\n,1,2,3,4\nA,0.1,0.2,0.3,0.4\nB,0.1,0.2,0.3,0.4\n")
+    with pytest.raises(DataError, match="a plate that was read once, and runs are over time"):
+        read_campaign(path)
+    assert not is_endpoint([("Run", "Day"), ("A", 1)])
