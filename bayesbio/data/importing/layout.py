@@ -13,10 +13,12 @@ from typing import Any
 from bayesbio.data.findings import ColumnUse
 from bayesbio.data.importing.columns import ReadOptions, find_header
 from bayesbio.data.importing.run_key import (
+    FEWEST,
     courses,
     of_samples,
     parallel,
     restarts,
+    restarts_within,
     times_of_samples,
 )
 from bayesbio.data.importing.sheets.blocks import Block, Column, fill_down, joined
@@ -357,7 +359,8 @@ class _Finder:
         apart = parallel(chosen, others, times) if others else None
         if apart is None:
             doubtful = min(scored)[1] > 0 or "replicate" in layout.roles
-            return (self._key(layout, chosen, times) if doubtful else None) or chosen
+            found = self._key(layout, chosen, times) if doubtful else None
+            return found or self._again(layout, chosen, times)
         layout.run_note = apart[1]
         return apart[0]
 
@@ -379,6 +382,22 @@ class _Finder:
         layout.run_note = f"the clock starts again {numbers[-1] - 1} times"
         return Column(-1, "row order", "", [str(number) for number in numbers], [])
 
+    def _again(self, layout: Layout, run: Column, times: Sequence[Any]) -> Column:
+        """Give each batch of a vessel that was used again a run of its own."""
+        if layout.time is None or layout.is_long or "replicate" in layout.roles:
+            return run
+        last: dict[str, float] = {}
+        back = False
+        for name, time in zip(fill_down(run.cells), times, strict=True):
+            if isinstance(time, float):
+                back = back or time < last.get(str(name), time)
+                last[str(name)] = time
+        found = restarts_within(run, self.block, times) if back else None
+        if found is None:
+            return run
+        layout.run_note = found[1]
+        return found[0]
+
     def _key(self, layout: Layout, run: Column | None, times: Sequence[Any]) -> Column | None:
         """Find the fewest names that, with run and replicate column, part rows into courses."""
         analyte = layout.roles.get("quantity")
@@ -392,14 +411,26 @@ class _Finder:
             column
             for column in layout.others()
             if not (column.is_empty or column.is_moment or column is run)
-            and (not column.is_numeric or self.keys[id(column)] == "id")
-            and (self.keys[id(column)] == "id" or not self.dialect.is_a("ignored", column.header))
+            and self._may_name_vessels(column)
         ]
+        names.sort(key=lambda column: column.is_numeric)
         found = courses(run, names, layout.roles.get("replicate"), rows)
         if found is None:
             return None
         layout.run_note = found[1]
         return found[0]
+
+    def _may_name_vessels(self, column: Column) -> bool:
+        """Whether a column holds names, or the numbers or levels of a few vessels."""
+        if self.dialect.is_a("identifier", column.header):
+            return True
+        if self.dialect.is_a("ignored", column.header):
+            return False
+        if not column.is_numeric:
+            return True
+        levels = {str(cell) for cell in column.filled}
+        measured = self.options.headers.read(column.header).words
+        return not measured and FEWEST * len(levels) <= len(self.block)
 
     def _replicate_of_runs(self, layout: Layout) -> None:
         """Leave a replicate column that keeps runs apart, not samples, to the covariates."""

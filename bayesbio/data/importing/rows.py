@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bayesbio.data.findings import error, warning
@@ -192,17 +193,19 @@ def _repeated_rows(rows: Rows) -> None:
 
 
 def _time_going_back(rows: Rows) -> None:
-    """Find a row whose time goes back; more than one step back is another order of rows."""
+    """Find rows whose time goes back: one slip, or vessels that nothing tells apart."""
     block, times = rows.layout.block, rows.times
-    last: dict[tuple[str, str], int] = {}
-    back = []
+    last: dict[tuple[str, str, str], int] = {}
+    back, forward = [], dict.fromkeys(rows.runs, 0)
     for row in rows.used:
         quantity = str(rows.layout.cell("quantity", row)) if rows.layout.is_long else ""
-        before = last.get((rows.runs[row], quantity))
+        course = rows.runs[row], quantity, str(rows.layout.cell("replicate", row))
+        before = last.get(course)
         if before is not None and type(times[before]) is type(times[row]):
             goes_back = times[row] < times[before] and not _apart(rows, before, row)
             back += [(before, row)] if goes_back else []
-        last[rows.runs[row], quantity] = row
+            forward[rows.runs[row]] += times[row] > times[before]
+        last[course] = row
     if len(back) == 1 and len(rows.used) >= 4:
         ((before, row),) = back
         rows.entries.fail(
@@ -210,6 +213,30 @@ def _time_going_back(rows: Rows) -> None:
             f"{block.numbers[row]} of {block.name}; times of a run were expected to increase.",
             "Correct the time, or sort the rows if it is right.",
             run=rows.runs[row],
+            time=times[row],
+        )
+    elif len(rows.used) >= 4:
+        _back_and_forth(rows, back, forward)
+
+
+def _back_and_forth(
+    rows: Rows, back: Sequence[tuple[int, int]], forward: Mapping[str, int]
+) -> None:
+    """Refuse unnamed rows that go back and forth in time, as several vessels do; warn of named."""
+    block, times = rows.layout.block, rows.times
+    for run in dict.fromkeys(rows.runs[row] for _, row in back):
+        steps = [step for step in back if rows.runs[step[1]] == run]
+        if forward[run] < 2 or len(steps) < 2:
+            continue
+        before, row = steps[0]
+        report = rows.entries.fail if rows.layout.run is None else rows.entries.warn
+        report(
+            f"its rows in {block.name} go back in time {len(steps)} times (first from "
+            f"{when(times[before])} to {when(times[row])} in row {block.numbers[row]}), as rows of "
+            "several vessels do; no column tells them apart.",
+            "Name the columns that say the vessel, as in run='Clone,Replicate', or add a column "
+            "'run'; sort the rows by time if they are of one vessel.",
+            run=run,
             time=times[row],
         )
 

@@ -14,6 +14,7 @@ from bayesbio.data.importing.sheets.blocks import Block, Column, fill_down, join
 from bayesbio.data.importing.sheets.cells import Cell, is_blank, plain_text, read_cell
 
 FEWEST = 3  # rows that make a time course
+MOST = 8  # columns of names of which a key is made
 AROUND = re.compile(r"\b(pre|post|before|after|vor|nach)\b|feed", re.IGNORECASE)  # of one vessel
 SAMPLE = re.compile(  # 'R1-D04': the fourth day of R1
     r"(?P<run>.*?[A-Za-z0-9])[\s_.-]+(?P<unit>day|d|wd|tag|hour|h|t|tp|s)[\s_.-]*"
@@ -91,7 +92,11 @@ def courses(
     fixed = [] if run is None else [run]
     whole = fixed if replicate is None else [*fixed, replicate]
     if _are_courses(whole, rows, forward=replicate is None):
-        if replicate is None or not _never_meet(fixed, replicate, rows):
+        if replicate is None:
+            turning = None if fixed else next((c for c in names if _in_turn(c, rows)), None)
+            why = "vessels sampled in turn, again and again"
+            return None if turning is None else (turning, why)
+        if not _never_meet(fixed, replicate, rows):
             return None
         key = joined(whole) if fixed else replicate
         return key, f"{replicate.header!r} has courses of its own"
@@ -104,8 +109,8 @@ def courses(
         )
         and not any(AROUND.search(plain_text(cell)) for cell in column.filled)
     ]
-    for size in (1, 2):
-        for chosen in itertools.combinations(filled, size):
+    for size in (1, 2, 3):
+        for chosen in itertools.combinations(filled[:MOST], size):
             named_by = [*fixed, *chosen]
             of_one = replicate is None or replicate.is_constant_in(_joint(named_by, len(rows)))
             with_replicate = named_by if replicate is None else [*named_by, replicate]
@@ -115,6 +120,23 @@ def courses(
                     count = len(set(_joint([key], len(rows))))
                     return key, f"{count} time courses that go forward"
     return None
+
+
+def _in_turn(column: Column, rows: Sequence[tuple[Any, str] | None]) -> bool:
+    """Whether names come in turn: all of them within a short time, then again much later."""
+    names = [plain_text(cell) for cell in column.cells]
+    size = len(set(names))
+    if size < 2 or len(names) < FEWEST * size or len(names) % size or None in rows:
+        return False
+    if "" in names or any(AROUND.search(name) for name in names):
+        return False
+    times = [row[0] for row in rows if row is not None]
+    rounds = [slice(start, start + size) for start in range(0, len(names), size)]
+    if any(len(set(names[each])) < size for each in rounds):
+        return False
+    within = max(times[each][-1] - times[each][0] for each in rounds)
+    between = min(times[b][0] - times[a][-1] for a, b in itertools.pairwise(rounds))
+    return bool(2 * within < between)
 
 
 def _joint(key: Sequence[Column], rows: int) -> list[str]:
@@ -209,12 +231,40 @@ def times_of_samples(columns: Sequence[Column]) -> Column | None:
     return None
 
 
-def restarts(block: Block, times: Sequence[Any]) -> list[int] | None:
+def restarts_within(run: Column, block: Block, times: Sequence[Any]) -> tuple[Column, str] | None:
+    """
+    Give a number to the batches of a vessel whose clock starts again, as in 'F1/2'.
+
+    Returns
+    -------
+    tuple of Column and str, or None
+        The runs, and why; None where no clock starts again.
+    """
+    names = [plain_text(cell) for cell in fill_down(run.cells)]
+    cells: list[Cell] = list(names)
+    again = []
+    for name in dict.fromkeys(names):
+        rows = [row for row, each in enumerate(names) if each == name]
+        numbers = restarts(block, times, rows)
+        if numbers is not None:
+            again.append(name)
+            for row, number in zip(rows, numbers, strict=True):
+                cells[row] = f"{name}/{number}"
+    if not again:
+        return None
+    return dataclasses.replace(run, cells=cells), f"the clock of {again[0]!r} starts again"
+
+
+def restarts(
+    block: Block, of_rows: Sequence[Any], subset: Sequence[int] | None = None
+) -> list[int] | None:
     """
     Give rows the number of their run where the clock starts again; None where it goes on.
 
     Rows below each other that fill other columns at the same times belong to one run.
     """
+    places = range(len(of_rows)) if subset is None else subset
+    times = [of_rows[place] for place in places]
     numbers, starts, last = [], [0], None
     for row, time in enumerate(times):
         if isinstance(time, float):
@@ -232,8 +282,10 @@ def restarts(block: Block, times: Sequence[Any]) -> list[int] | None:
         if any(later < earlier for earlier, later in itertools.pairwise(course)):
             return None
     for column in block.columns:
-        filled = [any(column.readings[row].kind == "number" for row in rows) for rows in pieces]
-        if sum(filled) > 1 and column.header and not _is_clock(column, times):
+        filled = [
+            any(column.readings[places[row]].kind == "number" for row in rows) for rows in pieces
+        ]
+        if sum(filled) > 1 and column.header and not _is_clock(column, of_rows):
             return numbers
     return None
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bayesbio.data import read_campaign
+from bayesbio.errors import DataError
 
 HOURS = (0, 24, 48, 72)
 
@@ -122,3 +123,35 @@ def test_samples_before_and_after_a_feed_are_no_vessels(tmp_path):
     rows = [(time, kind, 5.0) for time in HOURS for kind in ("pre-feed", "post-feed")]
     campaign = read_campaign(written(tmp_path, "Time (h),State,Glucose (g/L)", rows))
     assert len(campaign) == 1
+
+
+def test_a_condition_a_strain_and_a_replicate_name_a_culture_together(tmp_path):
+    levels = [(strain, degrees) for strain in ("wt", "d1") for degrees in (30, 37)]
+    rows = vessels(levels, (1, 2))
+    header = "Hours,Strain,Incubator setpoint,Rep,Glucose (g/L)"
+    campaign = read_campaign(written(tmp_path, header, rows))
+    assert len(campaign) == 8 and "wt/30/R1" in campaign
+
+
+def test_positions_sampled_in_turn_are_vessels(tmp_path):
+    rows = [(place, time + place / 60, 6.0 - time / 20) for time in HOURS for place in (1, 2, 3)]
+    campaign = read_campaign(written(tmp_path, "Position,Time (h),Glucose (g/L)", rows))
+    assert campaign.names == ("1", "2", "3")
+    assert "in turn" in use_of_run(campaign).note
+
+
+def test_a_vessel_used_again_is_a_run_each_time(tmp_path):
+    rows = [
+        (vessel, time, 6.0 - time / 20 - batch)
+        for batch in (0, 1)
+        for vessel in ("F1", "F2")
+        for time in HOURS
+    ]
+    campaign = read_campaign(written(tmp_path, "Vessel,Batch age (h),Glucose (g/L)", rows))
+    assert campaign.names == ("F1/1", "F1/2", "F2/1", "F2/2")
+
+
+def test_rows_that_go_back_and_forth_are_never_one_run(tmp_path):
+    rows = [(time + late, 6.0 - time / 20) for time in HOURS for late in (5, 0)]
+    with pytest.raises(DataError, match="go back in time .* no column tells them apart"):
+        read_campaign(written(tmp_path, "Time (h),Glucose (g/L)", rows))
