@@ -361,7 +361,17 @@ def _declared(own: Header, options: ReadOptions) -> Header:
 
 
 ADDITIONS = {"cumulative_base": "base", "cumulative_acid": "acid"}
-OF_FEEDS = ("feed_rate", "cumulative_feed", "feed_output", "cumulative_feed_mass", *ADDITIONS)
+OF_FEEDS = (
+    "feed_rate",
+    "feed_rate_2",
+    "cumulative_feed",
+    "feed_output",
+    "cumulative_feed_mass",
+    *ADDITIONS,
+)
+BESIDE_A_FEED = re.compile(
+    r"(?:[\s_-]+(?:volume|vol|added|addition|dosed|total|rate|flow))+$", re.I
+)
 LITRES = {"g": "mL", "kg": "L", "mg": "uL"}  # at 1 kg/L
 
 
@@ -376,6 +386,7 @@ def _is_dose(plan: ColumnPlan, own: Header, options: ReadOptions, dosed: bool) -
         return False
     bare = re.sub(r"\s*[\[(][^\[\]()]*[\])]\s*", " ", plan.header)
     name = (bare if own.replicate else own.name).strip(" _-")  # F01 is no replicate of F
+    name = BESIDE_A_FEED.sub("", name) or name
     known = options.feed_key(name) in options.feeds
     plan.dosed = known or dosed or options.planned
     named = known or options.is_feed(name) or (dosed and not COUNTED.search(name))
@@ -427,7 +438,7 @@ def _added(
     if unit is not None and units.same_dimension(unit, "L"):
         volume = options.words.find("volume")
         plan.role, plan.word, plan.unit = "bolus", volume, unit
-        plan.note, plan.feed = "volume added", own.name.strip(" _-")
+        plan.note, plan.feed = "volume added", BESIDE_A_FEED.sub("", own.name.strip(" _-"))
         return plan, []
     if words and unit is not None:
         word = words[0]

@@ -11,10 +11,12 @@ from typing import Any
 from bayesbio.data.importing.columns import ReadOptions
 from bayesbio.data.importing.entries import HOUR, Dose, Entries, Entry
 from bayesbio.data.importing.feeds import Feed, find_feed
+from bayesbio.data.vocabulary.quantities import Quantity
 
 COUNTER = re.compile(r"cum|total|sum|counter|since|seit|gesamt", re.I)
 EACH_TIME = re.compile(r"bolus|added each|daily|dosed", re.I)
 SPARSE = 0.6  # of the rows of a run: a counter is read at most of them, boluses are rare
+VOLUME_ONLY = ("base", "acid", "Antifoam", "antifoam", "water", "Water")
 LOGGED = 40  # rows of a run: nobody adds a feed by hand as often
 MOST = 100  # boluses of one feed in one run, where a counter becomes boluses
 EVERY = 6.0  # hours between the boluses that stand for a second flow
@@ -64,9 +66,10 @@ def read_doses(
     for dose in entries.doses:
         series.setdefault((dose.run, dose.feed, dose.kind), []).append(dose)
     flows: dict[str, dict[str, list[Dose]]] = {}
+    stated = _stated(entries, series, feeds, options)
     for (run, name, kind), doses in series.items():
         doses.sort(key=lambda dose: dose.time)
-        feed = find_feed(name, feeds, options, run)
+        feed = find_feed(name, feeds, options, run) or stated.get((run, name))
         if kind == "rate":
             flows.setdefault(run, {})[name] = doses
             continue
@@ -74,6 +77,55 @@ def read_doses(
             _add(entries, run, time, name, volume, feed)
     for run, rates in flows.items():
         _flow(entries, run, rates, feeds, options)
+
+
+def _stated(
+    entries: Entries,
+    series: Mapping[tuple[str, str, str], Sequence[Dose]],
+    feeds: Mapping[tuple[str, str], Feed],
+    options: ReadOptions,
+) -> dict[tuple[str, str], Feed]:
+    """
+    Take settings such as feed_glucose for what a feed holds, where a run has one such feed.
+
+    Not for a component of which amounts are given beside the volumes: they are what was fed.
+    """
+    added = {(e.run, e.quantity, e.time) for e in entries.values if e.role == "bolus"}
+    held: dict[str, dict[str, float]] = {}
+    named = {run: dict(settings) for run, settings in entries.settings.items()}
+    for entry in entries.values:
+        if entry.role == "setting":
+            named.setdefault(entry.run, {}).setdefault(entry.quantity, entry.value)
+    for run, settings in named.items():
+        held[run] = {
+            name.removeprefix("feed_"): float(value)
+            for name, value in settings.items()
+            if name.startswith("feed_") and isinstance(value, int | float)
+        }
+    unknown: dict[str, list[str]] = {}
+    for run, name, kind in series:
+        if kind != "rate" and name not in VOLUME_ONLY and not find_feed(name, feeds, options, run):
+            unknown.setdefault(run, []).append(name)
+    return {
+        (run, names[0]): Feed(names[0], left, _words(left, options))
+        for run, names in unknown.items()
+        if len(names) == 1
+        and (
+            left := {
+                what: amount
+                for what, amount in held.get(run, {}).items()
+                if not any(
+                    (run, what, dose.time) in added
+                    for kind in ("added", "counter")
+                    for dose in series.get((run, names[0], kind), ())
+                )
+            }
+        )
+    }
+
+
+def _words(contents: Mapping[str, float], options: ReadOptions) -> dict[str, Quantity]:
+    return {name: options.words.quantity(name) for name in contents if options.words.find(name)}
 
 
 def _given(doses: list[Dose]) -> list[tuple[Any, float]]:

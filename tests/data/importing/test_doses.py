@@ -135,3 +135,33 @@ def test_a_feed_without_a_unit_is_volumes_and_said(tmp_path):
 def test_a_share_is_no_volume_and_said(tmp_path):
     run, campaign = run_of(tmp_path, {"Feed A (%)": [None, 3, None, 3]})
     assert not run.events and "gives a feed as a share" in str(campaign.findings)
+
+
+def test_a_column_of_what_the_one_feed_holds_counts_for_its_boluses(tmp_path):
+    columns = {"Feed A (mL)": [None, 20, None, 10], "Feed A glucose (g/L)": 70, "Base (mL)": 0}
+    run, campaign = run_of(tmp_path, columns, feeds=None)
+    assert [row[1] for row in added(run, "glucose")] == pytest.approx([1.4, 0.7])
+    assert not campaign.findings
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("Feed_B_mL", "Feed_B"),
+        ("Feed C volume (mL)", "Feed C"),
+        ("Glucose spike (mL)", "Glucose spike"),
+        ("Na2CO3 (mL)", "base"),
+        ("Water added (mL)", "Water"),
+        ("Antifoam (mL)", "Antifoam"),
+    ],
+)
+def test_what_is_added_has_the_name_of_its_column(tmp_path, header, name):
+    run, campaign = run_of(tmp_path, {header: [None, 20, None, 10]}, feeds=None)
+    assert added(run) == [(24.0, 0.02, name), (72.0, 0.01, name)]
+    assert bool(campaign.findings) == (name in ("Feed_B", "Feed C", "Glucose spike"))
+
+
+def test_amounts_given_beside_the_volumes_are_not_counted_twice(tmp_path):
+    columns = {"Feed A (mL)": [None, 20, None, 10], "Feed A glucose (g/L)": 70}
+    run, _ = run_of(tmp_path, columns | {"Glucose bolus (g)": [None, 1.4, None, 0.7]}, feeds=None)
+    assert [row[1] for row in added(run, "glucose")] == [1.4, 0.7]
