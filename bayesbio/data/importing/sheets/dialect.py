@@ -83,7 +83,8 @@ class Dialect:
     table : mapping
         How the table stands in the sheet: ``header_rows``, ``repeated`` (patterns of headers that
         come again for the next quantity, and what they are called below each other),
-        ``sample_times`` (the day in the name of a sample goes before dates).
+        ``sample_times`` (the day in the name of a sample goes before dates), ``report`` (the keys
+        of reports of one sample a file).
     long : mapping
         Of a file with one row a reading whose code names the quantity: which columns are the
         ``run``, ``time`` and ``quantity``, what ``codes`` mean, and which column holds the

@@ -21,6 +21,7 @@ from bayesbio.data.importing.sheets.curves import courses_of, curves_of
 from bayesbio.data.importing.sheets.dialect import Dialect
 from bayesbio.data.importing.sheets.files import Sheet
 from bayesbio.data.importing.sheets.long_archive import channel_names, long_archive
+from bayesbio.data.importing.sheets.one_sample_reports import one_table
 from bayesbio.data.importing.sheets.plates import (
     WELL,
     Plate,
@@ -63,7 +64,7 @@ def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> li
         For a chromatogram over volume, whose curves have no time.
     """
     found = []
-    for sheet in sheets:
+    for sheet in one_table(sheets, dialect) if "report" in dialect.table else sheets:
         if dialect.long and (archive := long_archive(sheet, dialect)) is not None:
             found.append(archive)
             continue
