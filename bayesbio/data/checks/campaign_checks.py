@@ -198,7 +198,8 @@ def event_findings(run: Run) -> Iterator[Finding]:
                 run=run.name,
                 time=event.hour,
             )
-        if span and event.hour > span[1] and event.kind not in ("sample", "stop"):
+        read = span is not None and span[1] > start  # a start alone belongs to a plan
+        if span and read and event.hour > span[1] and event.kind not in ("sample", "stop"):
             yield warning(
                 f"the {event} is after the last measurement at {span[1]:g} h.",
                 "Check its time.",

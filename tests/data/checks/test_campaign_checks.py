@@ -213,3 +213,10 @@ def test_a_flow_that_a_model_has_not_is_said():
     assert any("feed_rate flows, and this model has no such flow" in item for item in said)
     fine = check(Campaign([fed]), MammalianFedBatch())
     assert not any("no such flow" in str(item) for item in fine)
+
+
+def test_feeds_after_a_start_that_alone_was_read_are_a_plan():
+    rows = pd.DataFrame({"time_h": [0.0], "quantity": "glucose", "value": [6.0]})
+    settings = {"initial_volume": 2.0}
+    planned = Run("NEXT", rows, settings, [Event(72.0, "bolus", "glucose", 4.0)])
+    assert not check(Campaign([planned]))
