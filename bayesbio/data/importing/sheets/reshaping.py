@@ -31,6 +31,7 @@ from bayesbio.data.importing.sheets.plates import (
     measured,
     wells_in_rows,
 )
+from bayesbio.data.importing.sheets.vessels import vessels_apart
 from bayesbio.data.vocabulary.quantities import Vocabulary
 
 TITLE = re.compile(r"\[[^\[\]]+\]")
@@ -69,7 +70,7 @@ def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> li
             found.append(archive)
             continue
         channels = channel_names(sheet, dialect) if dialect.long else None
-        for section in _sections(sheet):
+        for section in _sections(sheet, words):
             section = _stacked(_one_header(_headed(section, dialect), dialect), dialect)
             section = _renamed(section, dialect)
             paired = sum(ABSCISSA.fullmatch(plain_text(c)) is not None for c in _head(section))
@@ -80,12 +81,30 @@ def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> li
             if any(BEGINS.match(plain_text(row[0])) for row in section.rows if row):
                 plate = wells_in_rows(section, dialect, channels)
             plate = plate or _runs_below_each_other(section, dialect, words)
-            found.append(section if plate is None else _long(section, checked(plate, dialect)))
+            if plate is None:
+                apart = vessels_apart(section, dialect, words) if _repeats(section) else None
+                found.append(apart or section)
+            else:
+                found.append(_long(section, checked(plate, dialect)))
     return found
 
 
-def _sections(sheet: Sheet) -> list[Sheet]:
+def _repeats(sheet: Sheet) -> bool:
+    """Whether names of a header differ in nothing but a number or a letter."""
+    for row in sheet.rows[:30]:
+        names = [plain_text(cell) for cell in row if isinstance(cell, str)]
+        shapes = [re.sub(r"\d+|\b[A-H]\b", "#", name) for name in names if re.match(r"\w", name)]
+        shapes = [shape for shape in shapes if re.search(r"[^\W\d_]", shape)]
+        if len(set(shapes)) < len(shapes):
+            return True
+    return False
+
+
+def _sections(sheet: Sheet, words: Vocabulary) -> list[Sheet]:
     """Give the tables between titles such as [TrackData1]; the sheet itself where there is none."""
+    titled = _titled(sheet, words)
+    if titled:
+        return titled
     titles = [
         (number, filled[0].strip("[] "))
         for number, row in enumerate(sheet.rows)
@@ -109,6 +128,47 @@ def _sections(sheet: Sheet) -> list[Sheet]:
                 )
             )
     return found or [sheet]
+
+
+def _titled(sheet: Sheet, words: Vocabulary) -> list[Sheet]:
+    """Give the tables of a header that comes again, each under the name of its run."""
+    first: dict[str, int] = {}
+    for number, row in enumerate(sheet.rows[:SEARCHED]):
+        if row and isinstance(row[0], str) and _count_texts(row) >= 2 and not _count_numbers(row):
+            first.setdefault(row[0], number)
+    for top in first.values():
+        header, count = sheet.rows[top], len(sheet.rows)
+        tops = [number for number in range(top, count) if sheet.rows[number] == header]
+        known = sum(bool(words.find_all(_bare(cell))) for cell in header)
+        if len(tops) < 2 or 2 * known < _count_texts(header) - 1:
+            continue
+        starts, titles = [], []
+        for number in tops:
+            start = number
+            while start and _count_numbers(sheet.rows[start - 1]) < 2:
+                start -= 1
+            filled = [c for row in sheet.rows[start:number] for c in row if not is_blank(c)]
+            starts.append(start)
+            titles.append(plain_text(filled[-1]) if filled else "")
+        bare = [_bare(title) for title in titles]
+        if len(set(titles)) < len(titles) or any(not b or words.find_all(b) for b in bare):
+            continue
+        ends = [*starts[1:], count]
+        return [
+            dataclasses.replace(
+                sheet,
+                name=re.sub(r"^[^:]*:\s*", "", title),
+                rows=sheet.rows[start:end],
+                numbers=sheet.numbers[start:end],
+            )
+            for title, start, end in zip(titles, starts, ends, strict=True)
+        ]
+    return []
+
+
+def _bare(cell: Cell) -> str:
+    """Give a name without its unit."""
+    return re.sub(r"\s*[\[(].*", "", plain_text(cell)).strip()
 
 
 def _common_prefix(header: Sequence[Cell]) -> str:
@@ -260,7 +320,8 @@ def _tables_of_runs(
         wells = {place: text for place, text in names.items() if WELL.fullmatch(text)}
         runs = wells if len(wells) >= FEWEST else _numbered(names, dialect, words)
         others = len(names) - len(runs) - len(times)
-        if len(runs) >= FEWEST and (runs is wells or not others):
+        spreads = any(dialect.is_a("sd", text.rstrip("0123456789_ -")) for text in names.values())
+        if len(runs) >= FEWEST and (not others or (runs is wells and not spreads)):
             yield number, times[0], runs
 
 
