@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bayesbio.data import Specification
+from bayesbio.data.vocabulary import quantities as vocabulary
 from bayesbio.decide import StoppingDecision
 from bayesbio.report.figures.house_style import INK, PALETTE, QUIET, figure_style
 from bayesbio.report.labels import (
@@ -83,7 +84,7 @@ def draw_predictive(
         figure = Figure(figsize=(width, height * rows + 0.75), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, run in zip(panels, runs, strict=False):
-            _band(panel, prediction[quantity].sel(run=run), clock, scale, PALETTE[0])
+            _band(panel, _possible(prediction, quantity).sel(run=run), clock, scale, PALETTE[0])
             _data(panel, frame[frame["run"] == run], clock, scale)
             panel.set_title(_short(run, 24 if columns <= 4 else 12))
         _share_axes(list(panels[: len(runs)]), columns)
@@ -91,7 +92,7 @@ def draw_predictive(
             panel.set_visible(False)
         figure.supxlabel(f"Time [{clock.unit}]", fontsize=9)
         figure.supylabel(axis_label(quantity, scale.unit), fontsize=9)
-        _legend(figure, frame["flag"])
+        _legend(figure, frame["flag"], bands=_draws_of(prediction) > 1)
     return figure
 
 
@@ -141,7 +142,9 @@ def draw_courses(
         for panel, quantity in zip(panels, chosen, strict=False):
             scale = reader_unit(quantity, prediction[quantity].attrs.get("units", ""))
             if not few:
-                everything = prediction[quantity].stack(all=("draw", "run"), create_index=False)
+                everything = _possible(prediction, quantity).stack(
+                    all=("draw", "run"), create_index=False
+                )
                 _band(
                     panel,
                     everything.drop_vars(["draw", "run"], errors="ignore").rename(all="draw"),
@@ -152,7 +155,7 @@ def draw_courses(
                 )
             for index, run in enumerate(runs):
                 colour = PALETTE[index] if few else PALETTE[0]
-                course = prediction[quantity].sel(run=run)
+                course = _possible(prediction, quantity).sel(run=run)
                 _band(panel, course, clock, scale, colour, inner=len(runs) == 1, outer=few)
                 rows_of_run = shown[(shown["run"] == run) & (shown["quantity"] == quantity)]
                 _data(panel, rows_of_run, clock, scale, colour=colour if few else QUIET)
@@ -174,7 +177,7 @@ def draw_courses(
             note = f"{len(runs)} runs: their medians, the 90 % band of all together, and the data"
             figure.suptitle(note, fontsize=8.5, color=QUIET)
         else:
-            _legend(figure, shown["flag"])
+            _legend(figure, shown["flag"], bands=_draws_of(prediction) > 1)
     return figure
 
 
@@ -385,13 +388,28 @@ def _data(
         )
 
 
-def _legend(figure: Figure, flags: Iterable[str]) -> None:
-    """Explain the bands and only those marks that occur."""
-    handles: list[Any] = [
-        Line2D([], [], color=PALETTE[0], label="median"),
-        Patch(color=PALETTE[0], alpha=0.45, linewidth=0, label="50 %"),
-        Patch(color=PALETTE[0], alpha=0.18, linewidth=0, label="90 %"),
-    ]
+def _possible(prediction: xr.Dataset, quantity: str) -> xr.DataArray:
+    """Course of a quantity within its physical limit: no band of a viability passes 100 %."""
+    word = vocabulary.find(quantity)
+    course = prediction[quantity]
+    if word is None or word.upper is None or course.attrs.get("units", "1") != word.unit:
+        return course
+    return course.clip(max=word.upper, keep_attrs=True)
+
+
+def _draws_of(prediction: xr.Dataset) -> int:
+    return prediction.sizes.get("chain", 1) * prediction.sizes.get("draw", 1)
+
+
+def _legend(figure: Figure, flags: Iterable[str], *, bands: bool) -> None:
+    """Explain the bands, where there are draws to make them, and only those marks that occur."""
+    line = Line2D([], [], color=PALETTE[0], label="median" if bands else "best fit")
+    handles: list[Any] = [line]
+    if bands:
+        handles += [
+            Patch(color=PALETTE[0], alpha=0.45, linewidth=0, label="50 %"),
+            Patch(color=PALETTE[0], alpha=0.18, linewidth=0, label="90 %"),
+        ]
     present = set(flags)
     handles += [
         Line2D([], [], linestyle="none", label=MARK_NAMES[flag], **look)

@@ -1,8 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
-from bayesbio.data import Specification
+from bayesbio.data import Campaign, Run, Specification
 from bayesbio.decide import optimal_stop
 from bayesbio.report import draw_courses, draw_effects, draw_predictive, draw_stopping
 
@@ -105,3 +106,29 @@ def test_effects_are_drawn_one_line_a_run(calibration):
     figure = draw_effects(draws, name="maximum_growth_rate", unit="1/h")
     shown = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert shown == list(calibration.campaign.names)
+
+
+def test_one_draw_has_a_best_fit_and_no_bands_in_its_legend():
+    prediction = xr.Dataset(
+        {"glucose": (("chain", "draw", "run", "time"), np.ones((1, 1, 1, 3)), {"units": "g/L"})},
+        coords={"run": ["R1"], "time": [0.0, 24.0, 48.0]},
+    )
+    rows = pd.DataFrame({"time_h": [0.0, 24.0], "quantity": "glucose", "value": [1.0, 1.0]})
+    figure = draw_predictive(prediction, Campaign([Run("R1", rows)]), "glucose")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["best fit", "measured"]
+
+
+def test_bands_of_a_share_end_at_one_hundred_per_cent():
+    draws = 0.98 + 0.02 * np.random.default_rng(1).standard_normal((1, 200, 1, 3))
+    prediction = xr.Dataset(
+        {"viability": (("chain", "draw", "run", "time"), draws, {"units": "1"})},
+        coords={"run": ["R1"], "time": [0.0, 24.0, 48.0]},
+    )
+    rows = pd.DataFrame({"time_h": [0.0, 24.0], "quantity": "viability", "value": [0.98, 0.97]})
+    figure = draw_predictive(prediction, Campaign([Run("R1", rows)]), "viability")
+    highest = max(
+        path.vertices[:, 1].max()
+        for band in figure.axes[0].collections
+        for path in band.get_paths()
+    )
+    assert highest <= 100.0
