@@ -104,7 +104,7 @@ def _feeds_beyond(
             continue
         planned, studied = ([float(convert(v, "L", unit)) for v in v_s] for v_s in (given, volumes))
         reasons += _beyond(f"a bolus of {feed}", planned, studied, f" {unit}")
-        for what, value in contents.get(feed, {}).items():
+        for what, value in contents.get(feed, {}).items() if feed in held else ():
             known = held.get(feed, {}).get(what, 0.0)
             word = vocabulary.find(what)
             shown = "" if word is None else f" {word.unit}"

@@ -54,3 +54,10 @@ def test_a_feed_beyond_the_volumes_or_contents_studied_is_named():
     more, richer = outside_studied(plans, known, 72.0, FedBatchCulture())
     assert more == ["a bolus of Feed A is 0.15 L, studied were 0.06 to 0.1 L"]
     assert richer == ["glucose in Feed A is 90 g/L, studied was 70 g/L"]
+    amounts = [
+        Event(72.0, "bolus", "volume", 0.06, of="Feed A"),
+        Event(72.0, "bolus", "glucose", 4.2),
+    ]
+    apart = Campaign([Run("R1", events=amounts)])
+    same = [Run("same", events=fed(0.06, 70.0))]
+    assert outside_studied(same, apart, 72.0, FedBatchCulture()) == [[]]
