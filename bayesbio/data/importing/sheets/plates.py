@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -140,7 +141,8 @@ def is_endpoint(rows: Sequence[Sequence[Cell]]) -> bool:
 
 def _well(row: Sequence[Cell]) -> str | None:
     """Give the well that a row begins with, in one cell or as a letter and a number."""
-    filled = [plain_text(cell) for cell in row if not is_blank(cell)][:2]
+    there = itertools.filterfalse(is_blank, row)
+    filled = [plain_text(cell) for cell in itertools.islice(there, 2)]
     if filled and WELL.fullmatch(filled[0]):
         return filled[0]
     if len(filled) == 2 and PLATE_ROW.fullmatch(filled[0]) and WELL.fullmatch("".join(filled)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -108,8 +109,7 @@ def _sections(sheet: Sheet, words: Vocabulary) -> list[Sheet]:
     titles = [
         (number, filled[0].strip("[] "))
         for number, row in enumerate(sheet.rows)
-        if len(filled := [plain_text(cell) for cell in row if not is_blank(cell)]) == 1
-        and TITLE.fullmatch(filled[0])
+        if len(filled := _first_two(row)) == 1 and TITLE.fullmatch(filled[0])
     ]
     if len(titles) < 2:
         return [sheet]
@@ -253,6 +253,12 @@ def _renamed(sheet: Sheet, dialect: Dialect) -> Sheet:
             rows = (*sheet.rows[:number], tuple(renamed), *sheet.rows[number + 1 :])
             return dataclasses.replace(sheet, rows=rows)
     return sheet
+
+
+def _first_two(row: Sequence[Cell]) -> list[str]:
+    """Give the texts of the first two cells that are there."""
+    there = itertools.filterfalse(is_blank, row)
+    return [plain_text(cell) for cell in itertools.islice(there, 2)]
 
 
 def _head(sheet: Sheet) -> list[Cell]:
