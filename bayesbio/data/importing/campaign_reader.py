@@ -259,7 +259,7 @@ class _Importer:
         if block is None:
             return None
         for column in block.columns:
-            if STOCK_AND_VOLUME.search(column.header):
+            if STOCK_AND_VOLUME.search(column.header[:200]):
                 name = self.options.headers.read(column.header).name
                 if held := stock_of(name, self.options):
                     self.know_feeds({name: held})

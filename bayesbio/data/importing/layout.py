@@ -414,7 +414,8 @@ class _Finder:
             and self._may_name_vessels(column)
         ]
         names.sort(key=lambda column: column.is_numeric)
-        found = courses(run, names, layout.roles.get("replicate"), rows)
+        thing = run is not None and self.dialect.is_a("vessel", run.header)
+        found = courses(run, names, layout.roles.get("replicate"), rows, assays=thing)
         if found is None:
             return None
         layout.run_note = found[1]

@@ -84,6 +84,7 @@ def read_rows(
     _origins(rows)
     _repeated_rows(rows)
     _time_going_back(rows)
+    _vessels_at_the_same_times(rows)
     entries.uses += layout.uses()
     (LongReader if layout.is_long else WideReader)(rows).read()
     _preamble_settings(rows)
@@ -238,6 +239,33 @@ def _back_and_forth(
             "'run'; sort the rows by time if they are of one vessel.",
             run=run,
             time=times[row],
+        )
+
+
+def _vessels_at_the_same_times(rows: Rows) -> None:
+    """Refuse rows at the same times that keep apart in the same order, as several vessels do."""
+    layout, at = rows.layout, dict[Any, list[int]]()
+    if layout.run is not None or layout.is_long or "replicate" in layout.roles:
+        return
+    for row in rows.used:
+        at.setdefault(rows.times[row], []).append(row)
+    size = len(next(iter(at.values()), []))
+    if size < 2 or len(at) < 5 or any(len(group) != size for group in at.values()):
+        return
+    apart = 0
+    for column in layout.others():
+        if all(column.readings[row].kind == "number" for row in rows.used):
+            groups = [[column.readings[row].value for row in group] for group in at.values()][1:]
+            orders = {tuple(sorted(range(size), key=group.__getitem__)) for group in groups}
+            wide = sum(max(g) - min(g) > 0.1 * abs(sum(g) / size) for g in groups)
+            apart += len(orders) == 1 and 2 * wide > len(groups)
+    if apart > (size < 3):
+        rows.entries.fail(
+            f"{layout.block.name} has {size} rows at each time, whose values keep apart in the "
+            "same order, as those of several vessels do; no column tells them apart.",
+            "Name the vessel of each row in a column 'run', or number true replicates of one "
+            "vessel in a column 'replicate'.",
+            run=rows.runs[rows.used[0]],
         )
 
 

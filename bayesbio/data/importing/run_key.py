@@ -69,6 +69,8 @@ def courses(
     names: Sequence[Column],
     replicate: Column | None,
     rows: Sequence[tuple[Any, str] | None],
+    *,
+    assays: bool = False,
 ) -> tuple[Column, str] | None:
     """
     Find the fewest columns of names that part rows into time courses which go forward.
@@ -83,6 +85,8 @@ def courses(
         Columns that may name runs: a clone, a condition, an identifier.
     rows : sequence
         Time and analyte of every row; None where there is no time.
+    assays : bool
+        Replicates of a run at the same times are repeated assays, as the run is a vessel.
 
     Returns
     -------
@@ -116,6 +120,8 @@ def courses(
             with_replicate = named_by if replicate is None else [*named_by, replicate]
             for columns in (named_by, with_replicate) if of_one else (with_replicate,):
                 if _are_courses(columns, rows, forward=replicate is None):
+                    if assays and replicate and not _never_meet(named_by, replicate, rows):
+                        columns = named_by
                     key = joined(columns) if len(columns) > 1 else columns[0]
                     count = len(set(_joint([key], len(rows))))
                     return key, f"{count} time courses that go forward"

@@ -155,3 +155,26 @@ def test_rows_that_go_back_and_forth_are_never_one_run(tmp_path):
     rows = [(time + late, 6.0 - time / 20) for time in HOURS for late in (5, 0)]
     with pytest.raises(DataError, match="go back in time .* no column tells them apart"):
         read_campaign(written(tmp_path, "Time (h),Glucose (g/L)", rows))
+
+
+def test_rows_at_the_same_times_that_keep_apart_are_never_replicates(tmp_path):
+    hours = (*HOURS, 96, 120)
+    rows = [
+        (time, 6.0 - vessel * time / 50, vessel / 9 + time * vessel)
+        for time in hours
+        for vessel in (1, 2)
+    ]
+    with pytest.raises(DataError, match="2 rows at each time, whose values keep apart"):
+        read_campaign(written(tmp_path, "Time (h),Glucose (g/L),Lactate (g/L)", rows))
+
+
+def test_strain_flask_and_duplicate_give_flasks_with_repeated_assays(tmp_path):
+    rows = [
+        (strain, flask, time, repeat, 6.0 - time / 20)
+        for time in HOURS
+        for strain in ("AX1", "AX2")
+        for flask in (1, 2)
+        for repeat in (1, 2)
+    ]
+    header = "Cepa,Matraz,Tiempo (h),Duplicado,Glucosa (g/L)"
+    assert len(read_campaign(written(tmp_path, header, rows))) == 4

@@ -41,6 +41,7 @@ BEGINS = re.compile(r"[A-P](\d\d?)?$")  # a row of a plate, or a well
 ABSCISSA = re.compile(r"ml|l|cv|min|minutes|s|sec|h", re.IGNORECASE)  # of a chromatogram
 CORRECTED = re.compile(r"^blank\b[:\s-]*|\s*\[?\bblank[ -]?(corrected|subtracted)\b\]?", re.I)
 SEARCHED = 200  # rows in which the head of a table is looked for
+LONGEST_NAME = 120  # characters of a header; a longer text is prose
 FEWEST = 3  # columns, or rows, that make a table
 
 
@@ -93,7 +94,7 @@ def reshaped(sheets: Sequence[Sheet], dialect: Dialect, words: Vocabulary) -> li
 def _repeats(sheet: Sheet) -> bool:
     """Whether names of a header differ in nothing but a number or a letter."""
     for row in sheet.rows[:30]:
-        names = [plain_text(cell) for cell in row if isinstance(cell, str)]
+        names = [cell.strip() for cell in row if isinstance(cell, str) and len(cell) < LONGEST_NAME]
         shapes = [re.sub(r"\d+|\b[A-H]\b", "#", name) for name in names if re.match(r"\w", name)]
         shapes = [shape for shape in shapes if re.search(r"[^\W\d_]", shape)]
         if len(set(shapes)) < len(shapes):
@@ -137,19 +138,20 @@ def _titled(sheet: Sheet, words: Vocabulary) -> list[Sheet]:
         if row and isinstance(row[0], str) and _count_texts(row) >= 2 and not _count_numbers(row):
             first.setdefault(row[0], number)
     for top in first.values():
-        header, count = sheet.rows[top], len(sheet.rows)
-        tops = [number for number in range(top, count) if sheet.rows[number] == header]
-        known = sum(bool(words.find_all(_bare(cell))) for cell in header)
-        if len(tops) < 2 or 2 * known < _count_texts(header) - 1:
+        count = len(sheet.rows)
+        tops = [n for n in range(top, count) if _is_like(sheet.rows[n], sheet.rows[top], words)]
+        if len(tops) < 2:
             continue
-        starts, titles = [], []
+        starts, lines = [], []
         for number in tops:
             start = number
             while start and _count_numbers(sheet.rows[start - 1]) < 2:
                 start -= 1
             filled = [c for row in sheet.rows[start:number] for c in row if not is_blank(c)]
             starts.append(start)
-            titles.append(plain_text(filled[-1]) if filled else "")
+            lines.append([plain_text(cell) for cell in filled])
+        common = set(lines[0]).intersection(*lines)
+        titles = [([line for line in own if line not in common] or [""])[-1] for own in lines]
         bare = [_bare(title) for title in titles]
         if len(set(titles)) < len(titles) or any(not b or words.find_all(b) for b in bare):
             continue
@@ -166,9 +168,17 @@ def _titled(sheet: Sheet, words: Vocabulary) -> list[Sheet]:
     return []
 
 
+def _is_like(row: Sequence[Cell], header: Sequence[Cell], words: Vocabulary) -> bool:
+    """Whether a row is a header that begins like another and is understood for the most part."""
+    texts = _count_texts(row)
+    if row[0] != header[0] or texts < 2 or _count_numbers(row):
+        return False
+    return 2 * sum(bool(words.find_all(_bare(cell))) for cell in row) >= texts - 1
+
+
 def _bare(cell: Cell) -> str:
     """Give a name without its unit."""
-    return re.sub(r"\s*[\[(].*", "", plain_text(cell)).strip()
+    return re.sub(r"[\[(].*", "", plain_text(cell)[:LONGEST_NAME]).strip()
 
 
 def _common_prefix(header: Sequence[Cell]) -> str:

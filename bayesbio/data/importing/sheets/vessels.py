@@ -19,6 +19,7 @@ CODED = re.compile(r"[^\W\d_]{1,4}[_-]?\d{1,4}([_-]\d{1,2})?|[\w-]+[\s_-](\d{1,3
 LETTERS = ("F", "V", "B", "BR", "FB", "BX", "FL", "SF", "DG", "P", "U")  # of a vessel, as in BR01
 NO_VESSEL = ("replicate", "time", "moment", "sd", "ignored", "unit", "value")
 BRACKET = re.compile(r"[\[(]([^()\[\]]+)[\])]")
+LONGEST_NAME = 120  # characters of a header; a longer text is prose
 SEARCHED = 30  # rows in which the head of a table is looked for
 
 
@@ -51,9 +52,11 @@ def vessels_apart(sheet: Sheet, dialect: Dialect, words: Vocabulary) -> Sheet | 
     """
     for top, row in enumerate(sheet.rows[:SEARCHED]):
         head = [plain_text(cell) if isinstance(cell, str) else "" for cell in row]
+        if max(map(len, head), default=0) > LONGEST_NAME:
+            continue
         if sum(map(bool, head)) < 3:
             continue
-        above = [plain_text(cell) for cell in sheet.rows[top - 1]] if top else []
+        above = [plain_text(cell)[:LONGEST_NAME] for cell in sheet.rows[top - 1]] if top else []
         for found in (
             _under_a_row(top, above, head, dialect, words),
             _in_each(top, head, dialect, words),

@@ -62,3 +62,15 @@ def test_tables_below_titles_carry_the_name_of_the_title(tmp_path):
     tables = [[title, "Time (h),Glucose (g/L)", *rows] for title in ("Fermenter 7", "Vessel: B9")]
     path.write_text("\n".join(line for table in tables for line in table))
     assert read_campaign(path).names == ("B9", "Fermenter 7")
+
+
+def test_titled_tables_may_differ_in_their_columns(tmp_path):
+    path = tmp_path / "sheet.csv"
+    lines = []
+    for name, more in (("R-03", ""), ("R-04", ",Lactate (g/L)"), ("R-07", "")):
+        lines += [f"Reaktor: {name}", "Stamm: K1", f"Time (h),Glucose (g/L){more}"]
+        lines += [f"{hour},{6 - hour}" + (",1.5" if more else "") for hour in range(5)]
+    path.write_text("\n".join(lines))
+    campaign = read_campaign(path)
+    assert campaign.names == ("R-03", "R-04", "R-07")
+    assert campaign["R-04"].quantities == ("glucose", "lactate")
