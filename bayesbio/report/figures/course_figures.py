@@ -265,15 +265,18 @@ def draw_stopping(decision: StoppingDecision) -> Figure:
                 panels[1].plot(shown, joint, color=INK, linewidth=2.2, label="all of these")
             if decision.minimum_probability is not None:
                 required = 100 * decision.minimum_probability
-                panels[1].axhline(required, color=QUIET, linewidth=1, linestyle=":")
+                words = f"asked: {number(required)} %"
+                panels[1].axhline(required, color=QUIET, linewidth=1, linestyle=":", label=words)
             panels[1].set_ylim(-3, 103)
             panels[1].set_ylabel("Probability [%]")
             panels[1].legend(loc="best")
         for panel in panels:
             panel.axvline(chosen, color=INK, linewidth=1, linestyle="--")
         late = chosen > shown[0] + 0.75 * (shown[-1] - shown[0])
+        kept = decision.feasible and decision.minimum_probability is not None
+        why = " (most that keeps what is asked)" if kept else ""
         panels[0].annotate(
-            f"best: {number(chosen)} {clock.unit}",
+            f"best: {number(chosen)} {clock.unit}{why}",
             (chosen, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(-4 if late else 4, 3),
