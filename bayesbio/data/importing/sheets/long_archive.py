@@ -65,8 +65,8 @@ def plain_name(name: str, rules: dict[str, Any]) -> str:
 
     Examples
     --------
-    >>> plain_name("GFP gain 75", {"names": {"(GFP).*": r"fluorescence_\\1"}})
-    'fluorescence_GFP'
+    >>> plain_name("GFP gain 75", {"names": {"(GFP).*": "fluorescence"}})
+    'fluorescence'
     """
     for old, new in rules.get("names", {}).items():
         if match := re.fullmatch(old, name):
