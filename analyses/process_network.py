@@ -206,9 +206,9 @@ best = crps.mean(axis=1).idxmin()
 held_out = scores["covered"].groupby("method").mean()
 answer = (
     "In the virtual process "
-    f"{first['final_impurity'].name.replace('_', ' ')} causes most of the scatter of the final "
-    f"impurity ({100 * first['final_impurity']['mean']:.0f} % of its variance), and a run is out "
-    f"of specification with probability {100 * chance['probability']:.0f} % "
+    f"{first['final_impurity'].name.replace('_', ' ')} is the largest source of scatter in the "
+    f"final impurity ({100 * first['final_impurity']['mean']:.0f} % of its variance), and a run is "
+    f"out of specification with probability {100 * chance['probability']:.0f} % "
     f"({100 * chance['eti_5']:.0f} to {100 * chance['eti_95']:.0f} %), or "
     f"{100 * band['probability']:.0f} % with a lighter polish load and more salt. "
     f"In eight real fed-batches a run ends below {LEAST_CITRATE:g} g/L of citrate with probability "
